@@ -1,0 +1,32 @@
+# Compiler, linker and hardening flags for every target of the project.
+# clang only: g++ 12 double-frees in coroutines (docs/architecture.md, section 6).
+if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  message(FATAL_ERROR "Writ is built with clang-19: use a preset (cmake --preset release) or pass -DCMAKE_CXX_COMPILER=clang++-19")
+endif()
+
+find_program(WRIT_MOLD mold)
+if(WRIT_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+find_program(WRIT_CCACHE ccache)
+if(WRIT_CCACHE)
+  # The variables let precompiled headers be cached and let build directories share objects.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+      CCACHE_NOHASHDIR=1
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${WRIT_CCACHE})
+  add_compile_options("SHELL:-Xclang -fno-pch-timestamp")
+endif()
+
+add_compile_options(-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wold-style-cast -Werror
+                    -fno-omit-frame-pointer -fstack-protector-strong -fPIE)
+add_link_options(-pie -Wl,-z,relro,-z,now)
+if(CMAKE_BUILD_TYPE MATCHES "Release|RelWithDebInfo")
+  add_compile_options(-march=x86-64-v2 -D_FORTIFY_SOURCE=2)
+endif()
+if(CMAKE_BUILD_TYPE STREQUAL "Debug")
+  add_compile_definitions(_GLIBCXX_ASSERTIONS)
+endif()
+if(WRIT_SANITIZE)
+  add_compile_options(-fsanitize=${WRIT_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${WRIT_SANITIZE})
+endif()

@@ -1,0 +1,79 @@
+// A JSON value that can be built and changed: for the API, the CLI and everything else that is not the hot path.
+// dump() writes it in canonical form (RFC 8785 restricted to integers: no floating point except through number()).
+//
+//   json::Node n = json::Node::object();
+//   n["task"] = id.text();
+//   n["calls"] = 3;
+//   n["tools"].push_back("a");           // null becomes an array
+//   std::string text = n.dump();         // {"calls":3,"task":"…","tools":["a"]}
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "json/value.h"
+
+namespace writ::json {
+
+class Node {
+  public:
+    using Array = std::vector<Node>;
+    using Object = std::map<std::string, Node, std::less<>>;  // dump() puts members in RFC 8785 order
+
+    Node() = default;  // null
+    Node(std::nullptr_t) {}
+    Node(bool v) : v_(v) {}
+    template <std::integral T>
+        requires(!std::same_as<T, bool>)
+    Node(T v) : v_(static_cast<std::int64_t>(v)) {}
+    Node(double v) : v_(v) {}
+    Node(const char* v) : v_(std::string(v)) {}
+    Node(std::string_view v) : v_(std::string(v)) {}
+    Node(std::string v) : v_(std::move(v)) {}
+    Node(Array v) : v_(std::move(v)) {}
+    Node(Object v) : v_(std::move(v)) {}
+
+    static Node array() { return Node(Array{}); }
+    static Node object() { return Node(Object{}); }
+    // Embeds already serialised JSON `text` as it is; the caller answers for its validity.
+    static Node raw(std::string text);
+    // A deep copy of a parsed value; number lexemes are kept.
+    static Node from(const Value& value);
+
+    bool is_null() const { return std::holds_alternative<std::monostate>(v_); }
+    bool is_array() const { return std::holds_alternative<Array>(v_); }
+    bool is_object() const { return std::holds_alternative<Object>(v_); }
+    // The member, made (and this node made an object) if it is not there. A non-object that is not null is a broken invariant.
+    Node& operator[](std::string_view key);
+    void push_back(Node value);
+    const Object* if_object() const { return std::get_if<Object>(&v_); }
+    const Array* if_array() const { return std::get_if<Array>(&v_); }
+    const std::string* if_string() const { return std::get_if<std::string>(&v_); }
+    const std::int64_t* if_i64() const { return std::get_if<std::int64_t>(&v_); }
+
+    // Canonical text: no white space, members sorted by UTF-16 code units, shortest escapes (RFC 8785 section 3).
+    std::string dump() const;
+    // The same with two-space indentation, for people.
+    std::string pretty() const;
+
+  private:
+    struct Raw {
+        std::string text;
+    };
+    std::variant<std::monostate, bool, std::int64_t, double, std::string, Array, Object, Raw> v_;
+};
+
+// Appends `text` as a JSON string with the shortest escapes (RFC 8785 section 3.2.2.2). Invalid UTF-8 becomes U+FFFD.
+void append_string(std::string& out, std::string_view text);
+
+// The RFC 8785 form of a parsed value, numbers serialised as ECMAScript does. Errors: kInvalid for a number that is not a
+// finite double.
+Result<std::string> canonicalize(const Value& value);
+
+}  // namespace writ::json
