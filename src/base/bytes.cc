@@ -88,12 +88,22 @@ std::optional<Bytes> from_hex(std::string_view text) {
     return out;
 }
 
-std::string to_base64(ByteView bytes) { return encode64(bytes, kStandard, true); }
-std::optional<Bytes> from_base64(std::string_view text) { return decode64(text, kStandard, true); }
-std::string to_base64url(ByteView bytes) { return encode64(bytes, kUrl, false); }
-std::optional<Bytes> from_base64url(std::string_view text) { return decode64(text, kUrl, false); }
+std::string to_base64(ByteView bytes) {
+    return encode64(bytes, kStandard, true);
+}
+std::optional<Bytes> from_base64(std::string_view text) {
+    return decode64(text, kStandard, true);
+}
+std::string to_base64url(ByteView bytes) {
+    return encode64(bytes, kUrl, false);
+}
+std::optional<Bytes> from_base64url(std::string_view text) {
+    return decode64(text, kUrl, false);
+}
 
-std::string digest_text(const Sha256& digest) { return "sha256:" + to_hex(digest); }
+std::string digest_text(const Sha256& digest) {
+    return "sha256:" + to_hex(digest);
+}
 
 std::optional<Sha256> digest_from_text(std::string_view text) {
     if (!text.starts_with("sha256:")) return std::nullopt;

@@ -1,5 +1,6 @@
-// Byte strings and their usual texts: hex (lower case), base64 (RFC 4648 section 4) and base64url without padding
-// (section 5). Decoders are strict: no white space, no missing or superfluous padding, no non-zero trailing bits.
+// Byte strings and their usual texts: hex (lower case), base64 (RFC 4648 section 4) and base64url
+// without padding (section 5). Decoders are strict: no white space, no missing or superfluous
+// padding, no non-zero trailing bits.
 #pragma once
 
 #include <array>

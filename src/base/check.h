@@ -1,5 +1,6 @@
-// WRIT_CHECK: an invariant of the program itself. Alive in release builds; a broken one ends the process with the
-// place and the condition on stderr. Untrusted input, the network and the disk never reach it: they give a Result.
+// WRIT_CHECK: an invariant of the program itself. Alive in release builds; a broken one ends the
+// process with the place and the condition on stderr. Untrusted input, the network and the disk
+// never reach it: they give a Result.
 #pragma once
 
 namespace writ {

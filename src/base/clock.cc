@@ -20,7 +20,9 @@ std::int64_t SystemClock::now_us() const {
     return std::max(read_us(CLOCK_REALTIME), floor_us_.load(std::memory_order_relaxed));
 }
 
-std::int64_t SystemClock::boot_us() const { return read_us(CLOCK_BOOTTIME); }
+std::int64_t SystemClock::boot_us() const {
+    return read_us(CLOCK_BOOTTIME);
+}
 
 std::string rfc3339(std::int64_t t_us) {
     std::int64_t seconds = t_us / 1'000'000;

@@ -1,5 +1,6 @@
-// Time comes through an interface so that tests are deterministic. Wall time goes into claims and events; deadlines
-// compare boot time, which no clock step can turn back (docs/architecture.md, rule 5).
+// Time comes through an interface so that tests are deterministic. Wall time goes into claims and
+// events; deadlines compare boot time, which no clock step can turn back (docs/architecture.md,
+// rule 5).
 #pragma once
 
 #include <atomic>
@@ -24,7 +25,8 @@ class SystemClock final : public Clock {
   public:
     std::int64_t now_us() const override;
     std::int64_t boot_us() const override;
-    // At start no clock earlier than the newest event is believed: wall time never reads below this floor.
+    // At start no clock earlier than the newest event is believed: wall time never reads below this
+    // floor.
     void not_before(std::int64_t t_us) { floor_us_.store(t_us, std::memory_order_relaxed); }
 
   private:

@@ -6,20 +6,34 @@ namespace writ {
 
 std::string_view name(ErrorCode code) {
     switch (code) {
-        case ErrorCode::kInvalid: return "invalid";
-        case ErrorCode::kTooLarge: return "too_large";
-        case ErrorCode::kUnauthenticated: return "unauthenticated";
-        case ErrorCode::kForbidden: return "forbidden";
-        case ErrorCode::kNotFound: return "not_found";
-        case ErrorCode::kConflict: return "conflict";
-        case ErrorCode::kExhausted: return "exhausted";
-        case ErrorCode::kCancelled: return "cancelled";
-        case ErrorCode::kTimeout: return "timeout";
-        case ErrorCode::kUnavailable: return "unavailable";
-        case ErrorCode::kIo: return "io";
-        case ErrorCode::kCorrupt: return "corrupt";
-        case ErrorCode::kUnsupported: return "unsupported";
-        case ErrorCode::kInternal: return "internal";
+        case ErrorCode::kInvalid:
+            return "invalid";
+        case ErrorCode::kTooLarge:
+            return "too_large";
+        case ErrorCode::kUnauthenticated:
+            return "unauthenticated";
+        case ErrorCode::kForbidden:
+            return "forbidden";
+        case ErrorCode::kNotFound:
+            return "not_found";
+        case ErrorCode::kConflict:
+            return "conflict";
+        case ErrorCode::kExhausted:
+            return "exhausted";
+        case ErrorCode::kCancelled:
+            return "cancelled";
+        case ErrorCode::kTimeout:
+            return "timeout";
+        case ErrorCode::kUnavailable:
+            return "unavailable";
+        case ErrorCode::kIo:
+            return "io";
+        case ErrorCode::kCorrupt:
+            return "corrupt";
+        case ErrorCode::kUnsupported:
+            return "unsupported";
+        case ErrorCode::kInternal:
+            return "internal";
     }
     return "internal";
 }

@@ -41,7 +41,9 @@ IdSource::IdSource(const Clock& clock) : state_(new State{clock, {}, 0, 0}) {
     WRIT_CHECK(sodium_init() >= 0);
 }
 
-IdSource::~IdSource() { delete state_; }
+IdSource::~IdSource() {
+    delete state_;
+}
 
 Uuid IdSource::next() {
     Uuid id;
@@ -54,7 +56,8 @@ Uuid IdSource::next() {
         if (ms > state_->last_ms) {
             state_->last_ms = ms;
             state_->counter = static_cast<std::uint32_t>(id.bytes[6] & 7) << 8 | id.bytes[7];
-        } else if (++state_->counter > 0xfff) {  // RFC 9562 section 6.2: borrow the next millisecond
+        } else if (++state_->counter >
+                   0xfff) {  // RFC 9562 section 6.2: borrow the next millisecond
             ++state_->last_ms;
             state_->counter = 0;
         }

@@ -1,5 +1,6 @@
-// Identifiers. Everything Writ mints is a UUIDv7 (RFC 9562 section 5.7): 48 bits of milliseconds, then 74 random bits,
-// strictly rising within one generator so that ids sort by creation. Ids are names, never capabilities.
+// Identifiers. Everything Writ mints is a UUIDv7 (RFC 9562 section 5.7): 48 bits of milliseconds,
+// then 74 random bits, strictly rising within one generator so that ids sort by creation. Ids are
+// names, never capabilities.
 #pragma once
 
 #include <array>
@@ -42,7 +43,8 @@ using EventId = Id<struct EventTag>;
 using BootId = Id<struct BootTag>;  // one run of one gateway process
 using WritId = Id<struct WritTag>;  // `jti` of a writ
 
-// Mints UUIDv7s from `clock` and the kernel's randomness. Thread: any (one short mutex). `clock` must outlive it.
+// Mints UUIDv7s from `clock` and the kernel's randomness. Thread: any (one short mutex). `clock`
+// must outlive it.
 class IdSource {
   public:
     explicit IdSource(const Clock& clock);

@@ -7,7 +7,8 @@
 namespace writ {
 namespace {
 
-// Decodes one scalar value of strict UTF-8 at `text[i]`. Returns its length in bytes, 0 if it is not one.
+// Decodes one scalar value of strict UTF-8 at `text[i]`. Returns its length in bytes, 0 if it is
+// not one.
 std::size_t decode(std::string_view text, std::size_t i, char32_t& out) {
     const auto byte = [&](std::size_t k) { return static_cast<std::uint8_t>(text[k]); };
     const std::uint8_t first = byte(i);
@@ -15,7 +16,7 @@ std::size_t decode(std::string_view text, std::size_t i, char32_t& out) {
         out = first;
         return 1;
     }
-    const std::size_t length = first >= 0xf0 && first < 0xf5 ? 4
+    const std::size_t length = first >= 0xf0 && first < 0xf5   ? 4
                                : first >= 0xe0 && first < 0xf0 ? 3
                                : first >= 0xc2 && first < 0xe0 ? 2
                                                                : 0;

@@ -1,5 +1,5 @@
-// Foreign text, shown inert (docs/architecture.md, rule 11): text that an agent, a tool or a stranger wrote passes
-// through here before a person sees it in a terminal or a log.
+// Foreign text, shown inert (docs/architecture.md, rule 11): text that an agent, a tool or a
+// stranger wrote passes through here before a person sees it in a terminal or a log.
 #pragma once
 
 #include <string>
@@ -7,8 +7,9 @@
 
 namespace writ {
 
-// A printable one-line form of `text`: C0 and C1 controls, DEL, bidirectional and zero-width format characters, line
-// and paragraph separators and invalid UTF-8 become `\xNN` or `\u{…}` escapes. At most `max_bytes` of it, then `…`.
+// A printable one-line form of `text`: C0 and C1 controls, DEL, bidirectional and zero-width format
+// characters, line and paragraph separators and invalid UTF-8 become `\xNN` or `\u{…}` escapes. At
+// most `max_bytes` of it, then `…`.
 std::string inert(std::string_view text, std::size_t max_bytes = 4096);
 
 }  // namespace writ

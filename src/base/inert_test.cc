@@ -7,12 +7,18 @@ namespace {
 
 TEST(Inert, EscapesTerminalControls) {
     EXPECT_EQ(inert("a\x1b[2Jb\r\n\x07"), "a\\x1b[2Jb\\x0d\\n\\x07");
-    EXPECT_EQ(inert("\xc2\x9b" "31m"), "\\u{9b}31m");  // the one-character CSI
+    EXPECT_EQ(inert("\xc2\x9b"
+                    "31m"),
+              "\\u{9b}31m");  // the one-character CSI
 }
 
 TEST(Inert, EscapesBidiAndInvisibleCharacters) {
-    EXPECT_EQ(inert("a\xe2\x80\xae" "b"), "a\\u{202e}b");
-    EXPECT_EQ(inert("a\xe2\x80\x8b" "b\xef\xbb\xbf"), "a\\u{200b}b\\u{feff}");
+    EXPECT_EQ(inert("a\xe2\x80\xae"
+                    "b"),
+              "a\\u{202e}b");
+    EXPECT_EQ(inert("a\xe2\x80\x8b"
+                    "b\xef\xbb\xbf"),
+              "a\\u{200b}b\\u{feff}");
     EXPECT_EQ(inert("\xf3\xa0\x81\x81"), "\\u{e0041}");  // tag characters carry hidden instructions
 }
 
@@ -22,7 +28,9 @@ TEST(Inert, EscapesInvalidUtf8AndKeepsTheRest) {
     EXPECT_EQ(inert("\xe2\x80"), "\\xe2\\x80");
 }
 
-TEST(Inert, CutsAtTheLimit) { EXPECT_EQ(inert("abcdef", 3), "abc…"); }
+TEST(Inert, CutsAtTheLimit) {
+    EXPECT_EQ(inert("abcdef", 3), "abc…");
+}
 
 }  // namespace
 }  // namespace writ

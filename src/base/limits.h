@@ -1,4 +1,5 @@
-// Every bound of the gateway that is not local to one file, with the reason for its number. Names end in their unit.
+// Every bound of the gateway that is not local to one file, with the reason for its number. Names
+// end in their unit.
 #pragma once
 
 #include <cstddef>
@@ -6,7 +7,8 @@
 
 namespace writ {
 
-// One request body. MCP tool arguments are a few KiB; what is larger belongs in a resource. (architecture, section 5)
+// One request body. MCP tool arguments are a few KiB; what is larger belongs in a resource.
+// (architecture, section 5)
 inline constexpr std::size_t kMaxBodyBytes = 1 << 20;
 // One response of an upstream held in memory: four times the request, so that file reads pass.
 inline constexpr std::size_t kMaxUpstreamMessageBytes = 4 << 20;

@@ -20,17 +20,23 @@ spdlog::logger& logger() {
 
 spdlog::level::level_enum map(Level level) {
     switch (level) {
-        case Level::kDebug: return spdlog::level::debug;
-        case Level::kInfo: return spdlog::level::info;
-        case Level::kWarn: return spdlog::level::warn;
-        case Level::kError: return spdlog::level::err;
+        case Level::kDebug:
+            return spdlog::level::debug;
+        case Level::kInfo:
+            return spdlog::level::info;
+        case Level::kWarn:
+            return spdlog::level::warn;
+        case Level::kError:
+            return spdlog::level::err;
     }
     return spdlog::level::err;
 }
 
 }  // namespace
 
-void set_level(Level level) { logger().set_level(map(level)); }
+void set_level(Level level) {
+    logger().set_level(map(level));
+}
 
 void write(Level level, std::string_view room, std::string_view text) {
     logger().log(map(level), "{}: {}", room, inert(text));

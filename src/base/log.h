@@ -1,5 +1,6 @@
-// The operator's log: one line an event on stderr, `2026-11-24T09:30:00.123Z INFO gate: …`. It is for running the
-// gateway, not for evidence; no secret, argument or output is ever written to it, and foreign text passes inert().
+// The operator's log: one line an event on stderr, `2026-11-24T09:30:00.123Z INFO gate: …`. It is
+// for running the gateway, not for evidence; no secret, argument or output is ever written to it,
+// and foreign text passes inert().
 #pragma once
 
 #include <fmt/format.h>

@@ -40,7 +40,9 @@ SecretBytes SecretBytes::random(std::size_t size) {
     return out;
 }
 
-bool SecretBytes::equals(ByteView other) const { return constant_time_equal(view(), other); }
+bool SecretBytes::equals(ByteView other) const {
+    return constant_time_equal(view(), other);
+}
 
 bool constant_time_equal(ByteView a, ByteView b) {
     return a.size() == b.size() && (a.empty() || sodium_memcmp(a.data(), b.data(), a.size()) == 0);

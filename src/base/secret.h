@@ -1,5 +1,5 @@
-// Bytes that must not leak: zeroed when freed, kept out of core dumps and swap where the system allows, neither
-// printable nor copyable, compared in constant time.
+// Bytes that must not leak: zeroed when freed, kept out of core dumps and swap where the system
+// allows, neither printable nor copyable, compared in constant time.
 #pragma once
 
 #include <cstddef>

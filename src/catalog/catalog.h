@@ -1,8 +1,8 @@
-// Tool servers and what they offer: definitions with their pins, effects as the operator declared them, and the rules that
-// map a call to the resource and the data domains it touches.
+// Tool servers and what they offer: definitions with their pins, effects as the operator declared
+// them, and the rules that map a call to the resource and the data domains it touches.
 //
-// The catalog is read through immutable snapshots; doors feed it what servers list. A definition whose digest is not the
-// pinned one is kept apart and refused until a person pins it.
+// The catalog is read through immutable snapshots; doors feed it what servers list. A definition
+// whose digest is not the pinned one is kept apart and refused until a person pins it.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,8 @@
 
 namespace writ::catalog {
 
-// What a call of the tool does. Declared by the operator; a server's annotations may raise it, never lower it.
+// What a call of the tool does. Declared by the operator; a server's annotations may raise it,
+// never lower it.
 enum class Effect : std::uint8_t { kRead, kWrite, kDelete, kSend, kExec, kConfigure, kGrant, kPay };
 std::string_view name(Effect effect);
 std::optional<Effect> effect_from(std::string_view name);
@@ -30,46 +31,48 @@ std::optional<Sensitivity> sensitivity_from(std::string_view name);
 
 // The operator's word on one tool (writ.toml, [[servers.tools]]).
 struct ToolRule {
-    std::string tool;                     // exact name
-    std::optional<Effect> effect;         // absent: kWrite, or higher by annotation
-    std::string resource;                 // template over arguments: `file://{path}`; empty: `<server>/<tool>`
-    std::vector<std::string> sensitive;   // argument names whose canonical form must equal their text
-    std::optional<Sensitivity> output;    // sensitivity of what it returns
+    std::string tool;              // exact name
+    std::optional<Effect> effect;  // absent: kWrite, or higher by annotation
+    std::string resource;  // template over arguments: `file://{path}`; empty: `<server>/<tool>`
+    std::vector<std::string>
+        sensitive;                      // argument names whose canonical form must equal their text
+    std::optional<Sensitivity> output;  // sensitivity of what it returns
 };
 
 struct ServerSpec {
-    std::string name;                     // [a-z0-9][a-z0-9-]{0,30}
-    std::vector<std::string> command;     // stdio
-    std::vector<std::string> env;         // names passed on from the gateway's environment
+    std::string name;                  // [a-z0-9][a-z0-9-]{0,30}
+    std::vector<std::string> command;  // stdio
+    std::vector<std::string> env;      // names passed on from the gateway's environment
     std::map<std::string, std::string> set;
     std::string cwd;
-    bool shared = false;                  // one instance for all tasks
+    bool shared = false;  // one instance for all tasks
     std::vector<ToolRule> tools;
 };
 
 struct DomainRule {
     std::string domain;
     Sensitivity sensitivity = Sensitivity::kRestricted;
-    std::vector<std::string> resources;   // globs over resource uris: `*` within a segment, `**` across
+    std::vector<std::string>
+        resources;  // globs over resource uris: `*` within a segment, `**` across
 };
 
 struct Tool {
     std::string server, name;
-    std::string definition;               // the server's JSON as it came, canonicalised
-    Sha256 pin{};                         // SHA-256 of `definition`
+    std::string definition;  // the server's JSON as it came, canonicalised
+    Sha256 pin{};            // SHA-256 of `definition`
     Effect effect = Effect::kWrite;
-    std::string input_schema;             // JSON text
+    std::string input_schema;  // JSON text
     std::string description;
     ToolRule rule;
-    bool changed = false;                 // differs from the pinned definition: refused
-    std::string qualified() const { return server + "/" + name; }   // Cedar and grants
-    std::string exposed() const { return server + "__" + name; }    // MCP
+    bool changed = false;  // differs from the pinned definition: refused
+    std::string qualified() const { return server + "/" + name; }  // Cedar and grants
+    std::string exposed() const { return server + "__" + name; }   // MCP
 };
 
 // What one call touches.
 struct Resource {
     std::string uri;
-    std::vector<std::string> domains;     // `unclassified` when no rule maps it
+    std::vector<std::string> domains;  // `unclassified` when no rule maps it
     Sensitivity sensitivity = Sensitivity::kRestricted;
 };
 
@@ -78,13 +81,17 @@ class Snapshot {
     // By exposed (`filesystem__read_text_file`) or qualified (`filesystem/read_text_file`) name.
     std::shared_ptr<const Tool> by_exposed(std::string_view exposed) const;
     std::shared_ptr<const Tool> by_qualified(std::string_view qualified) const;
-    const std::vector<std::shared_ptr<const Tool>>& tools() const { return tools_; }  // server order, then the server's
-    // Maps a call. A template variable that is absent or not a string, or a path that is not canonical (`..`, `//`, `.`, NUL,
-    // percent-encoded separators) is kInvalid: the call is refused.
+    const std::vector<std::shared_ptr<const Tool>>& tools() const {
+        return tools_;
+    }  // server order, then the server's
+    // Maps a call. A template variable that is absent or not a string, or a path that is not
+    // canonical (`..`, `//`, `.`, NUL, percent-encoded separators) is kInvalid: the call is
+    // refused.
     Result<Resource> resource(const Tool& tool, const json::Value& arguments) const;
     // The domains a uri belongs to.
     Resource classify(std::string uri) const;
-    // Every sensitive argument present must equal its canonical form. Errors: kInvalid naming the argument.
+    // Every sensitive argument present must equal its canonical form. Errors: kInvalid naming the
+    // argument.
     Status check_sensitive(const Tool& tool, const json::Value& arguments) const;
 
   private:
@@ -102,8 +109,10 @@ struct Pin {
 // Writers hold a mutex; readers take snapshot() and keep it for the call. Thread: any.
 class Catalog {
   public:
-    // Errors: kInvalid (bad names, duplicate servers, unreadable templates or globs), with what to write instead.
-    static Result<std::unique_ptr<Catalog>> make(std::vector<ServerSpec> servers, std::vector<DomainRule> domains,
+    // Errors: kInvalid (bad names, duplicate servers, unreadable templates or globs), with what to
+    // write instead.
+    static Result<std::unique_ptr<Catalog>> make(std::vector<ServerSpec> servers,
+                                                 std::vector<DomainRule> domains,
                                                  std::vector<Pin> pins);
     ~Catalog();
     std::shared_ptr<const Snapshot> snapshot() const;
@@ -115,7 +124,8 @@ class Catalog {
         std::size_t tools = 0;
         std::vector<std::string> dropped;  // names of tools that are not usable, with the reason
     };
-    // Takes a server's tools (the `tools` array of tools/list). Errors: kNotFound, kInvalid, kTooLarge.
+    // Takes a server's tools (the `tools` array of tools/list). Errors: kNotFound, kInvalid,
+    // kTooLarge.
     Result<Listed> update(std::string_view server, const json::Value& tools);
     // Accepts the current definition of a changed tool. Errors: kNotFound.
     Result<Pin> pin(std::string_view server, std::string_view tool);

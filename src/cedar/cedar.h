@@ -1,12 +1,14 @@
-// The Cedar policy language, version 4.5: parse once, authorize many. A library of its own: it knows nothing of agents.
+// The Cedar policy language, version 4.5: parse once, authorize many. A library of its own: it
+// knows nothing of agents.
 //
 //   auto policies = cedar::PolicySet::parse(text, {.file = "pay.cedar"});
 //   auto entities = cedar::Entities::parse_json(json);
 //   cedar::Request request{principal, action, resource, context};
 //   cedar::Response response = cedar::authorize(request, *policies, *entities);
 //
-// A PolicySet and an Entities store are immutable after construction: share them as shared_ptr<const T> and use them from
-// any thread. No exceptions. Semantics: cedarpolicy.com reference, conformance by bin/cedar_conformance.
+// A PolicySet and an Entities store are immutable after construction: share them as
+// shared_ptr<const T> and use them from any thread. No exceptions. Semantics: cedarpolicy.com
+// reference, conformance by bin/cedar_conformance.
 #pragma once
 
 #include <compare>
@@ -32,7 +34,8 @@ struct EntityUid {
     std::string text() const;  // Writ::Agent::"x" with Cedar escapes
 };
 
-// A Cedar value: Bool, Long, String, entity reference, Set, Record or an extension value. Immutable, cheap to copy.
+// A Cedar value: Bool, Long, String, entity reference, Set, Record or an extension value.
+// Immutable, cheap to copy.
 class Value {
   public:
     static Value boolean(bool v);
@@ -41,12 +44,14 @@ class Value {
     static Value entity(EntityUid uid);
     static Value set(std::vector<Value> elements);
     static Value record(std::vector<std::pair<std::string, Value>> members);
-    // An extension value from its constructor, e.g. ("datetime", "2026-11-24T00:00:00Z"). Errors: kInvalid.
+    // An extension value from its constructor, e.g. ("datetime", "2026-11-24T00:00:00Z"). Errors:
+    // kInvalid.
     static Result<Value> extension(std::string_view constructor, std::string_view argument);
     // datetime from milliseconds since the epoch, without going through text.
     static Value datetime_ms(std::int64_t ms);
 
-    // Cedar JSON (entities/context format, with __entity and __extn escapes). Errors: kInvalid with a path.
+    // Cedar JSON (entities/context format, with __entity and __extn escapes). Errors: kInvalid with
+    // a path.
     static Result<Value> from_json(const json::Value& value);
     // Cedar source text of the value, for explanations.
     std::string text() const;
@@ -75,18 +80,19 @@ struct PolicyError {
 
 struct Response {
     Decision decision = Decision::kDeny;
-    std::vector<std::string> reason;  // ids: satisfied forbids if any, else satisfied permits (only when kAllow)
+    std::vector<std::string>
+        reason;  // ids: satisfied forbids if any, else satisfied permits (only when kAllow)
     std::vector<PolicyError> errors;
 };
 
 struct Limits {
-    std::size_t bytes_max = 8 << 20;    // policy text
-    std::size_t depth_max = 256;        // nesting of expressions
+    std::size_t bytes_max = 8 << 20;  // policy text
+    std::size_t depth_max = 256;      // nesting of expressions
     std::size_t policies_max = 100'000;
 };
 
 struct ParseOptions {
-    std::string file;        // for positions
+    std::string file;                  // for positions
     std::string id_prefix = "policy";  // ids are prefix + position: policy0, policy1, …
     Limits limits = {};
 };
@@ -108,8 +114,8 @@ class PolicySet {
     PolicySet(PolicySet&&) noexcept;
     PolicySet& operator=(PolicySet&&) noexcept;
 
-    // All errors are collected; the first is returned with its position, the others follow in its detail, one a line.
-    // Errors: kInvalid, kTooLarge.
+    // All errors are collected; the first is returned with its position, the others follow in its
+    // detail, one a line. Errors: kInvalid, kTooLarge.
     static Result<PolicySet> parse(std::string_view text, const ParseOptions& options = {});
     // Adds every policy of `other`. Errors: kConflict on an id that exists.
     Status merge(const PolicySet& other);
@@ -119,9 +125,10 @@ class PolicySet {
     std::vector<PolicyInfo> list() const;
     std::optional<PolicyInfo> info(std::string_view id) const;
     std::size_t size() const;
-    // True if some permit's scope could match this principal, action and SOME resource (types and hierarchy from
-    // `entities`), whatever its conditions say. For tools/list.
-    bool scope_may_permit(const EntityUid& principal, const EntityUid& action, const class Entities& entities) const;
+    // True if some permit's scope could match this principal, action and SOME resource (types and
+    // hierarchy from `entities`), whatever its conditions say. For tools/list.
+    bool scope_may_permit(const EntityUid& principal, const EntityUid& action,
+                          const class Entities& entities) const;
 
     struct Impl;
     const Impl& impl() const { return *impl_; }
@@ -147,8 +154,10 @@ class Entities {
     // Cedar's entities JSON. Errors: kInvalid (duplicates that differ, cycles, bad values).
     static Result<Entities> parse_json(std::string_view text);
     static Result<Entities> build(std::vector<EntityData> entities);
-    // A store that adds a few request-time entities to `base`, which it keeps alive. Cheap: copies nothing of base.
-    static Result<Entities> overlay(std::shared_ptr<const Entities> base, std::vector<EntityData> more);
+    // A store that adds a few request-time entities to `base`, which it keeps alive. Cheap: copies
+    // nothing of base.
+    static Result<Entities> overlay(std::shared_ptr<const Entities> base,
+                                    std::vector<EntityData> more);
 
     struct Impl;
     const Impl& impl() const { return *impl_; }
@@ -166,10 +175,11 @@ struct PolicyOutcome {
     std::string policy;
     Effect effect = Effect::kPermit;
     Outcome outcome = Outcome::kNotSatisfied;
-    std::string detail;  // the error, or the source of the first top-level condition that was false and its values
+    std::string detail;  // the error, or the source of the first top-level condition that was false
+                         // and its values
 };
 // The outcome of every policy whose scope matches (or of all, with `all`). Cost as authorize().
-std::vector<PolicyOutcome> evaluate(const Request& request, const PolicySet& policies, const Entities& entities,
-                                    bool all = false);
+std::vector<PolicyOutcome> evaluate(const Request& request, const PolicySet& policies,
+                                    const Entities& entities, bool all = false);
 
 }  // namespace writ::cedar

@@ -1,5 +1,5 @@
-// Ed25519 (RFC 8032, libsodium) and ES256 = ECDSA P-256 with SHA-256 (OpenSSL), as values. Signatures of ES256 are the 64
-// bytes r || s that JOSE uses (RFC 7518 section 3.4).
+// Ed25519 (RFC 8032, libsodium) and ES256 = ECDSA P-256 with SHA-256 (OpenSSL), as values.
+// Signatures of ES256 are the 64 bytes r || s that JOSE uses (RFC 7518 section 3.4).
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
-// One evidence event, as docs/spec/evidence/event.schema.json has it: the leaf of the ledger is its canonical JSON
-// (RFC 8785 restricted to integers), at most kMaxEventBytes.
+// One evidence event, as docs/spec/evidence/event.schema.json has it: the leaf of the ledger is its
+// canonical JSON (RFC 8785 restricted to integers), at most kMaxEventBytes.
 #pragma once
 
 #include <cstdint>
@@ -18,14 +18,16 @@ namespace writ::evidence {
 enum class Basis : std::uint8_t { kObserved, kAsserted, kInferred };
 std::string_view name(Basis basis);
 
-// A typed edge to an earlier event. `rel` is one of the schema's words (requested_by, decided_by, result_of, spawned_by, …).
+// A typed edge to an earlier event. `rel` is one of the schema's words (requested_by, decided_by,
+// result_of, spawned_by, …).
 struct Cause {
     std::string rel;
     EventId id;
     Basis basis = Basis::kObserved;
 };
 
-// W3C trace context. The gateway's own trace; what the client sent is `peer`: linked, never the parent.
+// W3C trace context. The gateway's own trace; what the client sent is `peer`: linked, never the
+// parent.
 struct Trace {
     std::string trace_id;  // 32 hex digits
     std::string span_id;   // 16 hex digits
@@ -42,7 +44,7 @@ struct CredentialRef {
     std::string kind;  // writ | unix-peer
     std::string uid;   // jti or the connection's name, never the secret
     std::int64_t iat = 0, exp = 0;
-    std::string cnf;   // what it is bound to: `pid:<pid>@<boot>`, `jkt:…`
+    std::string cnf;  // what it is bound to: `pid:<pid>@<boot>`, `jkt:…`
 };
 
 // Who acted.
@@ -52,7 +54,7 @@ struct Actor {
     std::string charter;         // `sha256:…` or empty
     std::vector<Behalf> on_behalf_of;
     std::optional<CredentialRef> credential;
-    std::string op;              // pseudonym of a person acting on Writ, or `writ` itself
+    std::string op;  // pseudonym of a person acting on Writ, or `writ` itself
 };
 
 // Bytes that go to the vault; the event carries only a reference and a keyed commitment.
@@ -64,12 +66,12 @@ struct Payload {
 
 // What a room hands to the Recorder. The Recorder fills v, id, t_us, tenant, emitter and chain.
 struct Draft {
-    std::string type;  // call.decided, call.ended, task.started, …
+    std::string type;           // call.decided, call.ended, task.started, …
     std::optional<EventId> id;  // chosen beforehand when others must refer to it; else minted
     std::optional<SessionId> session;
     std::optional<TaskId> task;
     std::optional<CallId> call;
-    std::int64_t attempt = 1;   // written only with a call
+    std::int64_t attempt = 1;  // written only with a call
     Basis basis = Basis::kObserved;
     std::vector<Cause> cause;
     std::optional<Trace> trace;

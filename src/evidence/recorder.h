@@ -1,7 +1,9 @@
-// Turns drafts into events of the ledger. One Recorder per reactor = one emitter: it owns the emitter's sequence numbers
-// and the hash chains of the sessions whose home it is, so nothing here locks.
+// Turns drafts into events of the ledger. One Recorder per reactor = one emitter: it owns the
+// emitter's sequence numbers and the hash chains of the sessions whose home it is, so nothing here
+// locks.
 //
-// Three independent links (docs/spec/evidence/README.md): typed causes, W3C trace, and chain + emitter sequence.
+// Three independent links (docs/spec/evidence/README.md): typed causes, W3C trace, and chain +
+// emitter sequence.
 #pragma once
 
 #include <functional>
@@ -22,23 +24,28 @@ struct RecorderOptions {
     std::string tenant;
     std::string emitter;  // spiffe://<trust domain>/writ/<node>/<reactor number>
     BootId boot;
-    std::string origin;   // of the log, for receipts
+    std::string origin;  // of the log, for receipts
 };
 
 class Recorder {
   public:
     // Everything referred to must outlive it. Use on `reactor` only.
-    Recorder(RecorderOptions options, net::Reactor& reactor, ledger::Ledger& ledger, Vault& vault, IdSource& ids, const Clock& clock);
+    Recorder(RecorderOptions options, net::Reactor& reactor, ledger::Ledger& ledger, Vault& vault,
+             IdSource& ids, const Clock& clock);
     ~Recorder();
 
-    // Class A: resumes when the event is durable. Errors: kUnavailable (cannot be recorded: refuse the act), kTooLarge.
+    // Class A: resumes when the event is durable. Errors: kUnavailable (cannot be recorded: refuse
+    // the act), kTooLarge.
     net::Task<Result<Receipt>> record(Draft draft);
-    // The same with a callback on the reactor, for acts that must not wait for a coroutine turn (revocation).
+    // The same with a callback on the reactor, for acts that must not wait for a coroutine turn
+    // (revocation).
     void record(Draft draft, std::function<void(Result<Receipt>)> done);
-    // Class B: queued for the same log, not awaited. What cannot be queued is counted and shows as an `evidence.gap` event.
+    // Class B: queued for the same log, not awaited. What cannot be queued is counted and shows as
+    // an `evidence.gap` event.
     void note(Draft draft);
 
-    // Ends a session's chain: writes session.sealed {reason, events, calls, denied} and forgets the chain.
+    // Ends a session's chain: writes session.sealed {reason, events, calls, denied} and forgets the
+    // chain.
     net::Task<Result<Receipt>> seal(SessionId session, std::string reason, Draft draft);
 
   private:
@@ -46,7 +53,8 @@ class Recorder {
     std::unique_ptr<Impl> impl_;
 };
 
-// `ps:` + 16 hex digits: HMAC of issuer and subject under the tenant's pseudonym key, so that leaves name no person.
+// `ps:` + 16 hex digits: HMAC of issuer and subject under the tenant's pseudonym key, so that
+// leaves name no person.
 std::string pseudonym(const Vault& vault, std::string_view issuer, std::string_view subject);
 
 }  // namespace writ::evidence

@@ -1,5 +1,6 @@
-// Reads a log back as events: the causal tree of a task, and the checks that only someone who knows events can do. Works
-// on files alone (ledger::LogReader); the vault is optional and only adds the bytes.
+// Reads a log back as events: the causal tree of a task, and the checks that only someone who knows
+// events can do. Works on files alone (ledger::LogReader); the vault is optional and only adds the
+// bytes.
 #pragma once
 
 #include <cstdint>
@@ -34,10 +35,11 @@ struct Trace_ {  // NOLINT: distinct from the W3C Trace of event.h
     std::size_t events = 0;
 };
 
-// All events connected to `id` (a task, session, call or event id): for a task, its whole tree of tasks. Errors: kNotFound.
+// All events connected to `id` (a task, session, call or event id): for a task, its whole tree of
+// tasks. Errors: kNotFound.
 Result<Trace_> trace(const ledger::LogReader& log, std::string_view id);
-// For a terminal: one line an event, indented by cause, with verdict and reasons; foreign text inert. With `vault`, the
-// payloads' first bytes too.
+// For a terminal: one line an event, indented by cause, with verdict and reasons; foreign text
+// inert. With `vault`, the payloads' first bytes too.
 std::string render(const Trace_& trace, Vault* vault);
 json::Node to_json(const Trace_& trace);
 
@@ -46,9 +48,10 @@ struct CheckReport {
     std::uint64_t sessions = 0, open_sessions = 0;
     std::vector<std::string> findings;  // empty: all holds
 };
-// What the tree alone cannot show: every leaf canonical and of a known type, emitter sequences without holes, session
-// chains linked and sealed with the right counts, causes that point backwards to events that exist, every call.ended with
-// exactly one permitting call.decided.
-CheckReport check(const ledger::LogReader& log, const std::function<void(std::uint64_t, std::uint64_t)>& progress = {});
+// What the tree alone cannot show: every leaf canonical and of a known type, emitter sequences
+// without holes, session chains linked and sealed with the right counts, causes that point
+// backwards to events that exist, every call.ended with exactly one permitting call.decided.
+CheckReport check(const ledger::LogReader& log,
+                  const std::function<void(std::uint64_t, std::uint64_t)>& progress = {});
 
 }  // namespace writ::evidence

@@ -1,16 +1,16 @@
-// The one way through (docs/architecture.md, section 2). Doors turn their protocol into a Call; the gate answers with an
-// Admission, a Refusal or Parked, having made the decision durable first.
+// The one way through (docs/architecture.md, section 2). Doors turn their protocol into a Call; the
+// gate answers with an Admission, a Refusal or Parked, having made the decision durable first.
 //
 //   gate::Call call = …;
 //   gate::Answer answer = co_await gate.admit(std::move(call));
 //   if (auto* refusal = std::get_if<gate::Refusal>(&answer)) …tell the caller…
 //   auto admission = std::move(std::get<gate::AdmissionPtr>(answer));
-//   if (auto go = admission->depart(); !go) …revoked meanwhile…      // just before the first byte leaves
-//   …forward call bytes, pass the answer through chunk()…
-//   co_await admission->close(outcome);                              // records call.ended
+//   if (auto go = admission->depart(); !go) …revoked meanwhile…      // just before the first byte
+//   leaves …forward call bytes, pass the answer through chunk()… co_await
+//   admission->close(outcome);                              // records call.ended
 //
-// A task tree has a home reactor (hash of the root task): budget, call counts and evidence chain are touched there only.
-// admit() may be awaited from any reactor; it hops there and back.
+// A task tree has a home reactor (hash of the root task): budget, call counts and evidence chain
+// are touched there only. admit() may be awaited from any reactor; it hops there and back.
 #pragma once
 
 #include <cstdint>
@@ -37,10 +37,11 @@ enum class CallKind : std::uint8_t { kTool, kRetrieval, kModel, kEgress, kInward
 // One attempted action, as a door made it. Owns the bytes it was parsed from.
 struct Call {
     CallKind kind = CallKind::kTool;
-    std::string door;                   // `mcp`
-    identity::SessionPtr session;       // from the connection or the token; null is refused as unauthenticated
-    std::string tool;                   // exposed name as the caller wrote it
-    std::string arguments = "{}";       // raw JSON bytes, forwarded unchanged
+    std::string door;  // `mcp`
+    identity::SessionPtr
+        session;       // from the connection or the token; null is refused as unauthenticated
+    std::string tool;  // exposed name as the caller wrote it
+    std::string arguments = "{}";  // raw JSON bytes, forwarded unchanged
     std::int64_t attempt = 1;
     std::optional<CallId> retry_of;
     evidence::Trace trace;
@@ -57,45 +58,57 @@ enum class RefusalKind : std::uint8_t {
 struct Refusal {
     RefusalKind kind = RefusalKind::kUnknown;
     policy::Verdict verdict;
-    std::string advice;                 // what the caller may be told
+    std::string advice;  // what the caller may be told
     std::optional<CallId> call;
     std::optional<evidence::Receipt> receipt;
 };
 
-// A person must decide. Until approvals exist, admit() never returns it: a hold is a Refusal with code `held`.
+// A person must decide. Until approvals exist, admit() never returns it: a hold is a Refusal with
+// code `held`.
 struct Parked {
     CallId call;
 };
 
-enum class Status_ : std::uint8_t { kOk, kToolError, kProtocolError, kTimeout, kCancelled, kBlocked, kUnknown };  // NOLINT
+enum class Status_ : std::uint8_t {
+    kOk,
+    kToolError,
+    kProtocolError,
+    kTimeout,
+    kCancelled,
+    kBlocked,
+    kUnknown
+};  // NOLINT
 std::string_view name(Status_ status);
 
 // How a call ended, as the door saw it.
 struct Outcome {
     Status_ status = Status_::kUnknown;
-    std::string error;                  // short, without foreign text beyond 200 bytes
-    std::string output;                 // the bytes that went back, for the vault
+    std::string error;   // short, without foreign text beyond 200 bytes
+    std::string output;  // the bytes that went back, for the vault
 };
 
 // What an upstream asks of the client meanwhile.
 struct Inward {
-    std::string method;                 // sampling/createMessage, elicitation/create, roots/list
+    std::string method;  // sampling/createMessage, elicitation/create, roots/list
     std::string params = "{}";
 };
 
 class Admission {
   public:
-    virtual ~Admission() = default;     // not closed by then: closes as `unknown`
+    virtual ~Admission() = default;  // not closed by then: closes as `unknown`
     virtual const CallId& call() const = 0;
     virtual const catalog::Tool& tool() const = 0;
     virtual const identity::Session& session() const = 0;
     virtual const std::string& arguments() const = 0;
     virtual const evidence::Receipt& receipt() const = 0;
-    // Revocation and policy epochs, again; to be called right before the first byte leaves. Errors: kUnauthenticated.
+    // Revocation and policy epochs, again; to be called right before the first byte leaves. Errors:
+    // kUnauthenticated.
     virtual Status depart() = 0;
-    // Decides what the upstream asks of the client, under the same call id. Nothing is permitted inward yet: every answer is a Refusal.
+    // Decides what the upstream asks of the client, under the same call id. Nothing is permitted
+    // inward yet: every answer is a Refusal.
     virtual net::Task<std::variant<Refusal, std::monostate>> inward(Inward request) = 0;
-    // Passes output through observe; returns the bytes that may be released now (bounded hold-back window).
+    // Passes output through observe; returns the bytes that may be released now (bounded hold-back
+    // window).
     virtual net::Task<Result<std::string>> chunk(std::string bytes) = 0;
     // Records call.ended. A second close is a broken invariant.
     virtual net::Task<Result<evidence::Receipt>> close(Outcome outcome) = 0;
@@ -108,7 +121,7 @@ struct Spent {
     std::int64_t calls = 0, denied = 0;
 };
 
-struct Home {                           // one per reactor
+struct Home {  // one per reactor
     net::Reactor* reactor = nullptr;
     evidence::Recorder* recorder = nullptr;
 };
@@ -116,25 +129,36 @@ struct Home {                           // one per reactor
 class Gate {
   public:
     // Everything referred to must outlive it.
-    static std::unique_ptr<Gate> make(std::vector<Home> homes, identity::Directory& directory, catalog::Catalog& catalog,
-                                      std::shared_ptr<const policy::Engine> engine, IdSource& ids, const Clock& clock);
+    static std::unique_ptr<Gate> make(std::vector<Home> homes, identity::Directory& directory,
+                                      catalog::Catalog& catalog,
+                                      std::shared_ptr<const policy::Engine> engine, IdSource& ids,
+                                      const Clock& clock);
     virtual ~Gate() = default;
 
     virtual net::Task<Answer> admit(Call call) = 0;
     // Tools this session may see, in catalog order.
-    virtual net::Task<std::vector<std::shared_ptr<const catalog::Tool>>> visible(identity::SessionPtr session) = 0;
-    // Swaps the policies: calls decided from now on use them; admissions that have not departed are re-checked. Thread: any.
+    virtual net::Task<std::vector<std::shared_ptr<const catalog::Tool>>> visible(
+        identity::SessionPtr session) = 0;
+    // Swaps the policies: calls decided from now on use them; admissions that have not departed are
+    // re-checked. Thread: any.
     virtual void set_engine(std::shared_ptr<const policy::Engine> engine) = 0;
     virtual std::shared_ptr<const policy::Engine> engine() const = 0;
     virtual Home home(const TaskId& root) const = 0;
     // Budget spent by a task tree. Hops home.
     virtual net::Task<Spent> spent(TaskId root) = 0;
     virtual net::Task<void> restore(TaskId root, Spent spent) = 0;
-    // Opens and ends sessions and tasks with their evidence in the tree's chain (session.started, identity.issued, session.sealed …).
-    virtual net::Task<Result<identity::TaskPtr>> start_task(identity::TaskSpec spec, evidence::Actor by, identity::TaskPtr parent) = 0;
-    // Acts in memory first, then records, then returns. Errors: kNotFound, kConflict, kUnavailable (dead, but not recorded).
-    virtual net::Task<Status> end_task(TaskId id, identity::TaskState how, evidence::Actor by, std::string reason) = 0;
-    virtual net::Task<Result<identity::SessionPtr>> open_session(identity::TaskPtr task, identity::Binding binding, std::string bound_to) = 0;
+    // Opens and ends sessions and tasks with their evidence in the tree's chain (session.started,
+    // identity.issued, session.sealed …).
+    virtual net::Task<Result<identity::TaskPtr>> start_task(identity::TaskSpec spec,
+                                                            evidence::Actor by,
+                                                            identity::TaskPtr parent) = 0;
+    // Acts in memory first, then records, then returns. Errors: kNotFound, kConflict, kUnavailable
+    // (dead, but not recorded).
+    virtual net::Task<Status> end_task(TaskId id, identity::TaskState how, evidence::Actor by,
+                                       std::string reason) = 0;
+    virtual net::Task<Result<identity::SessionPtr>> open_session(identity::TaskPtr task,
+                                                                 identity::Binding binding,
+                                                                 std::string bound_to) = 0;
     virtual net::Task<Status> end_session(identity::SessionPtr session, std::string reason) = 0;
 };
 

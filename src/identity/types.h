@@ -1,4 +1,5 @@
-// The nouns of identity: agents, task specifications, tasks, sessions (docs/architecture.md, section 1).
+// The nouns of identity: agents, task specifications, tasks, sessions (docs/architecture.md,
+// section 1).
 #pragma once
 
 #include <atomic>
@@ -17,11 +18,11 @@ namespace writ::identity {
 
 // A registered non-human actor.
 struct Agent {
-    std::string name;                 // [a-z0-9][a-z0-9-]{0,62}
-    std::string spiffe_id;            // spiffe://<trust domain>/agent/<name>
-    std::string owner;                // the accountable person's login
+    std::string name;       // [a-z0-9][a-z0-9-]{0,62}
+    std::string spiffe_id;  // spiffe://<trust domain>/agent/<name>
+    std::string owner;      // the accountable person's login
     std::vector<std::string> groups;
-    std::string charter;              // sha256:… of instructions, model and tool list; empty if not declared
+    std::string charter;  // sha256:… of instructions, model and tool list; empty if not declared
 };
 
 enum class Role : std::uint8_t { kViewer, kAuditor, kApprover, kAuthor, kOperator, kLauncher };
@@ -41,29 +42,31 @@ struct Grant {
 };
 
 struct Budget {
-    std::int64_t calls = 0;            // 0 = no bound of its own
+    std::int64_t calls = 0;  // 0 = no bound of its own
     bool operator==(const Budget&) const = default;
 };
 
 // What a launcher asks for. JSON and TOML use these names.
 struct TaskSpec {
-    std::string agent;                 // agent name
-    std::string subject;               // `person:<login>` or `agent:<name>`
+    std::string agent;    // agent name
+    std::string subject;  // `person:<login>` or `agent:<name>`
     std::string purpose;
-    std::string prompt;                // the subject's own words
+    std::string prompt;  // the subject's own words
     std::vector<Grant> grants;
     Budget budget;
-    std::int64_t deadline_s = 0;       // seconds from start; 0 = kDefaultTaskLifetime_s
-    std::int64_t depth_max = 0;        // how deep sub-tasks may go below this one
+    std::int64_t deadline_s = 0;  // seconds from start; 0 = kDefaultTaskLifetime_s
+    std::int64_t depth_max = 0;   // how deep sub-tasks may go below this one
     json::Node to_json() const;
-    // Unknown members, wrong types and out-of-range numbers are refused, naming the member. Errors: kInvalid.
+    // Unknown members, wrong types and out-of-range numbers are refused, naming the member. Errors:
+    // kInvalid.
     static Result<TaskSpec> from_json(const json::Value& value);
 };
 
 enum class TaskState : std::uint8_t { kLive, kEnded, kRevoked, kExpired };
 std::string_view name(TaskState state);
 
-// One job. Immutable but for `state` and the links; shared between the directory, its sessions and calls in flight.
+// One job. Immutable but for `state` and the links; shared between the directory, its sessions and
+// calls in flight.
 struct Task {
     TaskId id, root;
     std::optional<TaskId> parent;
@@ -73,8 +76,8 @@ struct Task {
     std::shared_ptr<const Task> parent_task;  // null at the root
     EventId started_event;                    // cause of what follows
     std::int64_t started_us = 0;
-    std::int64_t deadline_us = 0;             // wall, for claims
-    std::int64_t deadline_boot_us = 0;        // what is compared
+    std::int64_t deadline_us = 0;       // wall, for claims
+    std::int64_t deadline_boot_us = 0;  // what is compared
     mutable std::atomic<TaskState> state{TaskState::kLive};
     // Live means: neither this task nor any ancestor is dead, and the deadline has not passed.
     bool live(std::int64_t boot_us) const;
@@ -85,14 +88,15 @@ enum class Binding : std::uint8_t { kUnixPeer, kBearer };
 // One holder's run inside one task. Immutable but for `ended`.
 struct Session {
     SessionId id;
-    WritId writ;                       // jti of its credential
+    WritId writ;  // jti of its credential
     std::shared_ptr<const Task> task;
     Binding binding = Binding::kUnixPeer;
-    std::string bound_to;              // `pid:123` …, for evidence
+    std::string bound_to;  // `pid:123` …, for evidence
     EventId started_event;
     std::int64_t issued_us = 0;
-    mutable std::atomic<std::int64_t> expires_us{0};       // wall
-    mutable std::atomic<std::int64_t> expires_boot_us{0};  // compared; renewed while the holder lives
+    mutable std::atomic<std::int64_t> expires_us{0};  // wall
+    mutable std::atomic<std::int64_t> expires_boot_us{
+        0};  // compared; renewed while the holder lives
     mutable std::atomic<bool> ended{false};
     bool live(std::int64_t boot_us) const;
 };

@@ -1,5 +1,6 @@
-// JWK (RFC 7517), thumbprints (RFC 7638) and compact JWS (RFC 7515) under the rules of RFC 8725: the algorithm comes from
-// the key, never from the token; `none` and symmetric algorithms do not exist here; an unknown `crit` refuses.
+// JWK (RFC 7517), thumbprints (RFC 7638) and compact JWS (RFC 7515) under the rules of RFC 8725:
+// the algorithm comes from the key, never from the token; `none` and symmetric algorithms do not
+// exist here; an unknown `crit` refuses.
 #pragma once
 
 #include <optional>
@@ -26,7 +27,8 @@ struct Jwk {
     std::string thumbprint() const;
 };
 
-// Signs `payload` with header {"alg":"ES256","kid":kid,"typ":typ}. Cost: one ES256 signature (29 us).
+// Signs `payload` with header {"alg":"ES256","kid":kid,"typ":typ}. Cost: one ES256 signature (29
+// us).
 std::string sign_es256(const crypto::Es256Key& key, std::string_view kid, std::string_view typ,
                        std::string_view payload);
 
@@ -35,9 +37,10 @@ struct Verified {
     std::string kid;
 };
 
-// Verifies a compact JWS: three canonical base64url parts, header a JSON object without duplicate members, `typ` equal to
-// `typ` (an optional `application/` prefix is ignored, RFC 7515 section 4.1.9), `kid` naming one of `keys`, `alg` that of the key, no `crit`, `jku`,
-// `jwk`, `x5u`. Errors: kUnauthenticated with a detail that never contains the token. At most 8 KiB.
+// Verifies a compact JWS: three canonical base64url parts, header a JSON object without duplicate
+// members, `typ` equal to `typ` (an optional `application/` prefix is ignored, RFC 7515
+// section 4.1.9), `kid` naming one of `keys`, `alg` that of the key, no `crit`, `jku`, `jwk`,
+// `x5u`. Errors: kUnauthenticated with a detail that never contains the token. At most 8 KiB.
 Result<Verified> verify(std::string_view token, std::string_view typ, const std::vector<Jwk>& keys);
 
 }  // namespace writ::jose

@@ -1,5 +1,6 @@
-// A JSON value that can be built and changed: for the API, the CLI and everything else that is not the hot path.
-// dump() writes it in canonical form (RFC 8785 restricted to integers: no floating point except through number()).
+// A JSON value that can be built and changed: for the API, the CLI and everything else that is not
+// the hot path. dump() writes it in canonical form (RFC 8785 restricted to integers: no floating
+// point except through number()).
 //
 //   json::Node n = json::Node::object();
 //   n["task"] = id.text();
@@ -24,7 +25,8 @@ namespace writ::json {
 class Node {
   public:
     using Array = std::vector<Node>;
-    using Object = std::map<std::string, Node, std::less<>>;  // dump() puts members in RFC 8785 order
+    using Object =
+        std::map<std::string, Node, std::less<>>;  // dump() puts members in RFC 8785 order
 
     Node() = default;  // null
     Node(std::nullptr_t) {}
@@ -49,7 +51,8 @@ class Node {
     bool is_null() const { return std::holds_alternative<std::monostate>(v_); }
     bool is_array() const { return std::holds_alternative<Array>(v_); }
     bool is_object() const { return std::holds_alternative<Object>(v_); }
-    // The member, made (and this node made an object) if it is not there. A non-object that is not null is a broken invariant.
+    // The member, made (and this node made an object) if it is not there. A non-object that is not
+    // null is a broken invariant.
     Node& operator[](std::string_view key);
     void push_back(Node value);
     const Object* if_object() const { return std::get_if<Object>(&v_); }
@@ -57,7 +60,8 @@ class Node {
     const std::string* if_string() const { return std::get_if<std::string>(&v_); }
     const std::int64_t* if_i64() const { return std::get_if<std::int64_t>(&v_); }
 
-    // Canonical text: no white space, members sorted by UTF-16 code units, shortest escapes (RFC 8785 section 3).
+    // Canonical text: no white space, members sorted by UTF-16 code units, shortest escapes (RFC
+    // 8785 section 3).
     std::string dump() const;
     // The same with two-space indentation, for people.
     std::string pretty() const;
@@ -69,11 +73,12 @@ class Node {
     std::variant<std::monostate, bool, std::int64_t, double, std::string, Array, Object, Raw> v_;
 };
 
-// Appends `text` as a JSON string with the shortest escapes (RFC 8785 section 3.2.2.2). Invalid UTF-8 becomes U+FFFD.
+// Appends `text` as a JSON string with the shortest escapes (RFC 8785 section 3.2.2.2). Invalid
+// UTF-8 becomes U+FFFD.
 void append_string(std::string& out, std::string_view text);
 
-// The RFC 8785 form of a parsed value, numbers serialised as ECMAScript does. Errors: kInvalid for a number that is not a
-// finite double.
+// The RFC 8785 form of a parsed value, numbers serialised as ECMAScript does. Errors: kInvalid for
+// a number that is not a finite double.
 Result<std::string> canonicalize(const Value& value);
 
 }  // namespace writ::json

@@ -1,8 +1,9 @@
 // JSON read strictly and once (docs/architecture.md, rule 2).
 //
-// parse() accepts exactly RFC 8259 in valid UTF-8 and refuses what lets two readers disagree: duplicate member names
-// (compared after unescaping), lone surrogates, trailing bytes, nesting beyond the limit. Every value knows the range of
-// the text it came from, so that a caller can forward the very bytes it decided on. Numbers keep their lexeme.
+// parse() accepts exactly RFC 8259 in valid UTF-8 and refuses what lets two readers disagree:
+// duplicate member names (compared after unescaping), lone surrogates, trailing bytes, nesting
+// beyond the limit. Every value knows the range of the text it came from, so that a caller can
+// forward the very bytes it decided on. Numbers keep their lexeme.
 //
 //   auto doc = json::parse(body, {});
 //   if (!doc) …doc.error() says what and where…
@@ -28,7 +29,8 @@ class Document;
 class Value;
 struct Member;
 
-// A view of one value of a Document, valid as long as the Document and the text it was parsed from. Cheap to copy.
+// A view of one value of a Document, valid as long as the Document and the text it was parsed from.
+// Cheap to copy.
 class Value {
   public:
     Kind kind() const;
@@ -75,8 +77,9 @@ struct Member {
     Value value;
 };
 
-// A parsed text: a flat tape of nodes plus an arena of unescaped strings. It does NOT own the text: whoever called parse()
-// keeps it alive and unchanged. Movable; Values of a moved-from Document are dead.
+// A parsed text: a flat tape of nodes plus an arena of unescaped strings. It does NOT own the text:
+// whoever called parse() keeps it alive and unchanged. Movable; Values of a moved-from Document are
+// dead.
 class Document {
   public:
     Document();
@@ -97,8 +100,8 @@ struct ParseLimits {
     std::size_t depth_max = kMaxJsonDepth;
 };
 
-// Errors: kInvalid (message names the offset, e.g. ``duplicate member `a` at byte 12``), kTooLarge. `text` must outlive
-// the Document. Cost: about 1 us per KiB.
+// Errors: kInvalid (message names the offset, e.g. ``duplicate member `a` at byte 12``), kTooLarge.
+// `text` must outlive the Document. Cost: about 1 us per KiB.
 Result<Document> parse(std::string_view text, const ParseLimits& limits = {});
 
 }  // namespace writ::json

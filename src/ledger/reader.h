@@ -1,5 +1,5 @@
-// Reads and checks a published log directory (tlog-tiles layout) with nothing but its files and the log's key. Shares no
-// code path with the writer beyond the hash of a node.
+// Reads and checks a published log directory (tlog-tiles layout) with nothing but its files and the
+// log's key. Shares no code path with the writer beyond the hash of a node.
 #pragma once
 
 #include <cstdint>
@@ -22,14 +22,16 @@ struct Checkpoint {
 
 class LogReader {
   public:
-    // Reads `dir`/checkpoint and checks its signature under `vkey` (content of log.vkey). Errors: kNotFound, kCorrupt.
+    // Reads `dir`/checkpoint and checks its signature under `vkey` (content of log.vkey). Errors:
+    // kNotFound, kCorrupt.
     static Result<LogReader> open(std::filesystem::path dir, std::string vkey);
     const Checkpoint& checkpoint() const { return checkpoint_; }
 
     // Entry `index` of the checkpoint's tree, from its bundle. Not verified by itself; see prove().
     Result<std::string> entry(std::uint64_t index) const;
     // Calls `each(index, bytes)` for [from, checkpoint size) in order until it returns false.
-    Status entries(std::uint64_t from, const std::function<bool(std::uint64_t, std::string_view)>& each) const;
+    Status entries(std::uint64_t from,
+                   const std::function<bool(std::uint64_t, std::string_view)>& each) const;
     // RFC 6962 inclusion path of `index` from the tiles. Errors: kNotFound, kCorrupt.
     Result<std::vector<Sha256>> inclusion(std::uint64_t index) const;
     // A C2SP tlog-proof of one entry (`.tlog-proof`).
@@ -42,7 +44,8 @@ class LogReader {
         std::uint64_t entries = 0;
         std::vector<Finding> findings;  // empty: everything verifies
     };
-    // Re-hashes every entry, compares every tile of every level, recomputes the root. `progress(done, total)` now and then.
+    // Re-hashes every entry, compares every tile of every level, recomputes the root.
+    // `progress(done, total)` now and then.
     Report verify(const std::function<void(std::uint64_t, std::uint64_t)>& progress = {}) const;
 
   private:

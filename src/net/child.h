@@ -1,5 +1,6 @@
-// Child processes that speak over pipes: stdio tool servers. The child gets exactly the environment it is given, its three
-// standard descriptors and nothing else, its own process group, and dies with the gateway (PR_SET_PDEATHSIG).
+// Child processes that speak over pipes: stdio tool servers. The child gets exactly the environment
+// it is given, its three standard descriptors and nothing else, its own process group, and dies
+// with the gateway (PR_SET_PDEATHSIG).
 #pragma once
 
 #include <sys/types.h>
@@ -27,13 +28,15 @@ class Child {
   public:
     // Started off the I/O thread. Errors: kNotFound (no such program; detail names it), kIo.
     static Task<Result<std::unique_ptr<Child>>> spawn(Reactor& reactor, ChildSpec spec);
-    virtual ~Child() = default;  // closes stdin, SIGTERM to the group after 2 s, SIGKILL after 4 s, reaped in the background
+    virtual ~Child() = default;  // closes stdin, SIGTERM to the group after 2 s, SIGKILL after 4 s,
+                                 // reaped in the background
 
     virtual pid_t pid() const = 0;
-    // Writes `line` and a newline to its stdin. Lines are queued; one at a time reaches the pipe whole.
+    // Writes `line` and a newline to its stdin. Lines are queued; one at a time reaches the pipe
+    // whole.
     virtual Task<Status> write_line(std::string line, Millis timeout) = 0;
-    // Next line of its stdout without the newline. Errors: kTooLarge (longer than `bytes_max`; the stream is then unusable),
-    // kUnavailable (closed stdout or exited), kTimeout.
+    // Next line of its stdout without the newline. Errors: kTooLarge (longer than `bytes_max`; the
+    // stream is then unusable), kUnavailable (closed stdout or exited), kTimeout.
     virtual Task<Result<std::string>> read_line(std::size_t bytes_max, Millis timeout) = 0;
     // Last lines of its stderr (bounded), for diagnostics; foreign text.
     virtual std::string stderr_tail() const = 0;

@@ -1,5 +1,6 @@
-// HTTP/1.1, server and client, over TCP or unix sockets. Strict: bounded heads and bodies, exact Content-Length, one
-// framing, no obs-fold, no duplicate Content-Length/Transfer-Encoding/Host/Authorization. Beast is inside http_*.cc only.
+// HTTP/1.1, server and client, over TCP or unix sockets. Strict: bounded heads and bodies, exact
+// Content-Length, one framing, no obs-fold, no duplicate
+// Content-Length/Transfer-Encoding/Host/Authorization. Beast is inside http_*.cc only.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +23,9 @@ namespace writ::net {
 // Header fields in order of arrival; names compare without case.
 class Headers {
   public:
-    void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
+    void add(std::string name, std::string value) {
+        fields_.emplace_back(std::move(name), std::move(value));
+    }
     // The first value of that name, or nothing.
     std::optional<std::string_view> get(std::string_view name) const;
     std::size_t count(std::string_view name) const;
@@ -47,8 +50,8 @@ struct HttpResponse {
     static HttpResponse json(int status, std::string body);
 };
 
-// How a handler answers: once whole with send(), or begin() then any number of chunk() then end() (SSE). Errors mean the
-// peer is gone; the handler may go on but nothing more is written.
+// How a handler answers: once whole with send(), or begin() then any number of chunk() then end()
+// (SSE). Errors mean the peer is gone; the handler may go on but nothing more is written.
 class Responder {
   public:
     virtual ~Responder() = default;
@@ -66,21 +69,25 @@ struct HttpServerOptions {
     std::size_t body_bytes_max = kMaxBodyBytes;
     std::size_t header_bytes_max = kMaxHeaderBytes;
     std::size_t connections_max = 4096;
-    Millis head_timeout{10'000};   // from accept or from the end of the last answer + idle
+    Millis head_timeout{10'000};  // from accept or from the end of the last answer + idle
     Millis body_timeout{30'000};
     Millis idle_timeout{75'000};
     Millis write_timeout{30'000};
 };
 
-// Serves every connection of `listener` on `reactor` until close(). The handler is kept alive by open connections. A framing error is answered
-// (400, 408, 413, 431, 501) with a small JSON body `{"error":…}` and the connection closed; the handler does not see it.
+// Serves every connection of `listener` on `reactor` until close(). The handler is kept alive by
+// open connections. A framing error is answered (400, 408, 413, 431, 501) with a small JSON body
+// `{"error":…}` and the connection closed; the handler does not see it.
 class HttpServer {
   public:
-    HttpServer(Reactor& reactor, Listener listener, HttpHandler handler, HttpServerOptions options = {});
+    HttpServer(Reactor& reactor, Listener listener, HttpHandler handler,
+               HttpServerOptions options = {});
     ~HttpServer();
-    void close();  // stops accepting and closes idle connections; busy ones end with their answer. Thread: the reactor's
+    void close();  // stops accepting and closes idle connections; busy ones end with their answer.
+                   // Thread: the reactor's
     std::size_t connections() const;
-    // Called for each accepted connection before its first request; false closes it at once (e.g. a peer of another uid).
+    // Called for each accepted connection before its first request; false closes it at once (e.g. a
+    // peer of another uid).
     void on_accept(std::function<bool(const Peer&)> filter);
 
   private:
@@ -88,12 +95,14 @@ class HttpServer {
     std::shared_ptr<Impl> impl_;
 };
 
-// One keep-alive connection to an HTTP server; requests one after the other. Reconnects when the peer closed it between requests.
+// One keep-alive connection to an HTTP server; requests one after the other. Reconnects when the
+// peer closed it between requests.
 class HttpClient {
   public:
     HttpClient(Reactor& reactor, Endpoint endpoint);
     ~HttpClient();
-    // Errors: kUnavailable (cannot connect; detail names the endpoint), kTimeout, kInvalid (malformed answer), kTooLarge.
+    // Errors: kUnavailable (cannot connect; detail names the endpoint), kTimeout, kInvalid
+    // (malformed answer), kTooLarge.
     Task<Result<HttpResponse>> request(HttpRequest request, Millis timeout);
 
   private:

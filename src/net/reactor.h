@@ -1,5 +1,5 @@
-// One reactor = one thread that runs an event loop and owns what was made on it. Nothing on it blocks; blocking work goes
-// through offload(). Other threads reach it only by post().
+// One reactor = one thread that runs an event loop and owns what was made on it. Nothing on it
+// blocks; blocking work goes through offload(). Other threads reach it only by post().
 #pragma once
 
 #include <chrono>
@@ -22,7 +22,8 @@ class Reactor {
     Reactor(const Reactor&) = delete;
     Reactor& operator=(const Reactor&) = delete;
 
-    // Runs the loop on the calling thread until stop(). What is still queued is dropped at destruction.
+    // Runs the loop on the calling thread until stop(). What is still queued is dropped at
+    // destruction.
     void run();
     void stop();  // Thread: any.
     // Queues `work` for the loop. Thread: any.
@@ -30,7 +31,8 @@ class Reactor {
     bool on_this_thread() const;
     // Starts `task` on the loop and owns it until it ends. Thread: any.
     void spawn(Task<void> task);
-    // Runs the loop on this thread until `task` is done, then returns its value. For tools and tests.
+    // Runs the loop on this thread until `task` is done, then returns its value. For tools and
+    // tests.
     template <class T>
     T run_until(Task<T> task);
 
@@ -41,13 +43,16 @@ class Reactor {
         struct Awaiter {
             Reactor& to;
             bool await_ready() const { return to.on_this_thread(); }
-            void await_suspend(std::coroutine_handle<> h) const { to.post([h] { h.resume(); }); }
+            void await_suspend(std::coroutine_handle<> h) const {
+                to.post([h] { h.resume(); });
+            }
             void await_resume() const {}
         };
         return Awaiter{*this};
     }
 
-    // Runs `work` on the process-wide pool of kBlockingThreads and resumes here with its value. For disk, DNS, child start.
+    // Runs `work` on the process-wide pool of kBlockingThreads and resumes here with its value. For
+    // disk, DNS, child start.
     template <class F>
     auto offload(F work) -> Task<decltype(work())>;
 
@@ -58,11 +63,12 @@ class Reactor {
     std::unique_ptr<Impl> impl_;
 };
 
-// The pool behind offload(): bounded threads, unbounded only by callers that are themselves bounded.
+// The pool behind offload(): bounded threads, unbounded only by callers that are themselves
+// bounded.
 void run_blocking(std::function<void()> work);
 
-// A value that one thread sets once and one coroutine awaits; resumes on the reactor it was made for.
-// set() may come before or after the await. Thread: set() from any, await on `reactor`.
+// A value that one thread sets once and one coroutine awaits; resumes on the reactor it was made
+// for. set() may come before or after the await. Thread: set() from any, await on `reactor`.
 template <class T>
 class Promise {
   public:

@@ -1,9 +1,9 @@
-// net::Task<T>: the only coroutine type in headers. Lazy: it runs when awaited (or spawned on a Reactor), resumes its
-// awaiter by symmetric transfer, and is destroyed with its frame. A Task is awaited at most once. Exceptions never leave
-// a room; one that reaches a Task ends the process.
+// net::Task<T>: the only coroutine type in headers. Lazy: it runs when awaited (or spawned on a
+// Reactor), resumes its awaiter by symmetric transfer, and is destroyed with its frame. A Task is
+// awaited at most once. Exceptions never leave a room; one that reaches a Task ends the process.
 //
-// House rule (compilers!): build arguments as locals, then `co_await f(std::move(arg))`; coroutine parameters by value;
-// no capturing lambda as a coroutine.
+// House rule (compilers!): build arguments as locals, then `co_await f(std::move(arg))`; coroutine
+// parameters by value; no capturing lambda as a coroutine.
 #pragma once
 
 #include <coroutine>

@@ -1,8 +1,9 @@
-// Decides one question: every link of the task's chain of grants AND the organisation's Cedar policies. Pure: no I/O, no
-// clock of its own, no storage. Every failure is a forbid.
+// Decides one question: every link of the task's chain of grants AND the organisation's Cedar
+// policies. Pure: no I/O, no clock of its own, no storage. Every failure is a forbid.
 //
-// How a policy says hold: a satisfied `forbid` annotated @hold("rule") holds instead of forbidding; the verdict is hold iff
-// some permit is satisfied, every satisfied forbid carries @hold, and nothing errored (docs/architecture.md, section 2).
+// How a policy says hold: a satisfied `forbid` annotated @hold("rule") holds instead of forbidding;
+// the verdict is hold iff some permit is satisfied, every satisfied forbid carries @hold, and
+// nothing errored (docs/architecture.md, section 2).
 #pragma once
 
 #include <cstdint>
@@ -41,14 +42,15 @@ struct Obligation {
 struct Verdict {
     Kind kind = Kind::kForbid;
     std::string reason = "no decision was made";  // whole, for evidence and explain
-    std::string code = "no_decision";             // stable: permitted, not_granted, condition, domain, no_permit, forbidden, held,
-                                                  // policy_error, bad_argument, budget, expired, unknown_tool, tool_changed …
-    std::string advice;                           // what an agent may be told; no policy internals
+    std::string code = "no_decision";  // stable: permitted, not_granted, condition, domain,
+                                       // no_permit, forbidden, held, policy_error, bad_argument,
+                                       // budget, expired, unknown_tool, tool_changed …
+    std::string advice;  // what an agent may be told; no policy internals
     std::vector<Determining> determining;
     std::vector<Obligation> obligations;
-    std::vector<std::string> holds;               // rules that hold
+    std::vector<std::string> holds;  // rules that hold
     std::vector<std::string> errors;
-    bool granted = false;                         // false: answered like a tool that does not exist
+    bool granted = false;  // false: answered like a tool that does not exist
 };
 
 // One call as policy sees it. References are borrowed for the call of decide().
@@ -56,20 +58,23 @@ struct Question {
     const identity::Task& task;
     const catalog::Tool& tool;
     const catalog::Resource& resource;
-    const json::Value& arguments;    // an object
+    const json::Value& arguments;  // an object
     std::int64_t now_us = 0;
     bool charter_changed = false;
 };
 
-// One immutable set of policies with what it needs to decide. Made at start and at reload, shared as shared_ptr<const>.
+// One immutable set of policies with what it needs to decide. Made at start and at reload, shared
+// as shared_ptr<const>.
 class Engine {
   public:
-    // `files`: name and text of each `policies/*.cedar`. Ids are @id if present, else `<file stem>.<n>`. Errors: kInvalid with
-    // file, line, column (all errors of all files in the detail), kTooLarge; an unknown @ annotation among hold/redact/cap/
-    // notify's misspellings is refused with a suggestion.
-    static Result<std::shared_ptr<const Engine>> make(std::vector<std::pair<std::string, std::string>> files,
-                                                      const std::vector<std::shared_ptr<const identity::Agent>>& agents,
-                                                      std::shared_ptr<const catalog::Snapshot> catalog);
+    // `files`: name and text of each `policies/*.cedar`. Ids are @id if present, else `<file
+    // stem>.<n>`. Errors: kInvalid with file, line, column (all errors of all files in the detail),
+    // kTooLarge; an unknown @ annotation among hold/redact/cap/ notify's misspellings is refused
+    // with a suggestion.
+    static Result<std::shared_ptr<const Engine>> make(
+        std::vector<std::pair<std::string, std::string>> files,
+        const std::vector<std::shared_ptr<const identity::Agent>>& agents,
+        std::shared_ptr<const catalog::Snapshot> catalog);
     virtual ~Engine() = default;
 
     virtual Verdict decide(const Question& question) const = 0;
@@ -77,18 +82,21 @@ class Engine {
     virtual bool visible(const identity::Task& task, const catalog::Tool& tool) const = 0;
     // SHA-256 over the sorted files.
     virtual const Sha256& digest() const = 0;
-    // Why: one entry a link and a policy that matched or nearly did, with the condition that decided and its values.
+    // Why: one entry a link and a policy that matched or nearly did, with the condition that
+    // decided and its values.
     virtual json::Node explain(const Question& question) const = 0;
     virtual std::size_t policies() const = 0;
     // The same policies over another catalog (tools changed).
-    virtual std::shared_ptr<const Engine> with(std::shared_ptr<const catalog::Snapshot> catalog) const = 0;
+    virtual std::shared_ptr<const Engine> with(
+        std::shared_ptr<const catalog::Snapshot> catalog) const = 0;
 };
 
 // Checks a grant's `when` by itself. Errors: kInvalid with line and column inside the expression.
 Status check_condition(std::string_view when);
 
-// Arguments as a Cedar record, typed by the tool's schema: integers, strings, booleans, arrays, objects. A null, a number that is not an
-// i64, or a name that occurs twice is kInvalid naming the argument's path.
+// Arguments as a Cedar record, typed by the tool's schema: integers, strings, booleans, arrays,
+// objects. A null, a number that is not an i64, or a name that occurs twice is kInvalid naming the
+// argument's path.
 Result<cedar::Value> input_value(const json::Value& arguments, const catalog::Tool& tool);
 
 }  // namespace writ::policy
