@@ -70,6 +70,9 @@ class Node {
     struct Raw {
         std::string text;
     };
+    void write(std::string& out, int level) const;
+    static void write_array(std::string& out, const Array& array, int level);
+    static void write_object(std::string& out, const Object& object, int level);
     std::variant<std::monostate, bool, std::int64_t, double, std::string, Array, Object, Raw> v_;
 };
 

@@ -28,9 +28,10 @@ enum class Kind : std::uint8_t { kNull, kBool, kNumber, kString, kArray, kObject
 class Document;
 class Value;
 struct Member;
+struct Tape;  // json/tape.h, this room's own
 
-// A view of one value of a Document, valid as long as the Document and the text it was parsed from.
-// Cheap to copy.
+// A view of one value of a Document, valid as long as the Document (moved or not) and the text it
+// was parsed from. Two words; cheap to copy. Thread: any, a parsed Document never changes.
 class Value {
   public:
     Kind kind() const;
@@ -48,7 +49,7 @@ class Value {
     std::optional<std::string_view> as_string() const;
     // An integer lexeme (no fraction, no exponent) that fits; nullopt otherwise. `-0` gives 0.
     std::optional<std::int64_t> as_i64() const;
-    // Any number lexeme, nearest double.
+    // Any number lexeme, nearest double; nullopt where that is not finite (`1e400`).
     std::optional<double> as_double() const;
 
     // Number of elements or members; 0 for scalars.
@@ -67,9 +68,9 @@ class Value {
 
   private:
     friend class Document;
-    Value(const Document* document, std::uint32_t index) : document_(document), index_(index) {}
-    const Document* document_;
-    std::uint32_t index_;  // of its node in the document's tape
+    Value(const Tape* tape, std::uint32_t index) : tape_(tape), index_(index) {}
+    const Tape* tape_;     // owned by the Document
+    std::uint32_t index_;  // of its node in the tape
 };
 
 struct Member {
@@ -78,8 +79,8 @@ struct Member {
 };
 
 // A parsed text: a flat tape of nodes plus an arena of unescaped strings. It does NOT own the text:
-// whoever called parse() keeps it alive and unchanged. Movable; Values of a moved-from Document are
-// dead.
+// whoever called parse() keeps it alive and unchanged. Movable, and its Values stay valid; an empty
+// or moved-from Document has the root `null`.
 class Document {
   public:
     Document();
@@ -89,10 +90,9 @@ class Document {
     Value root() const;
 
   private:
-    friend class Value;
     friend class Parser;
-    struct Tape;
-    std::unique_ptr<Tape> tape_;
+    explicit Document(std::unique_ptr<const Tape> tape);
+    std::unique_ptr<const Tape> tape_;
 };
 
 struct ParseLimits {
@@ -100,8 +100,9 @@ struct ParseLimits {
     std::size_t depth_max = kMaxJsonDepth;
 };
 
-// Errors: kInvalid (message names the offset, e.g. ``duplicate member `a` at byte 12``), kTooLarge.
-// `text` must outlive the Document. Cost: about 1 us per KiB.
+// Errors: kInvalid (message names the offset, e.g. ``duplicate member `a` at byte 12``), kTooLarge
+// for a limit passed, be it of bytes or of depth. `text` must outlive the Document. Cost: about 1
+// us per KiB.
 Result<Document> parse(std::string_view text, const ParseLimits& limits = {});
 
 }  // namespace writ::json
