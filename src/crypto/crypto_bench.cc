@@ -1,0 +1,53 @@
+#include <benchmark/benchmark.h>
+
+#include "crypto/hash.h"
+#include "crypto/sign.h"
+
+namespace writ::crypto {
+namespace {
+
+void BM_Sha256(benchmark::State& state) {
+    Bytes data(static_cast<std::size_t>(state.range(0)), 0x5a);
+    for (auto _ : state) benchmark::DoNotOptimize(sha256(data));
+}
+BENCHMARK(BM_Sha256)->Arg(65)->Arg(1024);
+
+void BM_MerkleNode(benchmark::State& state) {
+    Sha256 left = sha256("l");
+    for (auto _ : state) benchmark::DoNotOptimize(left = merkle_node(left, left));
+}
+BENCHMARK(BM_MerkleNode);
+
+void BM_Crc32c4K(benchmark::State& state) {
+    Bytes data(4096, 0x5a);
+    for (auto _ : state) benchmark::DoNotOptimize(crc32c(data));
+}
+BENCHMARK(BM_Crc32c4K);
+
+void BM_Es256Sign(benchmark::State& state) {
+    Es256Key key = Es256Key::generate();
+    for (auto _ : state) benchmark::DoNotOptimize(key.sign(as_bytes("message")));
+}
+BENCHMARK(BM_Es256Sign);
+
+// `state.range(0)` keys in turn: one is found prepared, two are built anew each time.
+void BM_Es256Verify(benchmark::State& state) {
+    std::vector<Es256Key> keys = {Es256Key::generate(), Es256Key::generate()};
+    std::vector<Signature> signatures = {keys[0].sign(as_bytes("m")), keys[1].sign(as_bytes("m"))};
+    std::size_t turn = 0;
+    for (auto _ : state) {
+        std::size_t which = turn++ % static_cast<std::size_t>(state.range(0));
+        benchmark::DoNotOptimize(
+            es256_verify(keys[which].public_key(), as_bytes("m"), signatures[which]));
+    }
+}
+BENCHMARK(BM_Es256Verify)->Arg(1)->Arg(2);
+
+void BM_Ed25519Sign(benchmark::State& state) {
+    Ed25519Key key = Ed25519Key::generate();
+    for (auto _ : state) benchmark::DoNotOptimize(key.sign(as_bytes("message")));
+}
+BENCHMARK(BM_Ed25519Sign);
+
+}  // namespace
+}  // namespace writ::crypto
