@@ -45,7 +45,8 @@ class Store {
     virtual Result<std::vector<Record>> list(std::string_view tenant, std::string_view kind,
                                              std::string_view after, std::size_t limit) = 0;
     // All or nothing, durable on return. With `applied`, also moves the tenant's applied event
-    // index (never backwards). Errors: kConflict (an expectation failed; nothing changed), kIo.
+    // index (never backwards). Errors: kConflict (an expectation failed; nothing changed), kInvalid
+    // (a change of another tenant), kIo.
     virtual Status apply(std::string_view tenant, const std::vector<Change>& changes,
                          std::optional<std::uint64_t> applied = std::nullopt) = 0;
     // The tenant's applied event index; nullopt if none yet.
@@ -53,8 +54,9 @@ class Store {
 };
 
 // The embedded default. Opens or creates `file` (SQLite, WAL, synchronous=FULL, one writer
-// connection that also does every checkpoint), migrating older format versions. Errors: kIo,
-// kCorrupt, kUnsupported (a newer format).
+// connection that also does every checkpoint), migrating older format versions, and keeps its lock
+// until destroyed. Errors: kIo, kCorrupt, kUnsupported (a newer format), kConflict (another process
+// holds it).
 Result<std::unique_ptr<Store>> open_sqlite(const std::filesystem::path& file);
 
 }  // namespace writ::store
