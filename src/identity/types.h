@@ -2,11 +2,13 @@
 // section 1).
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
@@ -26,6 +28,11 @@ struct Agent {
 };
 
 enum class Role : std::uint8_t { kViewer, kAuditor, kApprover, kAuthor, kOperator, kLauncher };
+inline constexpr std::array kRoles = {Role::kViewer, Role::kAuditor,  Role::kApprover,
+                                      Role::kAuthor, Role::kOperator, Role::kLauncher};
+// `viewer`, `auditor`, … as configuration and the API write them.
+std::string_view name(Role role);
+std::optional<Role> role_from(std::string_view text);
 struct Person {
     std::string login;
     std::optional<std::uint32_t> uid;
@@ -63,7 +70,9 @@ struct TaskSpec {
 };
 
 enum class TaskState : std::uint8_t { kLive, kEnded, kRevoked, kExpired };
+// `live`, `ended`, `revoked`, `expired`.
 std::string_view name(TaskState state);
+std::optional<TaskState> task_state_from(std::string_view text);
 
 // One job. Immutable but for `state` and the links; shared between the directory, its sessions and
 // calls in flight.
