@@ -3,6 +3,7 @@
 // exist here; an unknown `crit` refuses.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,7 +22,9 @@ struct Jwk {
     std::string kid;
     std::string_view alg() const;  // "ES256" | "EdDSA"
     json::Node to_json() const;    // public members only, with kid, alg, use "sig"
-    // Refuses private members, unknown kty/crv, points of the wrong length. Errors: kInvalid.
+    // Refuses private members, unknown kty/crv, coordinates of the wrong length, an `alg`, `use` or
+    // `key_ops` that is not for verifying with this key. A missing kid becomes the thumbprint.
+    // Errors: kInvalid.
     static Result<Jwk> parse(const json::Value& value);
     // RFC 7638 SHA-256 thumbprint, base64url.
     std::string thumbprint() const;
@@ -37,10 +40,16 @@ struct Verified {
     std::string kid;
 };
 
+// Most bytes of a compact JWS; a chain of kMaxChainDepth delegations stays below half of it.
+inline constexpr std::size_t kMaxJwsBytes = 8 << 10;
+
 // Verifies a compact JWS: three canonical base64url parts, header a JSON object without duplicate
 // members, `typ` equal to `typ` (an optional `application/` prefix is ignored, RFC 7515
-// section 4.1.9), `kid` naming one of `keys`, `alg` that of the key, no `crit`, `jku`, `jwk`,
-// `x5u`. Errors: kUnauthenticated with a detail that never contains the token. At most 8 KiB.
+// section 4.1.9), `kid` naming one of `keys`, `alg` that of the key. Refuses headers that bring a
+// key (`jwk`, `jku`, `x5u`, `x5c`) or change how the token is read
+// (`crit`, `b64`, `zip`). Errors: kUnauthenticated with a detail that never contains the token.
+// Cost: one signature verification (ES256: 41 us if the thread's last one was of the same key, else
+// 55).
 Result<Verified> verify(std::string_view token, std::string_view typ, const std::vector<Jwk>& keys);
 
 }  // namespace writ::jose
