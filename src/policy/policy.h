@@ -45,7 +45,7 @@ struct Verdict {
     std::string code = "no_decision";  // stable: permitted, not_granted, condition, domain,
                                        // no_permit, forbidden, held, policy_error, bad_argument,
                                        // budget, expired, unknown_tool, tool_changed …
-    std::string advice;  // what an agent may be told; no policy internals
+    std::string advice;                // what an agent may be told; no policy internals
     std::vector<Determining> determining;
     std::vector<Obligation> obligations;
     std::vector<std::string> holds;  // rules that hold

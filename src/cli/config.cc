@@ -1,0 +1,293 @@
+#include "cli/config.h"
+
+#include <fmt/format.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <thread>
+
+#include "base/limits.h"
+#include "cli/toml_reader.h"
+#include "policy/policy.h"
+
+namespace writ::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string env_or(const char* name, std::string fallback) {
+    const char* value = std::getenv(name);
+    return value != nullptr && *value != '\0' ? std::string(value) : std::move(fallback);
+}
+
+fs::path from_file(const fs::path& file, std::string text) {
+    if (text.starts_with("~/")) text = env_or("HOME", "") + text.substr(1);
+    const fs::path path(text);
+    return path.is_absolute() ? path : fs::absolute(file.parent_path() / path).lexically_normal();
+}
+
+bool is_name(std::string_view text, std::size_t max) {
+    const auto ok = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+    return !text.empty() && text.size() <= max && ok(text.front()) &&
+           std::all_of(text.begin(), text.end(),
+                       [&](char c) { return ok(c) || c == '-' || c == '.' || c == '_'; });
+}
+
+std::string name_key(TomlTable& table, std::string_view key, std::optional<std::string> fallback,
+                     std::size_t max = 63) {
+    std::string value = table.string(key, std::move(fallback));
+    if (!value.empty() && !is_name(value, max))
+        table.reject(key, fmt::format("`{}` is not a name: use a-z 0-9 . _ -, starting with a "
+                                      "letter or digit, at most {} characters",
+                                      value, max));
+    return value;
+}
+
+std::optional<identity::Role> role_from(std::string_view name) {
+    using identity::Role;
+    constexpr std::pair<std::string_view, Role> roles[] = {
+        {"viewer", Role::kViewer}, {"auditor", Role::kAuditor},   {"approver", Role::kApprover},
+        {"author", Role::kAuthor}, {"operator", Role::kOperator}, {"launcher", Role::kLauncher}};
+    for (const auto& [text, role] : roles)
+        if (text == name) return role;
+    return std::nullopt;
+}
+
+identity::Agent read_agent(TomlTable table, const std::string& trust_domain) {
+    identity::Agent agent;
+    agent.name = name_key(table, "name", std::nullopt);
+    agent.owner = table.string("owner");
+    agent.groups = table.strings("groups");
+    agent.charter = table.string("charter", "");
+    if (!agent.charter.empty() && !digest_from_text(agent.charter))
+        table.reject("charter", "`charter` must be a digest: sha256: and 64 hex digits");
+    agent.spiffe_id = "spiffe://" + trust_domain + "/agent/" + agent.name;
+    return agent;
+}
+
+identity::Person read_person(TomlTable table) {
+    identity::Person person;
+    person.login = table.string("login");
+    if (table.has("uid")) {
+        const std::int64_t uid = table.integer("uid");
+        if (uid > UINT32_MAX) table.reject("uid", "`uid` is not a user id");
+        person.uid = static_cast<std::uint32_t>(uid);
+    }
+    for (const auto& text : table.strings("roles")) {
+        const auto role = role_from(text);
+        if (!role)
+            table.reject("roles", fmt::format("unknown role `{}`: use viewer, auditor, approver, "
+                                              "author, operator or launcher",
+                                              text));
+        else
+            person.roles.push_back(*role);
+    }
+    return person;
+}
+
+catalog::ToolRule read_tool(TomlTable table) {
+    catalog::ToolRule rule;
+    rule.tool = table.string("name");
+    if (const auto text = table.string("effect", ""); !text.empty()) {
+        rule.effect = catalog::effect_from(text);
+        if (!rule.effect)
+            table.reject("effect", fmt::format("unknown effect `{}`: use read, write, delete, "
+                                               "send, exec, configure, grant or pay",
+                                               text));
+    }
+    rule.resource = table.string("resource", "");
+    rule.sensitive = table.strings("sensitive");
+    if (const auto text = table.string("output", ""); !text.empty()) {
+        rule.output = catalog::sensitivity_from(text);
+        if (!rule.output)
+            table.reject("output", fmt::format("unknown sensitivity `{}`: use public, internal, "
+                                               "confidential or restricted",
+                                               text));
+    }
+    return rule;
+}
+
+catalog::ServerSpec read_server(TomlTable table, const fs::path& file) {
+    catalog::ServerSpec spec;
+    spec.name = name_key(table, "name", std::nullopt, 31);
+    spec.command = table.strings("command");
+    if (spec.command.empty())
+        table.reject("command", "`command` is missing: write command = [\"program\", \"arg\"]");
+    spec.env = table.strings("env");
+    spec.set = table.string_map("set");
+    spec.cwd = from_file(file, table.string("cwd", ".")).string();
+    spec.shared = table.boolean("shared", false);
+    for (auto& tool : table.tables("tools")) spec.tools.push_back(read_tool(tool));
+    return spec;
+}
+
+catalog::DomainRule read_domain(TomlTable table) {
+    catalog::DomainRule rule;
+    rule.domain = name_key(table, "name", std::nullopt);
+    const std::string text = table.string("sensitivity", "restricted");
+    if (const auto sensitivity = catalog::sensitivity_from(text)) {
+        rule.sensitivity = *sensitivity;
+    } else {
+        table.reject("sensitivity", fmt::format("unknown sensitivity `{}`: use public, internal, "
+                                                "confidential or restricted",
+                                                text));
+    }
+    rule.resources = table.strings("resources");
+    if (rule.resources.empty())
+        table.reject("resources",
+                     "`resources` is missing: write resources = [\"file:///data/**\"]");
+    return rule;
+}
+
+std::string own_login() {
+    passwd entry{};
+    passwd* found = nullptr;
+    std::vector<char> buffer(16'384);
+    if (getpwuid_r(getuid(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
+        return found->pw_name;
+    return fmt::format("uid-{}", getuid());
+}
+
+// Until writ.toml names people, the uid that runs `writ up` has every role.
+identity::Person myself() {
+    using identity::Role;
+    return {own_login(),
+            static_cast<std::uint32_t>(getuid()),
+            {Role::kViewer, Role::kAuditor, Role::kApprover, Role::kAuthor, Role::kOperator,
+             Role::kLauncher}};
+}
+
+void read_listen(TomlTable listen, const fs::path& file, Config& config) {
+    const fs::path runtime = default_runtime_dir();
+    config.agents_listen = listen.string("agents", "127.0.0.1:7420");
+    config.agents_socket =
+        from_file(file, listen.string("agents_socket", (runtime / "agents.sock").string()));
+    config.operators_socket =
+        from_file(file, listen.string("operators_socket", (runtime / "operators.sock").string()));
+    config.bearer = listen.boolean("bearer", false);
+}
+
+Result<Config> read_config(TomlTable root, const fs::path& file) {
+    Config config;
+    config.file = file;
+    config.trust_domain = name_key(root, "trust_domain", "writ.local", 253);
+    config.tenant = name_key(root, "tenant", "default");
+    config.node = name_key(root, "node", "gw-1");
+    config.data = from_file(file, root.string("data", default_data_dir().string()));
+    config.policies = from_file(file, root.string("policies", "policies"));
+    config.reactors = static_cast<std::size_t>(root.integer("reactors", 1));
+    if (config.reactors < 1 || config.reactors > 64)
+        root.reject("reactors", "`reactors` must be between 1 and 64");
+    read_listen(root.table("listen"), file, config);
+    for (auto& table : root.tables("agents"))
+        config.agents.push_back(read_agent(table, config.trust_domain));
+    for (auto& table : root.tables("people")) config.people.push_back(read_person(table));
+    if (config.people.empty()) config.people.push_back(myself());
+    for (auto& table : root.tables("servers")) config.servers.push_back(read_server(table, file));
+    for (auto& table : root.tables("domains")) config.domains.push_back(read_domain(table));
+    if (config.agents.empty())
+        root.reject("agents", "no agent is registered: add [[agents]] with name and owner");
+    if (auto done = root.finish(); !done) return fail(done.error());
+    return config;
+}
+
+}  // namespace
+
+fs::path default_config_file() {
+    return env_or("WRIT_CONFIG", "writ.toml");
+}
+
+fs::path default_data_dir() {
+    return fs::path(env_or("XDG_STATE_HOME", env_or("HOME", "/") + "/.local/state")) / "writ";
+}
+
+fs::path default_runtime_dir() {
+    const std::string base = env_or("XDG_RUNTIME_DIR", "");
+    return base.empty() ? fs::path(fmt::format("/tmp/writ-{}", getuid())) : fs::path(base) / "writ";
+}
+
+Result<Config> load_config(const fs::path& file) {
+    auto root = TomlTable::load(file);
+    if (!root) {
+        if (root.error().code == ErrorCode::kNotFound)
+            return fail(ErrorCode::kNotFound,
+                        fmt::format("cannot read the configuration `{}`: name one with --config, "
+                                    "or start from examples/quickstart/writ.toml",
+                                    file.string()));
+        return fail(root.error());
+    }
+    return read_config(std::move(*root), file);
+}
+
+Result<Config> parse_config(std::string_view text, std::string name) {
+    auto root = TomlTable::parse(text, name);
+    if (!root) return fail(root.error());
+    return read_config(std::move(*root), fs::path(name));
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> load_policies(const fs::path& dir) {
+    std::error_code error;
+    std::vector<std::pair<std::string, std::string>> out;
+    fs::directory_iterator entries(dir, error);
+    if (error)
+        return fail(ErrorCode::kNotFound,
+                    fmt::format("cannot read the policy folder `{}`: make it, and put *.cedar "
+                                "files into it",
+                                dir.string()));
+    for (const auto& entry : entries) {
+        if (entry.path().extension() != ".cedar") continue;
+        std::ifstream in(entry.path(), std::ios::binary);
+        std::string text(kMaxPolicyFileBytes + 1, '\0');
+        in.read(text.data(), static_cast<std::streamsize>(text.size()));
+        if (in.bad() || !in.eof()) {
+            const bool large = in.gcount() == static_cast<std::streamsize>(text.size());
+            return fail(large ? ErrorCode::kTooLarge : ErrorCode::kIo,
+                        fmt::format("cannot use the policy file `{}`: {}", entry.path().string(),
+                                    large ? "it is larger than 8 MiB" : "it cannot be read"));
+        }
+        text.resize(static_cast<std::size_t>(in.gcount()));
+        out.emplace_back(entry.path().string(), std::move(text));
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+}
+
+Result<identity::TaskSpec> load_task(const fs::path& file) {
+    auto loaded = TomlTable::load(file);
+    if (!loaded) return fail(loaded.error());
+    TomlTable root = std::move(*loaded);
+    identity::TaskSpec spec;
+    spec.agent = root.string("agent");
+    spec.subject = root.string("subject", "person:" + own_login());
+    spec.purpose = root.string("purpose");
+    spec.prompt = root.string("prompt");
+    spec.deadline_s = root.seconds("deadline", 0);
+    spec.depth_max = root.integer("depth_max", 0);
+    TomlTable budget = root.table("budget");
+    spec.budget.calls = budget.integer("calls", 0);
+    for (auto& table : root.tables("grants")) {
+        identity::Grant grant;
+        grant.tools = table.strings("tools");
+        if (grant.tools.empty())
+            table.reject("tools", "`tools` is missing: write tools = [\"server/tool\"]");
+        grant.domains = table.strings("domains");
+        grant.when = table.string("when", "");
+        grant.expires_s = table.integer("expires", 0);
+        if (!grant.when.empty()) {
+            if (const auto checked = policy::check_condition(grant.when); !checked)
+                table.reject("when",
+                             "`when` is not a Cedar expression: " + checked.error().message());
+        }
+        spec.grants.push_back(std::move(grant));
+    }
+    if (spec.grants.empty())
+        root.reject("grants", "no grant: add [[grants]] with tools = [\"server/tool\"]");
+    if (auto done = root.finish(); !done) return fail(done.error());
+    return spec;
+}
+
+}  // namespace writ::cli

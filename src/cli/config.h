@@ -1,0 +1,56 @@
+// writ.toml and task files, read into the rooms' own types. Relative paths are taken from the
+// folder of the file.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "catalog/catalog.h"
+#include "identity/types.h"
+
+namespace writ::cli {
+
+// Everything `writ up` is told. docs/guide/configuration.md lists the keys with their defaults.
+struct Config {
+    std::filesystem::path file;
+    std::string trust_domain;
+    std::string tenant;
+    std::string node;
+    std::filesystem::path data;
+    std::string agents_listen;  // `127.0.0.1:7420`; empty = no TCP listener
+    std::filesystem::path agents_socket, operators_socket;
+    bool bearer = false;  // whether writs may be presented as bearer tokens on agents_listen
+    std::filesystem::path policies;
+    std::size_t reactors = 1;
+    std::vector<identity::Agent> agents;
+    std::vector<identity::Person> people;
+    std::vector<catalog::ServerSpec> servers;
+    std::vector<catalog::DomainRule> domains;
+
+    std::string public_url() const { return "http://" + agents_listen; }
+    std::string origin() const { return trust_domain + "/log/" + tenant + "/" + node; }
+    std::filesystem::path log_dir() const { return data / "log" / tenant / node; }
+};
+
+// Errors: kNotFound (no file; says how to make one), kInvalid with file, line, column.
+Result<Config> load_config(const std::filesystem::path& file);
+Result<Config> parse_config(std::string_view text, std::string name);
+
+// Every `*.cedar` of a folder: name and text, sorted by name. Errors: kNotFound, kTooLarge, kIo.
+Result<std::vector<std::pair<std::string, std::string>>> load_policies(
+    const std::filesystem::path& dir);
+
+// A task file (examples/quickstart/task.toml). Errors as load_config(); a grant's `when` that does
+// not parse is reported at its line.
+Result<identity::TaskSpec> load_task(const std::filesystem::path& file);
+
+// Where things are when nobody says: $WRIT_CONFIG, ./writ.toml.
+std::filesystem::path default_config_file();
+// $XDG_STATE_HOME/writ or ~/.local/state/writ; $XDG_RUNTIME_DIR/writ or /tmp/writ-<uid>.
+std::filesystem::path default_data_dir();
+std::filesystem::path default_runtime_dir();
+
+}  // namespace writ::cli

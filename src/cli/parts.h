@@ -1,0 +1,29 @@
+// What a Node is made of, in one include, and the handler of the agents' TCP listener.
+#pragma once
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "catalog/catalog.h"
+#include "cli/config.h"
+#include "desks/admin/desk.h"
+#include "desks/launch/desk.h"
+#include "doors/mcp/door.h"
+#include "doors/mcp/upstreams.h"
+#include "evidence/recorder.h"
+#include "evidence/vault.h"
+#include "gate/gate.h"
+#include "identity/directory.h"
+#include "ledger/ledger.h"
+#include "net/http.h"
+#include "policy/policy.h"
+#include "store/store.h"
+
+namespace writ::cli {
+
+// `/mcp` for bearer writs (where the operator allows them), `/jwks`, `/healthz`, `/readyz`;
+// everything else is 404.
+net::HttpHandler agents_handler(const Config& config, mcp::Door& door,
+                                const identity::Directory& directory, const ledger::Ledger& ledger,
+                                std::uint16_t port);
+
+}  // namespace writ::cli

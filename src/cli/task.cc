@@ -1,0 +1,121 @@
+// `writ task start|show|list|end|revoke`.
+#include <fmt/format.h>
+
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "base/inert.h"
+#include "cli/api.h"
+#include "cli/config.h"
+#include "cli/verb.h"
+#include "json/value.h"
+
+namespace writ::cli {
+namespace {
+
+std::string text_of(const json::Value& object, std::string_view key) {
+    return inert(object.string(key).value_or(""));
+}
+
+void print_task(const json::Value& task) {
+    fmt::print("task      {}\n", text_of(task, "id"));
+    fmt::print("state     {}\n", text_of(task, "state"));
+    fmt::print("agent     {}  (owner {})\n", text_of(task, "agent_id"), text_of(task, "owner"));
+    fmt::print("subject   {}\n", text_of(task, "subject"));
+    fmt::print("purpose   {}\n", text_of(task, "purpose"));
+    fmt::print("started   {}\n", text_of(task, "started"));
+    fmt::print("deadline  {}\n", text_of(task, "deadline"));
+    if (const auto spent = task.find("spent"))
+        fmt::print("spent     {} calls, {} refused\n", spent->i64("calls").value_or(0),
+                   spent->i64("denied").value_or(0));
+    if (const auto grants = task.find("grants")) {
+        for (const json::Value grant : grants->elements()) {
+            std::string tools;
+            if (const auto list = grant.find("tools"))
+                for (const json::Value tool : list->elements())
+                    tools += (tools.empty() ? "" : ", ") + inert(tool.as_string().value_or(""));
+            const std::string when = text_of(grant, "when");
+            fmt::print("grant     {}{}\n", tools, when.empty() ? "" : "  when " + when);
+        }
+    }
+}
+
+int show(const Context& context, const Result<std::string>& answer) {
+    if (!answer) return report_api(context, answer.error());
+    const auto body = json::parse(*answer, {.bytes_max = 64 << 20});
+    if (!body) return report(context, body.error());
+    if (context.json)
+        print_json(context, versioned("task", json::Node::from(body->root())));
+    else
+        print_task(body->root());
+    return kDone;
+}
+
+int start(const Context& context, const std::string& file) {
+    const auto spec = load_task(file);
+    if (!spec) return report(context, spec.error());
+    return show(context, call_api(context, "POST", "tasks", spec->to_json().dump()));
+}
+
+int list(const Context& context) {
+    const auto answer = call_api(context, "GET", "tasks");
+    if (!answer) return report_api(context, answer.error());
+    const auto body = json::parse(*answer, {.bytes_max = 64 << 20});
+    if (!body) return report(context, body.error());
+    if (context.json) {
+        print_json(context, versioned("tasks", json::Node::from(body->root())));
+        return kDone;
+    }
+    fmt::print("{:36}  {:8}  {:20}  {}\n", "TASK", "STATE", "AGENT", "PURPOSE");
+    if (const auto tasks = body->root().find("tasks"))
+        for (const json::Value task : tasks->elements())
+            fmt::print("{:36}  {:8}  {:20}  {}\n", text_of(task, "id"), text_of(task, "state"),
+                       text_of(task, "agent"), text_of(task, "purpose"));
+    return kDone;
+}
+
+int finish(const Context& context, const std::string& id, const char* how,
+           const std::string& reason) {
+    json::Node body = json::Node::object();
+    if (!reason.empty()) body["reason"] = reason;
+    return show(context, call_api(context, "POST", "tasks/" + id + "/" + how, body.dump()));
+}
+
+}  // namespace
+
+void add_task(CLI::App& app, Context& context) {
+    app.require_subcommand(1);
+    auto text = std::make_shared<std::string>();
+    auto reason = std::make_shared<std::string>();
+
+    CLI::App* start_verb = app.add_subcommand("start", "Start a task from a file");
+    start_verb->add_option("file", *text, "task file (TOML)")->required();
+    start_verb->footer("Example: writ task start examples/quickstart/task.toml");
+    start_verb->callback([&context, text] { context.exit_code = start(context, *text); });
+
+    CLI::App* show_verb = app.add_subcommand("show", "Show one task");
+    show_verb->add_option("task", *text, "task id")->required();
+    show_verb->footer("Example: writ task show 01a2…");
+    show_verb->callback([&context, text] {
+        context.exit_code = show(context, call_api(context, "GET", "tasks/" + *text));
+    });
+
+    CLI::App* list_verb = app.add_subcommand("list", "List tasks, newest first");
+    list_verb->footer("Example: writ task list --json");
+    list_verb->callback([&context] { context.exit_code = list(context); });
+
+    const std::pair<const char*, const char*> ways[] = {{"end", "End a task: its work is done"},
+                                                        {"revoke", "Revoke a task tree at once"}};
+    for (const auto& [way, help] : ways) {
+        CLI::App* verb = app.add_subcommand(way, help);
+        verb->add_option("task", *text, "task id")->required();
+        verb->add_option("--reason", *reason, "recorded with the event");
+        verb->footer(fmt::format("Example: writ task {} 01a2… --reason \"wrong recipient\"", way));
+        verb->callback([&context, text, reason, how = way] {
+            context.exit_code = finish(context, *text, how, *reason);
+        });
+    }
+}
+
+}  // namespace writ::cli

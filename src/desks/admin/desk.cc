@@ -1,0 +1,328 @@
+#include "desks/admin/desk.h"
+
+#include <algorithm>
+#include <string_view>
+#include <vector>
+
+#include "base/log.h"
+#include "desks/admin/views.h"
+#include "policy/policy.h"
+
+namespace writ::admin {
+namespace {
+
+using identity::Person;
+using identity::Role;
+
+// `/api/v1/tasks/ID/end` without the prefix, split at slashes. Empty if the prefix differs or a
+// segment is empty.
+std::vector<std::string> segments(std::string_view target) {
+    constexpr std::string_view prefix = "/api/v1/";
+    if (!target.starts_with(prefix)) return {};
+    target.remove_prefix(prefix.size());
+    target = target.substr(0, target.find('?'));
+    std::vector<std::string> out;
+    while (true) {
+        const auto slash = target.find('/');
+        if (target.substr(0, slash).empty()) return {};
+        out.emplace_back(target.substr(0, slash));
+        if (slash == std::string_view::npos) return out;
+        target.remove_prefix(slash + 1);
+    }
+}
+
+Error not_here() {
+    return {ErrorCode::kNotFound, "no such resource; see docs/guide/admin-api.md", {}};
+}
+
+Status need(const Person& person, std::initializer_list<Role> any_of) {
+    if (std::any_of(any_of.begin(), any_of.end(), [&](Role r) { return person.has(r); })) return {};
+    return fail(ErrorCode::kForbidden,
+                "`" + person.login +
+                    "` has no role that permits this; roles are in writ.toml, "
+                    "[[people]]");
+}
+
+}  // namespace
+
+struct Desk::Impl {
+    Parts parts;
+
+    net::Task<void> handle(net::HttpRequest request, net::Responder* responder);
+    net::Task<Result<net::HttpResponse>> route(const net::HttpRequest& request,
+                                               const Person& person);
+    net::Task<Result<net::HttpResponse>> tasks(const net::HttpRequest& request,
+                                               std::vector<std::string> path, const Person& person);
+    net::Task<Result<net::HttpResponse>> start_task(const net::HttpRequest& request,
+                                                    const Person& person);
+    net::Task<Result<net::HttpResponse>> end_task(TaskId id, identity::TaskState how,
+                                                  const net::HttpRequest& request,
+                                                  const Person& person);
+    net::Task<Result<net::HttpResponse>> show_task(identity::TaskPtr task);
+    net::Task<Result<net::HttpResponse>> catalog(const net::HttpRequest& request,
+                                                 std::vector<std::string> path,
+                                                 const Person& person);
+    net::Task<Result<net::HttpResponse>> pin(std::string server, std::string tool,
+                                             const Person& person);
+    Result<net::HttpResponse> explain(const net::HttpRequest& request) const;
+    Result<net::HttpResponse> status() const;
+
+    Result<std::shared_ptr<const Person>> caller(const net::Peer& peer) const;
+    evidence::Actor actor(const Person& person) const;
+    net::Task<void> store_task(identity::TaskPtr task);
+};
+
+Desk::Desk(Parts parts) : impl_(new Impl{std::move(parts)}) {}
+Desk::~Desk() = default;
+
+net::HttpHandler Desk::handler() {
+    return [impl = impl_.get()](net::HttpRequest request, net::Responder& responder) {
+        return impl->handle(std::move(request), &responder);
+    };
+}
+
+net::Task<void> Desk::Impl::handle(net::HttpRequest request, net::Responder* responder) {
+    auto who = caller(request.peer);
+    if (!who) {
+        auto refused = error(who.error());
+        (void)co_await responder->send(std::move(refused));
+        co_return;
+    }
+    auto answer = co_await route(request, **who);
+    auto response = answer ? std::move(*answer) : error(answer.error());
+    (void)co_await responder->send(std::move(response));
+}
+
+Result<std::shared_ptr<const Person>> Desk::Impl::caller(const net::Peer& peer) const {
+    if (!peer.is_unix || !peer.uid || !peer.pid)
+        return fail(ErrorCode::kForbidden, "the admin API is served on the operators' socket only");
+    if (parts.inside_task(*peer.pid)) {
+        log::warn("admin", "a process inside a task's tree (pid {}) was refused", *peer.pid);
+        return fail(ErrorCode::kForbidden, "a process inside a task may not act as a person");
+    }
+    auto person = parts.directory.person(*peer.uid);
+    if (!person)
+        return fail(ErrorCode::kForbidden,
+                    "uid " + std::to_string(*peer.uid) +
+                        " is nobody here: add it to writ.toml under [[people]]");
+    return person;
+}
+
+evidence::Actor Desk::Impl::actor(const Person& person) const {
+    evidence::Actor out;
+    out.op = parts.pseudonym(person);
+    return out;
+}
+
+net::Task<Result<net::HttpResponse>> Desk::Impl::route(const net::HttpRequest& request,
+                                                       const Person& person) {
+    auto path = segments(request.target);
+    if (path.empty()) co_return fail(not_here());
+    if (request.method == "GET") {
+        if (auto may = need(person, {Role::kViewer, Role::kAuditor, Role::kOperator}); !may)
+            co_return fail(may.error());
+    }
+    if (path[0] == "tasks") co_return co_await tasks(request, std::move(path), person);
+    if (path[0] == "catalog") co_return co_await catalog(request, std::move(path), person);
+    if (path.size() == 1 && path[0] == "status" && request.method == "GET") co_return status();
+    if (path.size() == 2 && path[0] == "policy" && path[1] == "explain" &&
+        request.method == "POST") {
+        if (auto may = need(person, {Role::kAuditor, Role::kAuthor, Role::kOperator}); !may)
+            co_return fail(may.error());
+        co_return explain(request);
+    }
+    co_return fail(not_here());
+}
+
+net::Task<Result<net::HttpResponse>> Desk::Impl::tasks(const net::HttpRequest& request,
+                                                       std::vector<std::string> path,
+                                                       const Person& person) {
+    const bool get = request.method == "GET";
+    const bool post = request.method == "POST";
+    if (path.size() == 1 && post) co_return co_await start_task(request, person);
+    if (path.size() == 1 && get) {
+        json::Node list = json::Node::array();
+        for (const auto& task : parts.directory.tasks())
+            list.push_back(task_view(*task, parts.clock.boot_us()));
+        json::Node body = json::Node::object();
+        body["tasks"] = std::move(list);
+        co_return ok(body);
+    }
+    const auto id = path.size() >= 2 ? TaskId::parse(path[1]) : std::nullopt;
+    const auto task = id ? parts.directory.task(*id) : nullptr;
+    if (!task) co_return fail(ErrorCode::kNotFound, "no such task");
+    if (path.size() == 2 && get) co_return co_await show_task(task);
+    if (path.size() == 3 && post && path[2] == "end")
+        co_return co_await end_task(*id, identity::TaskState::kEnded, request, person);
+    if (path.size() == 3 && post && path[2] == "revoke")
+        co_return co_await end_task(*id, identity::TaskState::kRevoked, request, person);
+    co_return fail(not_here());
+}
+
+net::Task<Result<net::HttpResponse>> Desk::Impl::show_task(identity::TaskPtr task) {
+    const auto root = task->root;
+    const gate::Spent spent = co_await parts.gate.spent(root);
+    json::Node body = task_view(*task, parts.clock.boot_us());
+    body["spent"]["calls"] = spent.calls;
+    body["spent"]["denied"] = spent.denied;
+    co_return ok(body);
+}
+
+net::Task<Result<net::HttpResponse>> Desk::Impl::start_task(const net::HttpRequest& request,
+                                                            const Person& person) {
+    if (auto may = need(person, {Role::kOperator, Role::kLauncher}); !may)
+        co_return fail(may.error());
+    const auto body = json::parse(request.body);
+    if (!body) co_return fail(body.error());
+    auto spec = identity::TaskSpec::from_json(body->root());
+    if (!spec) co_return fail(spec.error());
+    auto by = actor(person);
+    auto started = co_await parts.gate.start_task(std::move(*spec), std::move(by), nullptr);
+    if (!started) co_return fail(started.error());
+    identity::TaskPtr task = *started;
+    co_await store_task(task);
+    co_return ok(task_view(*task, parts.clock.boot_us()), 201);
+}
+
+net::Task<Result<net::HttpResponse>> Desk::Impl::end_task(TaskId id, identity::TaskState how,
+                                                          const net::HttpRequest& request,
+                                                          const Person& person) {
+    if (auto may = need(person, {Role::kOperator, Role::kLauncher}); !may)
+        co_return fail(may.error());
+    std::string reason = how == identity::TaskState::kRevoked ? "revoked" : "completed";
+    if (!request.body.empty()) {
+        const auto body = json::parse(request.body);
+        if (!body) co_return fail(body.error());
+        if (const auto text = body->root().string("reason")) reason = text->substr(0, 500);
+    }
+    auto by = actor(person);
+    const auto done = co_await parts.gate.end_task(id, how, std::move(by), std::move(reason));
+    const auto task = parts.directory.task(id);
+    if (task) co_await store_task(task);
+    if (!done) co_return fail(done.error());
+    co_return ok(task_view(*task, parts.clock.boot_us()));
+}
+
+// Best effort: the ledger already holds the event, and start-up believes it over an older record.
+net::Task<void> Desk::Impl::store_task(identity::TaskPtr task) {
+    json::Node record = json::Node::object();
+    record["state"] = identity::name(task->state.load());
+    record["spec"] = task->spec.to_json();
+    record["started_us"] = task->started_us;
+    record["deadline_us"] = task->deadline_us;
+    record["event"] = task->started_event.text();
+    std::vector<store::Change> changes = {
+        {{parts.tenant, "task", task->id.text()}, record.dump(), std::nullopt}};
+    store::Store* store = &parts.store;
+    const std::string tenant = parts.tenant;
+    auto write = [store, tenant, changes = std::move(changes)] {
+        return store->apply(tenant, changes);
+    };
+    const Status done = co_await parts.reactor.offload(std::move(write));
+    if (!done) log::error("admin", "the task was not stored: {}", done.error().message());
+}
+
+net::Task<Result<net::HttpResponse>> Desk::Impl::catalog(const net::HttpRequest& request,
+                                                         std::vector<std::string> path,
+                                                         const Person& person) {
+    if (path.size() == 1 && request.method == "GET") {
+        json::Node list = json::Node::array();
+        for (const auto& tool : parts.catalog.snapshot()->tools()) list.push_back(tool_view(*tool));
+        json::Node servers = json::Node::array();
+        for (const auto& server : parts.catalog.servers()) {
+            json::Node view = json::Node::object();
+            view["name"] = server.name;
+            view["command"] = server.command.front();
+            view["shared"] = server.shared;
+            servers.push_back(std::move(view));
+        }
+        json::Node body = json::Node::object();
+        body["tools"] = std::move(list);
+        body["servers"] = std::move(servers);
+        co_return ok(body);
+    }
+    if (path.size() == 3 && request.method == "GET") {
+        const auto tool = parts.catalog.snapshot()->by_qualified(path[1] + "/" + path[2]);
+        if (!tool) co_return fail(ErrorCode::kNotFound, "no such tool");
+        json::Node body = tool_view(*tool);
+        body["definition"] = json::Node::raw(tool->definition);
+        co_return ok(body);
+    }
+    if (path.size() == 4 && path[3] == "pin" && request.method == "POST")
+        co_return co_await pin(path[1], path[2], person);
+    co_return fail(not_here());
+}
+
+net::Task<Result<net::HttpResponse>> Desk::Impl::pin(std::string server, std::string tool,
+                                                     const Person& person) {
+    if (auto may = need(person, {Role::kAuthor, Role::kOperator}); !may)
+        co_return fail(may.error());
+    const auto now = parts.catalog.snapshot()->by_qualified(server + "/" + tool);
+    if (!now) co_return fail(ErrorCode::kNotFound, "no such tool");
+    evidence::Draft draft;
+    draft.type = "tool.pinned";
+    draft.actor = actor(person);
+    draft.data["server"] = server;
+    draft.data["tool"] = tool;
+    draft.data["pin"] = digest_text(now->pin);
+    const auto recorded = co_await parts.recorder.record(std::move(draft));
+    if (!recorded) co_return fail(recorded.error());
+    const auto pinned = parts.catalog.pin(server, tool);
+    if (!pinned) co_return fail(pinned.error());
+    std::vector<store::Change> changes = {
+        {{parts.tenant, "pin", server + "/" + tool}, digest_text(pinned->digest), std::nullopt}};
+    store::Store* store = &parts.store;
+    const std::string tenant = parts.tenant;
+    auto write = [store, tenant, changes = std::move(changes)] {
+        return store->apply(tenant, changes);
+    };
+    const Status stored = co_await parts.reactor.offload(std::move(write));
+    if (!stored) co_return fail(stored.error());
+    parts.catalog_changed();
+    const auto after = parts.catalog.snapshot()->by_qualified(server + "/" + tool);
+    co_return ok(tool_view(after ? *after : *now));
+}
+
+Result<net::HttpResponse> Desk::Impl::explain(const net::HttpRequest& request) const {
+    const auto body = json::parse(request.body);
+    if (!body) return fail(body.error());
+    const auto task_text = body->root().string("task");
+    const auto tool_text = body->root().string("tool");
+    if (!task_text || !tool_text)
+        return fail(ErrorCode::kInvalid, "`task` and `tool` are needed, both strings");
+    const auto id = TaskId::parse(*task_text);
+    const auto task = id ? parts.directory.task(*id) : nullptr;
+    if (!task) return fail(ErrorCode::kNotFound, "no such task");
+    const auto snapshot = parts.catalog.snapshot();
+    auto tool = snapshot->by_qualified(*tool_text);
+    if (!tool) tool = snapshot->by_exposed(*tool_text);
+    if (!tool) return fail(ErrorCode::kNotFound, "no such tool; see `writ catalog list`");
+    const auto empty = json::parse("{}");
+    const auto arguments = body->root().find("arguments").value_or(empty->root());
+    if (!arguments.is_object()) return fail(ErrorCode::kInvalid, "`arguments` must be an object");
+    if (const auto canonical = snapshot->check_sensitive(*tool, arguments); !canonical)
+        return fail(canonical.error());
+    const auto resource = snapshot->resource(*tool, arguments);
+    if (!resource) return fail(resource.error());
+    const policy::Question question{*task, *tool, *resource, arguments, parts.clock.now_us(),
+                                    false};
+    return ok(parts.gate.engine()->explain(question));
+}
+
+Result<net::HttpResponse> Desk::Impl::status() const {
+    json::Node body = parts.about();
+    const auto health = parts.ledger.health();
+    body["ledger"]["writable"] = health.writable;
+    body["ledger"]["reason"] = health.reason;
+    body["ledger"]["durable"] = health.durable;
+    body["ledger"]["published"] = health.published;
+    body["policies"] = parts.gate.engine()->policies();
+    body["policy_set"] = digest_text(parts.gate.engine()->digest());
+    std::int64_t live = 0;
+    for (const auto& task : parts.directory.tasks())
+        if (task->live(parts.clock.boot_us())) ++live;
+    body["tasks_live"] = live;
+    return ok(body);
+}
+
+}  // namespace writ::admin

@@ -1,0 +1,20 @@
+// How tasks, tools and errors look in the admin API.
+#pragma once
+
+#include "base/error.h"
+#include "catalog/catalog.h"
+#include "gate/gate.h"
+#include "identity/types.h"
+#include "json/node.h"
+#include "net/http.h"
+
+namespace writ::admin {
+
+json::Node task_view(const identity::Task& task, std::int64_t boot_us);
+json::Node tool_view(const catalog::Tool& tool);
+net::HttpResponse ok(const json::Node& body, int status = 200);
+net::HttpResponse error(const Error& error);
+// The HTTP status of an error code, as base/error.h documents it.
+int http_status(ErrorCode code);
+
+}  // namespace writ::admin
