@@ -6,8 +6,12 @@
 #include <coroutine>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <optional>
+#include <type_traits>
 #include <utility>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "net/task.h"
 
@@ -15,6 +19,28 @@ namespace writ::net {
 
 using Millis = std::chrono::milliseconds;
 
+class Reactor;
+
+// Threads of the pool behind offload(): child starts and small files, never a second disk's worth
+// of parallel work.
+inline constexpr int kBlockingThreads = 4;
+
+// Posts to a reactor that may be gone by then: what comes too late is dropped. Thread: any.
+class Mailbox {
+  public:
+    void post(std::function<void()> work);
+
+  private:
+    friend class Reactor;
+    std::mutex
+        mutex_;  // guards reactor_; held while posting, so that the reactor outlives the post
+    Reactor* reactor_ = nullptr;
+};
+
+// Everything made on a reactor (servers, clients, streams, children) is destroyed before it, or
+// belongs to a task spawned on it. A started task runs to its end or dies with its reactor: never
+// destroy a Task that has begun to run. The first reactor makes the process ignore SIGPIPE, so that
+// writing to a peer that left is an error and not the end; children get the default back.
 class Reactor {
   public:
     Reactor();
@@ -56,6 +82,9 @@ class Reactor {
     template <class F>
     auto offload(F work) -> Task<decltype(work())>;
 
+    // A way to post that outlives this reactor.
+    std::shared_ptr<Mailbox> mailbox();
+
     struct Impl;  // Asio's io_context, seen by net's own .cc files only
     Impl& impl() { return *impl_; }
 
@@ -77,7 +106,7 @@ class Promise {
     void set(T value) const {
         auto state = state_;
         auto boxed = std::make_shared<T>(std::move(value));
-        state->reactor.post([state, boxed] {
+        state->mailbox->post([state, boxed] {
             state->value.emplace(std::move(*boxed));
             if (state->waiting) std::exchange(state->waiting, nullptr).resume();
         });
@@ -94,8 +123,8 @@ class Promise {
 
   private:
     struct State {
-        explicit State(Reactor& r) : reactor(r) {}
-        Reactor& reactor;
+        explicit State(Reactor& reactor) : mailbox(reactor.mailbox()) {}
+        std::shared_ptr<Mailbox> mailbox;  // set() may come after the reactor's end
         std::optional<T> value;
         std::coroutine_handle<> waiting;
     };
@@ -134,9 +163,18 @@ T Reactor::run_until(Task<T> task) {
 template <class F>
 auto Reactor::offload(F work) -> Task<decltype(work())> {
     using T = decltype(work());
-    Promise<T> promise(*this);
-    run_blocking([promise, work = std::move(work)]() mutable { promise.set(work()); });
-    co_return co_await promise.wait();
+    if constexpr (std::is_void_v<T>) {
+        Promise<bool> promise(*this);
+        run_blocking([promise, work = std::move(work)]() mutable {
+            work();
+            promise.set(true);
+        });
+        co_await promise.wait();
+    } else {
+        Promise<T> promise(*this);
+        run_blocking([promise, work = std::move(work)]() mutable { promise.set(work()); });
+        co_return co_await promise.wait();
+    }
 }
 
 }  // namespace writ::net

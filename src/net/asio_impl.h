@@ -1,0 +1,169 @@
+// What the .cc files of net share and nobody else sees: Asio's loop inside a Reactor, descriptors
+// that a coroutine can wait on, and a turnstile that keeps writers in line. All I/O is non-blocking
+// system calls on descriptors whose readiness Asio reports; nothing here throws.
+//
+// A coroutine that waits here runs to its end or dies with its reactor: nobody destroys a frame
+// half way while the loop goes on. What closes, closes by waking the waiter with kClosed.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <coroutine>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "base/error.h"
+#include "net/reactor.h"
+#include "net/socket.h"
+
+namespace writ::net {
+
+using TimePoint = std::chrono::steady_clock::time_point;
+
+// Now plus `timeout`; timeouts of a year and more never end.
+TimePoint deadline_in(Millis timeout);
+
+struct DetachedPromise;  // a spawned coroutine, reactor.cc
+
+struct Reactor::Impl {
+    boost::asio::io_context io{1};
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{
+        io.get_executor()};
+    std::shared_ptr<Mailbox> mailbox;
+    DetachedPromise* frames = nullptr;  // spawned and not ended; the loop's thread only
+};
+
+enum class Ready { kReady, kTimeout, kClosed };
+
+// One open descriptor on one reactor. One coroutine at a time waits for each direction. Readiness
+// may be spurious: callers try the system call, and wait again on EAGAIN. Thread: the reactor's.
+class Poll : public std::enable_shared_from_this<Poll> {
+  public:
+    enum Direction : std::size_t { kRead = 0, kWrite = 1 };
+
+    // Makes `fd` non-blocking and owns it. Errors: kIo.
+    static Result<std::shared_ptr<Poll>> open(Reactor& reactor, Fd fd);
+    ~Poll();
+
+    struct Wait {
+        std::shared_ptr<Poll> poll;
+        Direction direction;
+        TimePoint deadline;
+        bool await_ready() const;
+        void await_suspend(std::coroutine_handle<> handle) const;
+        Ready await_resume() const;
+    };
+    Wait readable(TimePoint deadline) { return {shared_from_this(), kRead, deadline}; }
+    Wait writable(TimePoint deadline) { return {shared_from_this(), kWrite, deadline}; }
+
+    // While nobody waits for it, readability calls `on_readable` (once per arm_read()).
+    void watch(std::function<void()> on_readable) { on_readable_ = std::move(on_readable); }
+    void arm_read() { arm(kRead); }
+    // Ends the reader's wait with kReady although nothing may have come.
+    void wake_reader();
+    // Closes the descriptor; waits end with kClosed, on the loop. Idempotent.
+    void close();
+    bool is_open() const { return open_; }
+    int fd() const { return fd_; }
+    Reactor& reactor() { return reactor_; }
+
+    Poll(Reactor& reactor, int fd);
+
+  private:
+    struct Side {
+        bool armed = false;  // Asio will report its next readiness
+        bool ready = false;  // reported while nobody waited
+        std::coroutine_handle<> waiting;
+        Ready outcome = Ready::kReady;
+        TimePoint deadline;
+    };
+    void arm(Direction direction);
+    void arm_timer(TimePoint deadline);
+    void on_event(Direction direction, bool aborted);
+    void on_timer();
+    void resume(Side& side, Ready outcome);
+
+    Reactor& reactor_;
+    boost::asio::posix::stream_descriptor descriptor_;
+    boost::asio::steady_timer timer_;
+    TimePoint timer_until_ = TimePoint::max();
+    std::array<Side, 2> sides_;
+    std::function<void()> on_readable_;
+    int fd_;
+    bool open_ = true;
+};
+
+// Ends a Poll with its owner.
+class PollOwner {
+  public:
+    explicit PollOwner(std::shared_ptr<Poll> poll) : poll_(std::move(poll)) {}
+    PollOwner(const PollOwner&) = delete;
+    PollOwner& operator=(const PollOwner&) = delete;
+    ~PollOwner() { poll_->close(); }
+    Poll* operator->() const { return poll_.get(); }
+
+  private:
+    std::shared_ptr<Poll> poll_;
+};
+
+// Lets one coroutine through at a time, in order of arrival. Thread: the reactor's.
+class Turnstile {
+  public:
+    explicit Turnstile(Reactor& reactor) : reactor_(reactor) {}
+    auto enter() {
+        struct Awaiter {
+            Turnstile& turnstile;
+            bool await_ready() const { return !std::exchange(turnstile.busy_, true); }
+            void await_suspend(std::coroutine_handle<> h) const { turnstile.waiting_.push_back(h); }
+            void await_resume() const {}
+        };
+        return Awaiter{*this};
+    }
+    void leave();
+    std::size_t waiting() const { return waiting_.size(); }
+
+  private:
+    Reactor& reactor_;
+    bool busy_ = false;
+    std::deque<std::coroutine_handle<>> waiting_;
+};
+
+// Calls turnstile.leave() at the end of a scope.
+class Turn {
+  public:
+    explicit Turn(Turnstile& turnstile) : turnstile_(turnstile) {}
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    ~Turn() { turnstile_.leave(); }
+
+  private:
+    Turnstile& turnstile_;
+};
+
+// Accepts on `listener` until it is closed and hands each connection over (close-on-exec,
+// non-blocking, TCP_NODELAY).
+Task<void> accept_loop(std::shared_ptr<Poll> listener, std::function<void(Fd)> on_connection);
+
+// A connected descriptor. Errors: kUnavailable (detail names the endpoint), kTimeout.
+Task<Result<Fd>> connect_fd(Reactor* reactor, Endpoint endpoint, TimePoint deadline);
+
+// Who is at the other end of a connected socket; what the kernel does not tell stays empty.
+Peer peer_of(int fd);
+
+// Writes `head` then `body`. Errors: kUnavailable (peer gone), kTimeout, kCancelled (closed here).
+Task<Status> write_socket(std::shared_ptr<Poll> poll, std::string head, std::string body,
+                          TimePoint deadline);
+
+Status closed_error();  // kCancelled: this side closed it
+
+}  // namespace writ::net

@@ -1,0 +1,130 @@
+#include <fcntl.h>
+
+#include "net/asio_impl.h"
+
+namespace writ::net {
+
+Status closed_error() {
+    return fail(ErrorCode::kCancelled, "the connection was closed here");
+}
+
+Poll::Poll(Reactor& reactor, int fd)
+    : reactor_(reactor), descriptor_(reactor.impl().io), timer_(reactor.impl().io), fd_(fd) {}
+
+Poll::~Poll() = default;
+
+Result<std::shared_ptr<Poll>> Poll::open(Reactor& reactor, Fd fd) {
+    const int flags = fcntl(fd.get(), F_GETFL);
+    if (flags < 0 || fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK) < 0)
+        return fail(io_error("cannot make a descriptor non-blocking", errno));
+    auto poll = std::make_shared<Poll>(reactor, fd.get());
+    boost::system::error_code ec;
+    poll->descriptor_.assign(fd.get(), ec);
+    if (ec) return fail(io_error("cannot watch a descriptor", ec.value()));
+    fd.release();
+    return poll;
+}
+
+bool Poll::Wait::await_ready() const {
+    Side& side = poll->sides_[direction];
+    WRIT_CHECK(side.waiting == nullptr);
+    if (!poll->open_) {
+        side.outcome = Ready::kClosed;
+        return true;
+    }
+    side.outcome = Ready::kReady;
+    return std::exchange(side.ready, false);
+}
+
+void Poll::Wait::await_suspend(std::coroutine_handle<> handle) const {
+    Side& side = poll->sides_[direction];
+    side.waiting = handle;
+    side.deadline = deadline;
+    poll->arm_timer(deadline);
+    poll->arm(direction);
+}
+
+Ready Poll::Wait::await_resume() const {
+    return poll->sides_[direction].outcome;
+}
+
+void Poll::arm(Direction direction) {
+    Side& side = sides_[direction];
+    if (side.armed || !open_) return;
+    side.armed = true;
+    const auto what = direction == kRead ? boost::asio::posix::descriptor_base::wait_read
+                                         : boost::asio::posix::descriptor_base::wait_write;
+    descriptor_.async_wait(
+        what, [self = shared_from_this(), direction](const boost::system::error_code& ec) {
+            self->on_event(direction, ec.failed());
+        });
+}
+
+void Poll::on_event(Direction direction, bool aborted) {
+    Side& side = sides_[direction];
+    side.armed = false;
+    if (side.waiting != nullptr) {
+        resume(side, aborted || !open_ ? Ready::kClosed : Ready::kReady);
+    } else if (open_) {
+        side.ready = true;
+        if (direction == kRead && on_readable_) on_readable_();
+    }
+}
+
+void Poll::resume(Side& side, Ready outcome) {
+    side.outcome = outcome;
+    std::exchange(side.waiting, nullptr).resume();
+}
+
+void Poll::arm_timer(TimePoint deadline) {
+    // OPTIMIZATION: the timer is only moved to come earlier; a deadline that was met leaves it to
+    // lapse, so a busy connection touches the timer queue once per timeout and not once per wait.
+    if (!open_ || deadline == TimePoint::max() || timer_until_ <= deadline) return;
+    timer_until_ = deadline;
+    timer_.expires_at(deadline);
+    timer_.async_wait([self = shared_from_this()](const boost::system::error_code& ec) {
+        if (!ec) self->on_timer();
+    });
+}
+
+void Poll::on_timer() {
+    timer_until_ = TimePoint::max();
+    const auto now = std::chrono::steady_clock::now();
+    for (Side& side : sides_) {
+        if (side.waiting == nullptr) continue;
+        if (side.deadline <= now)
+            resume(side, Ready::kTimeout);
+        else
+            arm_timer(side.deadline);
+    }
+}
+
+void Poll::wake_reader() {
+    sides_[kRead].ready = true;
+    if (sides_[kRead].waiting == nullptr) return;
+    boost::asio::post(reactor_.impl().io, [self = shared_from_this()] {
+        Side& side = self->sides_[kRead];
+        if (side.waiting == nullptr || !std::exchange(side.ready, false)) return;
+        self->resume(side, self->open_ ? Ready::kReady : Ready::kClosed);
+    });
+}
+
+void Poll::close() {
+    if (!std::exchange(open_, false)) return;
+    boost::system::error_code ec;
+    descriptor_.close(ec);  // pending waits are aborted, their coroutines wake on the loop
+    timer_.cancel();
+    fd_ = -1;
+}
+
+void Turnstile::leave() {
+    if (waiting_.empty()) {
+        busy_ = false;
+        return;
+    }
+    const auto next = waiting_.front();
+    waiting_.pop_front();
+    reactor_.post([next] { next.resume(); });
+}
+
+}  // namespace writ::net

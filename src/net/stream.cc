@@ -1,0 +1,213 @@
+// Connected byte streams and the loop that accepts them.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <netinet/tcp.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/log.h"
+#include "net/address.h"
+#include "net/asio_impl.h"
+
+namespace writ::net {
+namespace {
+
+void no_delay(int fd) {
+    const int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // fails on unix sockets: fine
+}
+
+Error peer_left(int errno_value) {
+    return Error{ErrorCode::kUnavailable,
+                 fmt::format("the peer left: {}", std::strerror(errno_value))};
+}
+
+Task<Result<std::string>> read_some_of(std::shared_ptr<Poll> poll, std::size_t max,
+                                       TimePoint deadline) {
+    std::string out(std::min<std::size_t>(max, 64 << 10), '\0');
+    for (;;) {
+        if (!poll->is_open()) co_return fail(closed_error().error());
+        const ssize_t got = recv(poll->fd(), out.data(), out.size(), MSG_DONTWAIT);
+        if (got >= 0) {
+            out.resize(static_cast<std::size_t>(got));
+            co_return out;
+        }
+        if (errno == EINTR) continue;
+        if (errno != EAGAIN) co_return fail(peer_left(errno));
+        const Ready ready = co_await poll->readable(deadline);
+        if (ready == Ready::kTimeout)
+            co_return fail(ErrorCode::kTimeout, "the peer sent nothing in time");
+        if (ready == Ready::kClosed) co_return fail(closed_error().error());
+    }
+}
+
+class SocketStream final : public Stream {
+  public:
+    SocketStream(std::shared_ptr<Poll> poll, Peer peer)
+        : poll_(std::move(poll)),
+          turn_(std::make_shared<Turnstile>(poll_->reactor())),
+          peer_(std::move(peer)) {}
+    ~SocketStream() override { close(); }
+
+    Task<Result<std::string>> read_some(std::size_t max, Millis timeout) override {
+        return read_some_of(poll_, max, deadline_in(timeout));
+    }
+    Task<Status> write_all(std::string bytes, Millis timeout) override {
+        return write_in_turn(poll_, turn_, std::move(bytes), deadline_in(timeout));
+    }
+    void close() override {
+        if (!poll_->is_open()) return;
+        shutdown(poll_->fd(), SHUT_RDWR);
+        poll_->close();
+    }
+    const Peer& peer() const override { return peer_; }
+    int fd() const override { return poll_->fd(); }
+
+  private:
+    static Task<Status> write_in_turn(std::shared_ptr<Poll> poll, std::shared_ptr<Turnstile> turn,
+                                      std::string bytes, TimePoint deadline) {
+        co_await turn->enter();
+        const Turn held(*turn);
+        std::string none;
+        co_return co_await write_socket(poll, std::move(bytes), std::move(none), deadline);
+    }
+
+    std::shared_ptr<Poll> poll_;
+    std::shared_ptr<Turnstile> turn_;
+    Peer peer_;
+};
+
+Error unreachable(const Endpoint& endpoint, std::string_view why) {
+    return Error{ErrorCode::kUnavailable,
+                 fmt::format("cannot connect to `{}`: {}", endpoint.text(), why)};
+}
+
+// Loopback lets a socket connect to itself when the kernel picks the port it asks for.
+bool is_self(int fd) {
+    const Endpoint local = Address::local(fd).endpoint();
+    return local.unix_path.empty() && local.text() == Address::remote(fd).endpoint().text();
+}
+
+}  // namespace
+
+Task<Status> write_socket(std::shared_ptr<Poll> poll, std::string head, std::string body,
+                          TimePoint deadline) {
+    std::size_t done = 0;
+    while (done < head.size() + body.size()) {
+        if (!poll->is_open()) co_return closed_error();
+        std::array<iovec, 2> parts{};
+        msghdr message = {};
+        message.msg_iov = parts.data();
+        if (done < head.size())
+            parts[message.msg_iovlen++] = {head.data() + done, head.size() - done};
+        const std::size_t of_body = done < head.size() ? 0 : done - head.size();
+        if (!body.empty())
+            parts[message.msg_iovlen++] = {body.data() + of_body, body.size() - of_body};
+        const ssize_t sent = sendmsg(poll->fd(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent >= 0) {
+            done += static_cast<std::size_t>(sent);
+            continue;
+        }
+        if (errno == EINTR) continue;
+        if (errno != EAGAIN) co_return fail(peer_left(errno));
+        const Ready ready = co_await poll->writable(deadline);
+        if (ready == Ready::kTimeout)
+            co_return fail(ErrorCode::kTimeout, "the peer read nothing in time");
+        if (ready == Ready::kClosed) co_return closed_error();
+    }
+    co_return Status();
+}
+
+Task<Result<Fd>> connect_fd(Reactor* reactor, Endpoint endpoint, TimePoint deadline) {
+    const auto address = Address::of(endpoint);
+    if (!address) co_return fail(address.error());
+    Fd raw(socket(address->family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!raw.valid()) co_return fail(io_error("cannot make a socket", errno));
+    int error = 0;
+    // A unix socket whose backlog is full says EAGAIN and offers nothing to wait for.
+    while ((error = connect(raw.get(), &address->any, address->size) == 0 ? 0 : errno) == EAGAIN) {
+        if (std::chrono::steady_clock::now() >= deadline)
+            co_return fail(ErrorCode::kTimeout, unreachable(endpoint, "its queue is full").detail);
+        co_await reactor->sleep(Millis(5));
+    }
+    if (error == EINPROGRESS) {
+        // Watched through a duplicate, so that the socket itself comes back unregistered.
+        Fd twin(fcntl(raw.get(), F_DUPFD_CLOEXEC, 0));
+        const auto poll = Poll::open(*reactor, std::move(twin));
+        if (!poll) co_return fail(poll.error());
+        const PollOwner owner(*poll);
+        const Ready ready = co_await (*poll)->writable(deadline);
+        if (ready != Ready::kReady)
+            co_return fail(ErrorCode::kTimeout, unreachable(endpoint, "no answer in time").detail);
+        socklen_t size = sizeof error;
+        getsockopt(raw.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+    }
+    if (error != 0) co_return fail(unreachable(endpoint, std::strerror(error)));
+    if (is_self(raw.get())) co_return fail(unreachable(endpoint, "nobody listens"));
+    no_delay(raw.get());
+    co_return std::move(raw);
+}
+
+Task<Result<std::unique_ptr<Stream>>> Stream::connect(Reactor& reactor, Endpoint endpoint,
+                                                      Millis timeout) {
+    auto fd = co_await connect_fd(&reactor, std::move(endpoint), deadline_in(timeout));
+    if (!fd) co_return fail(fd.error());
+    Peer peer = peer_of(fd->get());
+    auto poll = Poll::open(reactor, std::move(*fd));
+    if (!poll) co_return fail(poll.error());
+    co_return std::make_unique<SocketStream>(std::move(*poll), std::move(peer));
+}
+
+Task<void> accept_loop(std::shared_ptr<Poll> listener, std::function<void(Fd)> on_connection) {
+    for (;;) {
+        const Ready ready = co_await listener->readable(TimePoint::max());
+        if (ready == Ready::kClosed) co_return;
+        while (listener->is_open()) {
+            Fd fd(accept4(listener->fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+            if (fd.valid()) {
+                no_delay(fd.get());
+                on_connection(std::move(fd));
+                continue;
+            }
+            const int error = errno;
+            if (error == EAGAIN) break;
+            if (error == EINTR || error == ECONNABORTED || error == EPROTO) continue;
+            // Out of descriptors or memory: the connection stays in the backlog meanwhile.
+            log::warn("net", "cannot accept a connection: {}", std::strerror(error));
+            co_await listener->reactor().sleep(Millis(50));
+            if (error == EINVAL || error == EBADF) break;
+        }
+    }
+}
+
+struct Acceptor::Impl {
+    std::shared_ptr<Poll> listener;
+    std::function<void(std::unique_ptr<Stream>)> on_stream;
+};
+
+Acceptor::Acceptor(Reactor& reactor, Listener listener,
+                   std::function<void(std::unique_ptr<Stream>)> on_stream)
+    : impl_(std::make_shared<Impl>()) {
+    auto poll = Poll::open(reactor, std::move(listener).take());
+    if (!poll) {
+        log::error("net", "cannot accept on a listener: {}", poll.error().detail);
+        return;
+    }
+    impl_->listener = *poll;
+    impl_->on_stream = std::move(on_stream);
+    reactor.spawn(accept_loop(impl_->listener, [impl = impl_](Fd fd) {
+        Peer peer = peer_of(fd.get());
+        auto stream = Poll::open(impl->listener->reactor(), std::move(fd));
+        if (stream)
+            impl->on_stream(std::make_unique<SocketStream>(std::move(*stream), std::move(peer)));
+    }));
+}
+
+Acceptor::~Acceptor() {
+    if (impl_->listener) impl_->listener->close();
+}
+
+}  // namespace writ::net
