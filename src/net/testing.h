@@ -1,0 +1,96 @@
+// What net's tests share: a folder of their own, and a blocking client that says exactly the bytes
+// it is told, as an attacker would.
+#pragma once
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/check.h"
+#include "net/address.h"
+#include "net/socket.h"
+
+namespace writ::net {
+
+class TempDir {
+  public:
+    TempDir() {
+        std::string name = (std::filesystem::temp_directory_path() / "writ-net-XXXXXX").string();
+        WRIT_CHECK(mkdtemp(name.data()) != nullptr);
+        path_ = name;
+    }
+    TempDir(const TempDir&) = delete;
+    TempDir& operator=(const TempDir&) = delete;
+    ~TempDir() {
+        std::error_code ec;
+        std::filesystem::remove_all(path_, ec);
+    }
+    const std::string& path() const { return path_; }
+
+  private:
+    std::string path_;
+};
+
+// sendmsg() of one byte with as many descriptors as asked, without our limit.
+inline ssize_t send_raw_fds(int socket, const std::vector<int>& fds) {
+    char byte = 'x';
+    iovec part = {&byte, 1};
+    std::vector<char> control(CMSG_SPACE(fds.size() * sizeof(int)));
+    msghdr message = {};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    cmsghdr* const c = CMSG_FIRSTHDR(&message);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
+    std::memcpy(CMSG_DATA(c), fds.data(), fds.size() * sizeof(int));
+    return sendmsg(socket, &message, MSG_NOSIGNAL);
+}
+
+class RawClient {
+  public:
+    explicit RawClient(const Endpoint& endpoint) {
+        const auto address = Address::of(endpoint);
+        fd_ = Fd(socket(address->family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
+        WRIT_CHECK(connect(fd_.get(), &address->any, address->size) == 0);
+    }
+    void say(std::string_view bytes) {
+        while (!bytes.empty()) {
+            const ssize_t sent = send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+            if (sent <= 0) return;  // refused meanwhile: what was answered is read all the same
+            bytes.remove_prefix(static_cast<std::size_t>(sent));
+        }
+    }
+    // Reads until `end` was seen, or the peer closed, or 10 s passed.
+    std::string hear_until(std::string_view end) {
+        std::string out;
+        std::array<char, 65536> buffer{};
+        while (end.empty() || out.find(end) == std::string::npos) {
+            pollfd ready = {fd_.get(), POLLIN, 0};
+            if (::poll(&ready, 1, 10'000) <= 0) return out + "<silence>";
+            const ssize_t got = recv(fd_.get(), buffer.data(), buffer.size(), 0);
+            if (got <= 0) return out;
+            out.append(buffer.data(), static_cast<std::size_t>(got));
+        }
+        return out;
+    }
+    std::string hear_all() { return hear_until({}); }
+    void hang_up() { fd_ = Fd(); }
+    int fd() const { return fd_.get(); }
+
+  private:
+    Fd fd_;
+};
+
+}  // namespace writ::net
