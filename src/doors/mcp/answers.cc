@@ -1,0 +1,137 @@
+#include "doors/mcp/answers.h"
+
+#include <utility>
+
+#include "base/ids.h"
+#include "base/limits.h"
+#include "json/node.h"
+#include "json/value.h"
+
+namespace writ::mcp {
+
+namespace {
+
+constexpr json::ParseLimits kAnswerLimits{.bytes_max = kMaxUpstreamMessageBytes + 4096,
+                                          .depth_max = kMaxJsonDepth};
+
+void append_member(std::string& out, std::string_view key, std::string_view raw) {
+    if (out.back() != '{') out += ',';
+    json::append_string(out, key);
+    out += ':';
+    out += raw;
+}
+
+// A definition with its exposed name; empty if it is not an object (the catalog refuses those).
+std::string exposed_definition(const catalog::Tool& tool) {
+    const auto document = json::parse(tool.definition, kAnswerLimits);
+    if (!document || !document->root().is_object()) return {};
+    std::string out = "{";
+    for (const auto& [key, value] : document->root().members()) {
+        if (key == "icons" || key == "execution") continue;
+        if (key == "name") {
+            std::string name;
+            json::append_string(name, tool.exposed());
+            append_member(out, key, name);
+        } else {
+            append_member(out, key, value.raw());
+        }
+    }
+    out += '}';
+    return out;
+}
+
+}  // namespace
+
+std::string receipt_json(const evidence::Receipt& receipt) {
+    json::Node node = json::Node::object();
+    node["event"] = receipt.event.text();
+    node["index"] = receipt.index;
+    node["leaf"] = digest_text(receipt.leaf);
+    node["origin"] = receipt.origin;
+    return node.dump();
+}
+
+std::string tools_result(const std::vector<std::shared_ptr<const catalog::Tool>>& tools) {
+    std::string out = R"({"tools":[)";
+    for (const auto& tool : tools) {
+        const std::string definition = exposed_definition(*tool);
+        if (definition.empty()) continue;
+        if (out.back() != '[') out += ',';
+        out += definition;
+    }
+    out += "]}";
+    return out;
+}
+
+std::string initialize_result(std::string_view version, std::string_view writ_version) {
+    json::Node node = json::Node::object();
+    node["protocolVersion"] = version;
+    node["capabilities"]["tools"] = json::Node::object();
+    node["serverInfo"]["name"] = "writ";
+    node["serverInfo"]["version"] = writ_version;
+    return node.dump();
+}
+
+std::string refused_result(std::string_view text, const std::optional<CallId>& call,
+                           const evidence::Receipt* receipt) {
+    json::Node block = json::Node::object();
+    block["type"] = "text";
+    block["text"] = text;
+    json::Node node = json::Node::object();
+    node["content"].push_back(std::move(block));
+    node["isError"] = true;
+    if (call) node["_meta"][kMetaCall] = call->text();
+    if (receipt != nullptr) node["_meta"][kMetaReceipt] = json::Node::raw(receipt_json(*receipt));
+    return node.dump();
+}
+
+Result<ToolResult> read_tool_result(std::string bytes) {
+    const auto document = json::parse(bytes, kAnswerLimits);
+    if (!document) return fail(document.error());
+    const json::Value root = document->root();
+    if (!root.is_object()) return fail(ErrorCode::kInvalid, "`result` is not an object");
+    const auto meta = root.find("_meta");
+    if (meta && !meta->is_object())
+        return fail(ErrorCode::kInvalid, "`result._meta` is not an object");
+    const auto flag = root.find("isError");
+    if (flag && !flag->is_bool())
+        return fail(ErrorCode::kInvalid, "`result.isError` is not a boolean");
+    const bool is_error = flag && *flag->as_bool();
+    return ToolResult{is_error, std::move(bytes)};
+}
+
+Result<std::string> with_meta(std::string_view result, std::string_view meta) {
+    const auto document = json::parse(result, kAnswerLimits);
+    if (!document) return fail(document.error());
+    const json::Value root = document->root();
+    if (!root.is_object()) return fail(ErrorCode::kInvalid, "`result` is not an object");
+    std::string object = "{";
+    const auto theirs = root.find("_meta");
+    if (theirs) {
+        for (const auto& [key, value] : theirs->members())
+            if (!key.starts_with(kMetaPrefix)) append_member(object, key, value.raw());
+    }
+    if (object.back() != '{' && !meta.empty()) object += ',';
+    object += meta;
+    object += '}';
+
+    const std::string_view whole = root.raw();
+    std::string out;
+    out.reserve(whole.size() + object.size() + 16);
+    if (theirs) {
+        const auto raw = theirs->raw();
+        const auto at = static_cast<std::size_t>(raw.data() - whole.data());
+        out += whole.substr(0, at);
+        out += object;
+        out += whole.substr(at + raw.size());
+        return out;
+    }
+    out += whole.substr(0, whole.size() - 1);  // without the closing brace
+    if (root.size() != 0) out += ',';
+    out += R"("_meta":)";
+    out += object;
+    out += '}';
+    return out;
+}
+
+}  // namespace writ::mcp

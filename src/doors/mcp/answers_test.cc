@@ -1,0 +1,90 @@
+#include "doors/mcp/answers.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "json/value.h"
+
+namespace writ::mcp {
+namespace {
+
+const std::string kMeta = R"("dev.writ/receipt":{"index":1})";
+
+struct Splice {
+    const char* result;
+    const char* expected;
+};
+
+class WithMeta : public testing::TestWithParam<Splice> {};
+
+TEST_P(WithMeta, AddsTheReceiptAndChangesNothingElse) {
+    const auto out = with_meta(GetParam().result, kMeta);
+    ASSERT_TRUE(out.has_value()) << out.error().detail;
+    EXPECT_EQ(*out, GetParam().expected);
+    EXPECT_TRUE(json::parse(*out).has_value()) << *out;
+}
+
+const Splice kSplices[] = {
+    {"{}", R"({"_meta":{"dev.writ/receipt":{"index":1}}})"},
+    {"{ }", R"({ "_meta":{"dev.writ/receipt":{"index":1}}})"},
+    {R"({"content":[]})", R"({"content":[],"_meta":{"dev.writ/receipt":{"index":1}}})"},
+    {R"({ "n" : 1.0, "e":1e400 })",
+     R"({ "n" : 1.0, "e":1e400 ,"_meta":{"dev.writ/receipt":{"index":1}}})"},
+    {R"({"_meta":{},"content":[]})", R"({"_meta":{"dev.writ/receipt":{"index":1}},"content":[]})"},
+    {R"({"content":[], "_meta" : {"a":{"b":1.0}} })",
+     R"({"content":[], "_meta" : {"a":{"b":1.0},"dev.writ/receipt":{"index":1}} })"},
+    // `_meta` spelt with an escape is the same member; a second one would be a duplicate.
+    {R"({"\u005fmeta":{"a":1}})", R"({"\u005fmeta":{"a":1,"dev.writ/receipt":{"index":1}}})"},
+    // A `_meta` further down is not the result's.
+    {R"({"content":[{"_meta":{"a":1}}]})",
+     R"({"content":[{"_meta":{"a":1}}],"_meta":{"dev.writ/receipt":{"index":1}}})"},
+};
+INSTANTIATE_TEST_SUITE_P(Answers, WithMeta, testing::ValuesIn(kSplices));
+
+TEST(Answers, AServerCannotForgeAReceipt) {
+    for (const char* forged : {R"({"_meta":{"dev.writ/receipt":{"forged":1},"x":2}})",
+                               R"({"_meta":{"dev\u002ewrit/receipt":{"forged":1},"x":2}})",
+                               R"({"_meta":{"x":2,"dev.writ/other":{"forged":1}}})"}) {
+        const auto out = with_meta(forged, kMeta);
+        ASSERT_TRUE(out.has_value());
+        EXPECT_EQ(*out, R"({"_meta":{"x":2,"dev.writ/receipt":{"index":1}}})");
+    }
+}
+
+TEST(Answers, ReadsToolResultsStrictly) {
+    EXPECT_TRUE(read_tool_result(R"({"content":[],"isError":true})")->is_error);
+    EXPECT_FALSE(read_tool_result(R"({"content":[],"isError":false})")->is_error);
+    EXPECT_FALSE(read_tool_result(R"({"content":[]})")->is_error);
+    for (const char* bad : {"[]", "\"x\"", R"({"isError":"true"})", R"({"_meta":[]})",
+                            R"({"isError":false,"isError":true})", "{"})
+        EXPECT_FALSE(read_tool_result(bad).has_value()) << bad;
+}
+
+TEST(Answers, ListsPinnedDefinitionsUnderExposedNames) {
+    catalog::Tool tool;
+    tool.server = "fs";
+    tool.name = "read";
+    tool.definition =
+        R"({"annotations":{"title":"T"},"description":"d","execution":{"taskSupport":"required"},)"
+        R"("icons":[{"src":"https://x"}],"inputSchema":{"properties":{"name":{}},"type":"object"},)"
+        R"("name":"read"})";
+    const auto one = std::make_shared<const catalog::Tool>(tool);
+    EXPECT_EQ(tools_result({one, one}),
+              R"({"tools":[{"annotations":{"title":"T"},"description":"d","inputSchema":)"
+              R"({"properties":{"name":{}},"type":"object"},"name":"fs__read"},)"
+              R"({"annotations":{"title":"T"},"description":"d","inputSchema":)"
+              R"({"properties":{"name":{}},"type":"object"},"name":"fs__read"}]})");
+    EXPECT_EQ(tools_result({}), R"({"tools":[]})");
+}
+
+TEST(Answers, ARefusalIsAToolErrorWithTheCallsName) {
+    const auto id = CallId::parse("01a209c1-6900-7043-aa71-8774c572bd8a");
+    ASSERT_TRUE(id.has_value());
+    EXPECT_EQ(refused_result("no \"way\"", *id, nullptr),
+              R"({"_meta":{"dev.writ/call":"01a209c1-6900-7043-aa71-8774c572bd8a"},)"
+              R"("content":[{"text":"no \"way\"","type":"text"}],"isError":true})");
+}
+
+}  // namespace
+}  // namespace writ::mcp

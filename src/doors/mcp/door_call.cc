@@ -1,0 +1,254 @@
+// tools/call: from the message through the gate to the tool server and back. The order is the
+// promise: admitted (durable) – departs – forwarded – outcome recorded – answered.
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "base/inert.h"
+#include "doors/mcp/answers.h"
+#include "doors/mcp/door.h"
+#include "doors/mcp/http_rules.h"
+#include "json/node.h"
+
+namespace writ::mcp {
+
+// What happened between admission and answer.
+struct Door::Flight {
+    bool left = false;             // depart() agreed: bytes may have reached the server
+    std::optional<Error> refused;  // depart() did not
+};
+
+// How a call ends: what is recorded, then what is sent.
+struct Door::Ending {
+    gate::Outcome outcome;
+    Response response;
+};
+
+namespace {
+
+constexpr std::size_t kMaxTraceparentBytes = 256;
+constexpr std::size_t kMaxErrorBytes = 200;  // of foreign text in an outcome
+
+net::HttpResponse answer_with(std::string_view id, std::string_view result) {
+    return net::HttpResponse::json(200, result_text(id, result));
+}
+
+net::HttpResponse error_with(std::string_view id, int code, std::string_view why) {
+    return net::HttpResponse::json(200, error_text(id, code, why));
+}
+
+// A server's error code, if it is one that JSON-RPC can carry everywhere.
+int rpc_code(std::optional<std::int64_t> code) {
+    const bool fits = code && *code >= INT32_MIN && *code <= INT32_MAX;
+    return fits ? static_cast<int>(*code) : kInternalError;
+}
+
+// `00-<32 hex>-<16 hex>-<2 hex>`, W3C Trace Context section 3.2.2; anything else is dropped.
+bool traceparent(std::string_view text) {
+    if (text.size() < 55 || text.size() > kMaxTraceparentBytes) return false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        const bool dash = i == 2 || i == 35 || i == 52 || i == 55;
+        const bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+        if (i < 56 ? (dash ? c != '-' : !hex) : !(hex || c == '-')) return false;
+    }
+    return true;
+}
+
+// The Call of a tools/call, or why it is none (-32602).
+Result<gate::Call> read_call(const Message& message) {
+    const auto wrong = [](std::string why) { return fail(ErrorCode::kInvalid, std::move(why)); };
+    const auto& params = message.params;
+    const auto name = params ? params->string("name") : std::nullopt;
+    if (!name) return wrong("`params.name` is needed, a string");
+    if (name->size() > kMaxToolNameBytes)
+        return wrong(fmt::format("`params.name` is longer than {} bytes", kMaxToolNameBytes));
+    if (params->find("task")) return wrong("`task` is not offered; call without it");
+    gate::Call call;
+    call.kind = gate::CallKind::kTool;
+    call.door = "mcp";
+    call.tool = *name;
+    if (const auto arguments = params->find("arguments")) {
+        if (!arguments->is_object()) return wrong("`params.arguments` is not an object");
+        call.arguments = arguments->raw();
+    }
+    call.trace = evidence::Trace::start();
+    if (const auto meta = params->find("_meta")) {
+        if (!meta->is_object()) return wrong("`params._meta` is not an object");
+        const auto peer = meta->string("traceparent");
+        if (peer && traceparent(*peer)) call.trace.peer = *peer;
+    }
+    return call;
+}
+
+}  // namespace
+
+net::Task<Door::Response> Door::call(identity::SessionPtr session, MessagePtr message) {
+    std::string id(message->id);
+    auto call = read_call(*message);
+    if (!call) co_return error_with(id, kInvalidParams, call.error().detail);
+    call->session = session;
+    const std::string name = call->tool;
+    gate::Answer answer = co_await gate_.admit(std::move(*call));
+    if (const auto* refusal = std::get_if<gate::Refusal>(&answer))
+        co_return refused(id, name, *refusal, *session);
+    if (const auto* parked = std::get_if<gate::Parked>(&answer))
+        co_return answer_with(id, refused_result("a person must approve this call first; call "
+                                                 "again when it is approved",
+                                                 parked->call, nullptr));
+    auto admission = std::move(std::get<gate::AdmissionPtr>(answer));
+    auto response = co_await forward(std::move(id), std::move(session), std::move(admission));
+    co_return response;
+}
+
+Door::Response Door::refused(const std::string& id, std::string_view name,
+                             const gate::Refusal& refusal, const identity::Session& session) {
+    switch (refusal.kind) {
+        case gate::RefusalKind::kUnauthenticated:
+            return dead(session);
+        case gate::RefusalKind::kUnknown:
+            // The same words whether the tool is not there or not granted; nothing else is said.
+            return error_with(id, kInvalidParams, fmt::format("Unknown tool: {}", name));
+        case gate::RefusalKind::kForbidden:
+            return answer_with(id, refused_result(refusal.advice, refusal.call,
+                                                  refusal.receipt ? &*refusal.receipt : nullptr));
+        case gate::RefusalKind::kInvalid:
+            return error_with(id, kInvalidParams, refusal.advice);
+        case gate::RefusalKind::kUnrecordable:
+            break;
+    }
+    return Response::json(503, error_text(id, kInternalError,
+                                          "the evidence log cannot be written; nothing was done"));
+}
+
+net::Task<Door::Response> Door::forward(std::string id, identity::SessionPtr session,
+                                        gate::AdmissionPtr admission) {
+    Target target{admission->tool().server, session->task->id,
+                  gate_.home(session->task->root).reactor};
+    Flight flight;  // outlives the call: Upstream asks depart() only while we wait for it
+    Depart depart = [&flight, &gates = *admission]() -> Status {
+        Status go = gates.depart();
+        flight.left = go.has_value();
+        if (!go) flight.refused = go.error();
+        return go;
+    };
+    std::string tool = admission->tool().name;
+    std::string arguments = admission->arguments();
+    auto reply = co_await upstreams_.call(std::move(target), std::move(tool), std::move(arguments),
+                                          options_.call_timeout, std::move(depart));
+    Ending ending;
+    if (reply)
+        ending = co_await conclude(id, *admission, std::move(*reply));
+    else
+        ending = stopped(id, *admission, flight, reply.error());
+    const auto closed = co_await admission->close(std::move(ending.outcome));
+    // Dead is dead: a task that ended meanwhile gets no output, and an instance that was started
+    // for it too late is ended.
+    if (!session->task->live(clock_.boot_us())) upstreams_.release(session->task->id);
+    if (!session->live(clock_.boot_us())) co_return dead(*session);
+    if (!closed && closed.error().code == ErrorCode::kCancelled)
+        co_return answer_with(
+            id, refused_result("the call took too long; it may have taken effect, its output is "
+                               "withheld",
+                               admission->call(), &admission->receipt()));
+    if (!closed)
+        co_return Response::json(
+            503, error_text(id, kInternalError,
+                            flight.left ? "the call was made, but its outcome cannot be recorded; "
+                                          "its output is withheld"
+                                        : "the evidence log cannot be written; nothing was done"));
+    co_return std::move(ending.response);
+}
+
+// The tool server answered: its result or error goes back as it came, after observation.
+net::Task<Door::Ending> Door::conclude(std::string id, gate::Admission& admission, Reply reply) {
+    Ending ending;
+    const auto failed = [&](gate::Status_ status, std::string why, std::string_view advice) {
+        ending.outcome.status = status;
+        ending.outcome.error = std::move(why);
+        ending.response =
+            answer_with(id, refused_result(advice, admission.call(), &admission.receipt()));
+    };
+    auto released = co_await admission.chunk(std::move(reply.bytes));
+    if (!released) {
+        failed(gate::Status_::kBlocked, "output withheld",
+               "the call was made, but its output is withheld");
+        co_return ending;
+    }
+    if (reply.error) {
+        const auto document = json::parse(*released, {.bytes_max = kMaxUpstreamMessageBytes});
+        const auto code = document ? document->root().i64("code") : std::nullopt;
+        const auto text = document ? document->root().string("message") : std::nullopt;
+        ending.outcome.status = gate::Status_::kProtocolError;
+        ending.outcome.error = inert(text.value_or("error"), kMaxErrorBytes);
+        ending.outcome.output = *released;
+        const auto data = document ? document->root().find("data") : std::nullopt;
+        ending.response = Response::json(200, error_text(id, rpc_code(code), text.value_or("error"),
+                                                         data ? data->raw() : std::string_view{}));
+        co_return ending;
+    }
+    auto result = read_tool_result(std::move(*released));
+    if (!result) {
+        failed(gate::Status_::kProtocolError, "the answer is not a tool result",
+               "the call was made, but the tool server's answer is not valid");
+        co_return ending;
+    }
+    std::string meta;
+    json::append_string(meta, kMetaCall);
+    meta += ":\"" + admission.call().text() + "\",";
+    json::append_string(meta, kMetaReceipt);
+    meta += ":" + receipt_json(admission.receipt());
+    auto completed = with_meta(result->bytes, meta);
+    if (!completed) {
+        failed(gate::Status_::kProtocolError, "the answer is not a tool result",
+               "the call was made, but the tool server's answer is not valid");
+        co_return ending;
+    }
+    ending.outcome.status = result->is_error ? gate::Status_::kToolError : gate::Status_::kOk;
+    ending.outcome.output = std::move(result->bytes);
+    ending.response = answer_with(id, *completed);
+    co_return ending;
+}
+
+// No answer. The words are ours: what the server or its process said stays with the operator.
+Door::Ending Door::stopped(const std::string& id, const gate::Admission& admission,
+                           const Flight& flight, const Error& error) {
+    const std::string& server = admission.tool().server;
+    Ending ending;
+    std::string advice;
+    if (flight.refused) {
+        ending.outcome.status = gate::Status_::kBlocked;
+        ending.outcome.error = "revoked before it left";
+        advice = "this call is not permitted any more; nothing was sent";
+    } else if (!flight.left) {
+        ending.outcome.status = gate::Status_::kProtocolError;
+        ending.outcome.error = fmt::format("not sent: {}", name(error.code));
+        advice = error.code == ErrorCode::kExhausted
+                     ? fmt::format("tool server `{}` is busy; nothing was sent, try later", server)
+                     : fmt::format("tool server `{}` is not available; nothing was sent", server);
+    } else if (error.code == ErrorCode::kTimeout) {
+        ending.outcome.status = gate::Status_::kTimeout;
+        ending.outcome.error = "no answer in time";
+        advice = fmt::format(
+            "tool server `{}` did not answer in time; the call may have taken effect", server);
+    } else if (error.code == ErrorCode::kInvalid) {
+        ending.outcome.status = gate::Status_::kProtocolError;
+        ending.outcome.error = "the answer is not valid";
+        advice = fmt::format(
+            "tool server `{}` gave an answer that is not valid; the call may have taken effect",
+            server);
+    } else {
+        ending.outcome.status = gate::Status_::kUnknown;
+        ending.outcome.error = fmt::format("outcome unknown: {}", name(error.code));
+        advice = fmt::format(
+            "tool server `{}` ended during the call; the call may have taken effect", server);
+    }
+    ending.response =
+        answer_with(id, refused_result(advice, admission.call(), &admission.receipt()));
+    return ending;
+}
+
+}  // namespace writ::mcp

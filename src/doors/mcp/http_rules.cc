@@ -1,0 +1,142 @@
+#include "doors/mcp/http_rules.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "json/node.h"
+
+namespace writ::mcp {
+
+namespace {
+
+char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+bool same(std::string_view a, std::string_view b) {
+    return std::ranges::equal(a, b, {}, lower, lower);
+}
+
+std::string_view trimmed(std::string_view s) {
+    const auto first = s.find_first_not_of(" \t");
+    if (first == std::string_view::npos) return {};
+    return s.substr(first, s.find_last_not_of(" \t") - first + 1);
+}
+
+// A media type without its parameters.
+std::string_view media_type(std::string_view value) {
+    return trimmed(value.substr(0, value.find(';')));
+}
+
+// `localhost`, `127.0.0.1` or `[::1]` with or without a port; nothing else, and no user info.
+struct Authority {
+    std::optional<std::uint16_t> port;
+};
+
+std::optional<Authority> loopback(std::string_view text) {
+    static constexpr std::string_view kNames[] = {"localhost", "127.0.0.1", "[::1]"};
+    for (const auto name : kNames) {
+        if (text.size() < name.size() || !same(text.substr(0, name.size()), name)) continue;
+        const std::string_view rest = text.substr(name.size());
+        if (rest.empty()) return Authority{};
+        if (rest[0] != ':' || rest.size() < 2 || rest.size() > 6) return std::nullopt;
+        std::uint16_t port = 0;
+        const auto [end, error] =
+            std::from_chars(rest.data() + 1, rest.data() + rest.size(), port, 10);
+        if (error != std::errc{} || end != rest.data() + rest.size()) return std::nullopt;
+        return Authority{port};
+    }
+    return std::nullopt;
+}
+
+bool loopback_origin(std::string_view origin) {
+    for (const std::string_view scheme : {"http://", "https://"})
+        if (origin.starts_with(scheme)) return loopback(origin.substr(scheme.size())).has_value();
+    return false;
+}
+
+// The values of a list header that may be given several times.
+bool lists(const net::Headers& headers, std::string_view name,
+           std::initializer_list<std::string_view> wanted) {
+    for (const auto& [field, value] : headers.fields()) {
+        if (!same(field, name)) continue;
+        for (std::string_view rest = value; !rest.empty();) {
+            const auto comma = rest.find(',');
+            const auto type = media_type(rest.substr(0, comma));
+            for (const auto w : wanted)
+                if (same(type, w)) return true;
+            rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 1);
+        }
+    }
+    return false;
+}
+
+std::string body_of(std::string_view error, std::string_view description) {
+    json::Node node = json::Node::object();
+    node["error"] = error;
+    node["error_description"] = description;
+    return node.dump();
+}
+
+}  // namespace
+
+bool supported_version(std::string_view version) {
+    return std::ranges::find(kVersions, version) != kVersions.end();
+}
+
+std::optional<HttpRefusal> check_source(const net::HttpRequest& request, std::uint16_t port) {
+    const auto& headers = request.headers;
+    if (headers.count("host") != 1)
+        return HttpRefusal{400, "invalid_request", "exactly one `Host` is needed"};
+    const auto host = loopback(trimmed(*headers.get("host")));
+    if (!host) return HttpRefusal{403, "forbidden", "`Host` is not a loopback name"};
+    if (!request.peer.is_unix && port != 0 && host->port.value_or(80) != port)
+        return HttpRefusal{403, "forbidden", "`Host` names another port"};
+    const auto origins = headers.count("origin");
+    if (origins > 1 || (origins == 1 && !loopback_origin(trimmed(*headers.get("origin")))))
+        return HttpRefusal{403, "forbidden", "`Origin` is not a loopback origin"};
+    return std::nullopt;
+}
+
+std::optional<HttpRefusal> check_content(const net::HttpRequest& request) {
+    const auto type = request.headers.get("content-type");
+    if (request.headers.count("content-type") != 1 || !same(media_type(*type), "application/json"))
+        return HttpRefusal{415, "unsupported_media_type", "send `Content-Type: application/json`"};
+    if (!lists(request.headers, "accept", {"application/json", "application/*", "*/*"}))
+        return HttpRefusal{406, "not_acceptable",
+                           "send `Accept: application/json, text/event-stream`"};
+    return std::nullopt;
+}
+
+std::optional<HttpRefusal> check_version(const net::HttpRequest& request) {
+    const auto count = request.headers.count("mcp-protocol-version");
+    if (count == 0) return std::nullopt;
+    if (count == 1 && supported_version(trimmed(*request.headers.get("mcp-protocol-version"))))
+        return std::nullopt;
+    return HttpRefusal{400, "unsupported_protocol_version",
+                       "`MCP-Protocol-Version` is one of 2025-11-25, 2025-06-18, 2025-03-26, "
+                       "2024-11-05"};
+}
+
+net::HttpResponse refuse(const HttpRefusal& refusal) {
+    auto response =
+        net::HttpResponse::json(refusal.status, body_of(refusal.error, refusal.description));
+    if (refusal.status == 405) response.headers.add("Allow", "POST, DELETE");
+    return response;
+}
+
+net::HttpResponse unauthenticated(std::string_view resource_metadata, std::string_view reason) {
+    auto response = net::HttpResponse::json(401, body_of("invalid_token", reason));
+    std::string challenge = "Bearer ";
+    if (!resource_metadata.empty()) {
+        challenge += "resource_metadata=\"";
+        challenge += resource_metadata;
+        challenge += "\", ";
+    }
+    challenge += "error=\"invalid_token\"";
+    response.headers.add("WWW-Authenticate", std::move(challenge));
+    return response;
+}
+
+}  // namespace writ::mcp
