@@ -18,6 +18,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -102,15 +103,19 @@ class Admission {
     virtual const std::string& arguments() const = 0;
     virtual const evidence::Receipt& receipt() const = 0;
     // Revocation and policy epochs, again; to be called right before the first byte leaves. Errors:
-    // kUnauthenticated.
+    // kUnauthenticated (dead), kForbidden (the policies changed and forbid it now), kCancelled (the
+    // gate closed it). Thread: any.
     virtual Status depart() = 0;
     // Decides what the upstream asks of the client, under the same call id. Nothing is permitted
     // inward yet: every answer is a Refusal.
     virtual net::Task<std::variant<Refusal, std::monostate>> inward(Inward request) = 0;
     // Passes output through observe; returns the bytes that may be released now (bounded hold-back
-    // window).
+    // window). Errors: kTooLarge (more than kMaxUpstreamMessageBytes), kUnauthenticated (the task
+    // died meanwhile: stop the stream), kCancelled (the gate closed it).
     virtual net::Task<Result<std::string>> chunk(std::string bytes) = 0;
-    // Records call.ended. A second close is a broken invariant.
+    // Records call.ended. A second close is a broken invariant. Errors: kUnavailable, kTooLarge
+    // (not recorded), kCancelled (the gate closed it before: its task died or its deadline passed;
+    // call.ended stands already).
     virtual net::Task<Result<evidence::Receipt>> close(Outcome outcome) = 0;
 };
 using AdmissionPtr = std::unique_ptr<Admission>;
@@ -128,13 +133,18 @@ struct Home {  // one per reactor
 
 class Gate {
   public:
-    // Everything referred to must outlive it.
+    // Everything referred to must outlive it, and it must outlive every Admission. It is destroyed
+    // after its reactors have stopped. `pseudonym` gives what stands for a person's login in a leaf
+    // (evidence::pseudonym); without it every person is `ps:none`.
     static std::unique_ptr<Gate> make(std::vector<Home> homes, identity::Directory& directory,
                                       catalog::Catalog& catalog,
                                       std::shared_ptr<const policy::Engine> engine, IdSource& ids,
-                                      const Clock& clock);
+                                      const Clock& clock,
+                                      std::function<std::string(std::string_view)> pseudonym = {});
     virtual ~Gate() = default;
 
+    // Decides one call and records the decision before it returns. May be awaited on any reactor
+    // of a home, and resumes there; awaited elsewhere, it resumes at the tree's home.
     virtual net::Task<Answer> admit(Call call) = 0;
     // Tools this session may see, in catalog order.
     virtual net::Task<std::vector<std::shared_ptr<const catalog::Tool>>> visible(
@@ -144,21 +154,29 @@ class Gate {
     virtual void set_engine(std::shared_ptr<const policy::Engine> engine) = 0;
     virtual std::shared_ptr<const policy::Engine> engine() const = 0;
     virtual Home home(const TaskId& root) const = 0;
-    // Budget spent by a task tree. Hops home.
-    virtual net::Task<Spent> spent(TaskId root) = 0;
-    virtual net::Task<void> restore(TaskId root, Spent spent) = 0;
-    // Opens and ends sessions and tasks with their evidence in the tree's chain (session.started,
-    // identity.issued, session.sealed …).
+    // What `task` and all below it have used; for a root, the tree. Hops home.
+    virtual net::Task<Spent> spent(TaskId task) = 0;
+    // Sets that again after a restart, one call a task (each counts its own subtree).
+    virtual net::Task<void> restore(TaskId task, Spent spent) = 0;
+    // Expires what the clock has passed (Directory::sweep) and records it; closes admissions that
+    // are past their deadline. To be called about every second; each home also looks after its
+    // admissions by itself. Errors: kUnavailable (done, but not recorded).
+    virtual net::Task<Status> sweep() = 0;
+    // Start and end tasks and sessions with their evidence: task.started, session.started,
+    // identity.issued, session.sealed, task.ended. What cannot be recorded is not started: the
+    // task or session is dead when an error comes back. Errors: as Directory, kUnavailable.
     virtual net::Task<Result<identity::TaskPtr>> start_task(identity::TaskSpec spec,
                                                             evidence::Actor by,
                                                             identity::TaskPtr parent) = 0;
-    // Acts in memory first, then records, then returns. Errors: kNotFound, kConflict, kUnavailable
-    // (dead, but not recorded).
+    // Acts in memory first, then closes the open calls of the sessions that died, seals their
+    // chains and records task.ended for the task and all below it, then returns. Errors: kNotFound,
+    // kConflict (already dead), kUnavailable (dead, but not recorded).
     virtual net::Task<Status> end_task(TaskId id, identity::TaskState how, evidence::Actor by,
                                        std::string reason) = 0;
     virtual net::Task<Result<identity::SessionPtr>> open_session(identity::TaskPtr task,
                                                                  identity::Binding binding,
                                                                  std::string bound_to) = 0;
+    // Errors: kConflict (sealed already), kUnavailable (dead, but not recorded).
     virtual net::Task<Status> end_session(identity::SessionPtr session, std::string reason) = 0;
 };
 

@@ -1,0 +1,119 @@
+#include "gate/admission.h"
+
+#include <utility>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "gate/events.h"
+
+namespace writ::gate {
+
+Result<std::string> Window::pass(std::string bytes) {
+    if (bytes.size() > kMaxUpstreamMessageBytes - passed_) {
+        passed_ = kMaxUpstreamMessageBytes;
+        return fail(ErrorCode::kTooLarge, "the answer is larger than kMaxUpstreamMessageBytes");
+    }
+    passed_ += bytes.size();
+    return bytes;
+}
+
+OpenCall::OpenCall(PassagePtr passage, std::shared_ptr<HomeState> home)
+    : passage_(std::move(passage)), home_(std::move(home)) {}
+
+OpenCall::~OpenCall() {
+    if (passage_->closed.load() || close_asked_) return;
+    const auto abandon = [passage = passage_, home = home_] {
+        home->close(passage, Status_::kUnknown, "dropped without an end");
+    };
+    if (home_->reactor().on_this_thread()) {
+        abandon();
+    } else {
+        home_->reactor().post(abandon);
+    }
+}
+
+Status OpenCall::still_open() const {
+    const std::string_view why = death(session(), home_->shared().clock.boot_us());
+    if (!why.empty()) {
+        return fail(ErrorCode::kUnauthenticated, "the task or session is " + std::string(why));
+    }
+    if (passage_->closed.load()) {
+        return fail(ErrorCode::kCancelled, "the call was closed before its answer came");
+    }
+    return {};
+}
+
+Status OpenCall::depart() {
+    if (Status open = still_open(); !open) return open;
+    const Shared& shared = home_->shared();
+    if (!shared.engines.is_current(passage_->engine)) {
+        const EngineAt now = shared.engines.get();
+        const policy::Verdict verdict = decide(*passage_, now, shared.clock.now_us());
+        if (verdict.kind != policy::Kind::kPermit ||
+            verdict.obligations != passage_->verdict.obligations) {
+            return fail(ErrorCode::kForbidden, "the policies changed and forbid this call now");
+        }
+    }
+    passage_->departed.store(true);
+    // A revocation between the check and the mark above must not find a call it takes for blocked
+    // while its bytes leave.
+    return still_open();
+}
+
+net::Task<std::variant<Refusal, std::monostate>> OpenCall::inward(Inward request) {
+    using Out = std::variant<Refusal, std::monostate>;
+    const PassagePtr passage = passage_;
+    const std::shared_ptr<HomeState> home = home_;
+    net::Reactor* back = home->shared().here();
+    co_await home->reactor().hop();
+    policy::Verdict verdict =
+        forbid("inward_forbidden", "nothing is permitted from an upstream to the client",
+               "the client does not take requests of tool servers here", true);
+    Refusal refusal = refusal_of(RefusalKind::kForbidden, verdict);
+    refusal.call = passage->id;
+    if (passage->closed.load()) {
+        refusal.kind = RefusalKind::kUnauthenticated;
+    } else if (++passage->inward <= kMaxInward_per_call) {
+        evidence::Actor by = home->actor(passage->call.session);
+        evidence::Draft draft = events::call_inward(*passage, std::move(by), request, verdict);
+        auto recording = home->recorder().record(std::move(draft));
+        Result<evidence::Receipt> receipt = co_await std::move(recording);
+        if (receipt) {
+            refusal.receipt = std::move(*receipt);
+        } else {
+            refusal.kind = RefusalKind::kUnrecordable;
+        }
+    }
+    if (back != nullptr) co_await back->hop();
+    co_return Out(std::move(refusal));
+}
+
+net::Task<Result<std::string>> OpenCall::chunk(std::string bytes) {
+    if (Status open = still_open(); !open) co_return fail(open.error());
+    Result<std::string> out = window_.pass(std::move(bytes));
+    passage_->bytes.store(window_.passed(), std::memory_order_relaxed);
+    co_return out;
+}
+
+net::Task<Result<evidence::Receipt>> OpenCall::close(Outcome outcome) {
+    WRIT_CHECK(!close_asked_);
+    close_asked_ = true;
+    const PassagePtr passage = passage_;
+    const std::shared_ptr<HomeState> home = home_;
+    net::Reactor* back = home->shared().here();
+    co_await home->reactor().hop();
+    Result<evidence::Receipt> receipt =
+        fail(ErrorCode::kCancelled, "the call was closed before its answer came");
+    if (home->finish(*passage)) {
+        evidence::Actor by = home->actor(passage->call.session);
+        const std::int64_t now = home->shared().clock.boot_us();
+        evidence::Draft draft =
+            events::call_ended(*passage, std::move(by), std::move(outcome), now);
+        auto recording = home->recorder().record(std::move(draft));
+        receipt = co_await std::move(recording);
+    }
+    if (back != nullptr) co_await back->hop();
+    co_return receipt;
+}
+
+}  // namespace writ::gate

@@ -1,0 +1,270 @@
+#include "gate/events.h"
+
+#include <algorithm>
+
+namespace writ::gate::events {
+
+namespace {
+
+constexpr std::int64_t kMicros = 1'000'000;
+
+evidence::Cause cause(std::string rel, const EventId& id) {
+    return {std::move(rel), id, evidence::Basis::kObserved};
+}
+
+evidence::Draft of_session(std::string type, const identity::Session& session,
+                           evidence::Actor actor) {
+    evidence::Draft draft;
+    draft.type = std::move(type);
+    draft.session = session.id;
+    draft.task = session.task->id;
+    draft.actor = std::move(actor);
+    return draft;
+}
+
+evidence::Draft of_call(std::string type, const Passage& passage, evidence::Actor actor) {
+    evidence::Draft draft = of_session(std::move(type), passage.session(), std::move(actor));
+    draft.call = passage.id;
+    draft.attempt = std::max<std::int64_t>(passage.call.attempt, 1);
+    draft.trace = passage.call.trace;
+    return draft;
+}
+
+json::Node clipped(const std::vector<std::string>& texts) {
+    json::Node out = json::Node::array();
+    const std::size_t n = std::min(texts.size(), kMaxListEntries);
+    for (std::size_t i = 0; i < n; ++i) out.push_back(clip(texts[i], kMaxNameBytes));
+    return out;
+}
+
+json::Node determining(const policy::Verdict& verdict) {
+    json::Node out = json::Node::array();
+    const std::size_t n = std::min(verdict.determining.size(), kMaxListEntries);
+    for (std::size_t i = 0; i < n; ++i) {
+        json::Node entry = json::Node::object();
+        entry["id"] = clip(verdict.determining[i].id, kMaxNameBytes);
+        entry["effect"] = verdict.determining[i].effect;
+        out.push_back(std::move(entry));
+    }
+    return out;
+}
+
+json::Node obligations(const policy::Verdict& verdict) {
+    json::Node out = json::Node::array();
+    const std::size_t n = std::min(verdict.obligations.size(), kMaxListEntries);
+    for (std::size_t i = 0; i < n; ++i) {
+        json::Node entry = json::Node::object();
+        entry["kind"] = verdict.obligations[i].kind;
+        entry["value"] = clip(verdict.obligations[i].value, kMaxNameBytes);
+        out.push_back(std::move(entry));
+    }
+    return out;
+}
+
+void put_verdict(json::Node& data, const policy::Verdict& verdict) {
+    data["kind"] = policy::name(verdict.kind);
+    data["code"] = verdict.code;
+    data["reason"] = clip(verdict.reason, kMaxReasonBytes);
+    data["determining"] = determining(verdict);
+    data["obligations"] = obligations(verdict);
+    data["holds"] = clipped(verdict.holds);
+    data["errors"] = clipped(verdict.errors);
+    data["granted"] = verdict.granted;
+}
+
+void put_tool(json::Node& data, const Passage& passage) {
+    data["door"] = clip(passage.call.door, kMaxNameBytes);
+    data["tool"] = clip(passage.call.tool, kMaxNameBytes);
+    if (!passage.tool) return;
+    data["server"] = passage.tool->server;
+    data["effect"] = catalog::name(passage.tool->effect);
+    data["action"] = clip(passage.tool->qualified(), kMaxNameBytes);
+    data["pin"] = digest_text(passage.tool->pin);
+}
+
+evidence::Payload payload(std::string role, std::string bytes, bool is_json) {
+    return {std::move(role), std::move(bytes), is_json ? "application/json" : "text/plain"};
+}
+
+}  // namespace
+
+std::string clip(std::string_view text, std::size_t bytes_max) {
+    if (text.size() <= bytes_max) return std::string(text);
+    constexpr std::string_view kMark = "…";
+    std::size_t end = bytes_max - kMark.size();
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
+    return std::string(text.substr(0, end)).append(kMark);
+}
+
+evidence::Actor actor_of(const identity::Session& session, evidence::Behalf subject) {
+    const identity::Agent& agent = *session.task->agent;
+    const bool unix_peer = session.binding == identity::Binding::kUnixPeer;
+    evidence::Actor actor;
+    actor.agent = agent.spiffe_id;
+    actor.agent_instance = session.id.text().substr(24);
+    actor.charter = agent.charter;
+    actor.on_behalf_of.push_back(std::move(subject));
+    actor.credential = evidence::CredentialRef{.kind = unix_peer ? "unix-peer" : "writ",
+                                               .uid = session.writ.text(),
+                                               .iat = session.issued_us / kMicros,
+                                               .exp = session.expires_us.load() / kMicros,
+                                               .cnf = clip(session.bound_to, kMaxNameBytes)};
+    return actor;
+}
+
+evidence::Actor by_writ() {
+    evidence::Actor actor;
+    actor.op = "writ";
+    return actor;
+}
+
+evidence::Draft task_started(const identity::Task& task, evidence::Actor by, std::string subject) {
+    evidence::Draft draft;
+    draft.type = "task.started";
+    draft.id = task.started_event;
+    draft.task = task.id;
+    draft.actor = std::move(by);
+    if (task.parent_task) {
+        draft.cause.push_back(cause("spawned_by", task.parent_task->started_event));
+    }
+    json::Node spec = task.spec.to_json();
+    json::Node& data = draft.data;
+    data["agent"] = task.agent->name;
+    data["purpose"] = clip(task.spec.purpose, kMaxReasonBytes);
+    data["grants"] = spec["grants"];
+    json::Node budget = json::Node::object();
+    budget["calls"] = task.spec.budget.calls;
+    data["budget"] = std::move(budget);
+    data["deadline_s"] = (task.deadline_us - task.started_us) / kMicros;
+    data["depth"] = task.depth;
+    data["subject"] = std::move(subject);
+    data["root"] = task.root.text();
+    if (task.parent) data["parent"] = task.parent->text();
+    if (!task.spec.prompt.empty()) {
+        draft.payloads.push_back(payload("prompt", task.spec.prompt, false));
+    }
+    return draft;
+}
+
+evidence::Draft task_ended(const identity::Task& task, identity::TaskState how, evidence::Actor by,
+                           std::string_view reason, const Spent& spent) {
+    evidence::Draft draft;
+    draft.type = "task.ended";
+    draft.task = task.id;
+    draft.actor = std::move(by);
+    draft.cause.push_back(cause("result_of", task.started_event));
+    draft.data["state"] = identity::name(how);
+    draft.data["reason"] = clip(reason, kMaxReasonBytes);
+    draft.data["calls"] = spent.calls;
+    draft.data["denied"] = spent.denied;
+    return draft;
+}
+
+evidence::Draft session_started(const identity::Session& session, evidence::Actor actor) {
+    evidence::Draft draft = of_session("session.started", session, std::move(actor));
+    draft.id = session.started_event;
+    draft.cause.push_back(cause("spawned_by", session.task->started_event));
+    const bool unix_peer = session.binding == identity::Binding::kUnixPeer;
+    draft.data["binding"] = unix_peer ? "unix-peer" : "bearer";
+    draft.data["bound_to"] = clip(session.bound_to, kMaxNameBytes);
+    return draft;
+}
+
+evidence::Draft identity_issued(const identity::Session& session, evidence::Actor actor) {
+    evidence::Draft draft = of_session("identity.issued", session, std::move(actor));
+    draft.cause.push_back(cause("requested_by", session.started_event));
+    const bool unix_peer = session.binding == identity::Binding::kUnixPeer;
+    draft.data["kind"] = "writ";
+    draft.data["jti"] = session.writ.text();
+    draft.data["exp"] = session.expires_us.load() / kMicros;
+    draft.data["binding"] = unix_peer ? "unix-peer" : "bearer";
+    return draft;
+}
+
+evidence::Draft session_sealed(const identity::Session& session, evidence::Actor actor,
+                               std::string_view reason, const Spent& spent) {
+    evidence::Draft draft = of_session("session.sealed", session, std::move(actor));
+    draft.cause.push_back(cause("result_of", session.started_event));
+    draft.data["detail"] = clip(reason, kMaxReasonBytes);
+    draft.data["calls"] = spent.calls + spent.denied;
+    draft.data["denied"] = spent.denied;
+    return draft;
+}
+
+evidence::Draft call_decided(const Passage& passage, evidence::Actor actor) {
+    evidence::Draft draft = of_call("call.decided", passage, std::move(actor));
+    draft.id = passage.decision;
+    draft.cause.push_back(cause("requested_by", passage.session().started_event));
+    json::Node& data = draft.data;
+    put_verdict(data, passage.verdict);
+    put_tool(data, passage);
+    if (passage.resource) {
+        data["resource"] = clip(passage.resource->uri, kMaxUriBytes);
+        data["domains"] = clipped(passage.resource->domains);
+        data["sensitivity"] = catalog::name(passage.resource->sensitivity);
+    }
+    if (passage.engine.engine) data["policy_set"] = digest_text(passage.engine.engine->digest());
+    if (passage.budget) {
+        json::Node budget = json::Node::object();
+        budget["calls"] = passage.budget->calls;
+        budget["limit"] = passage.budget->limit;
+        budget["task"] = passage.budget->task.text();
+        data["budget"] = std::move(budget);
+    }
+    if (passage.call.retry_of) data["retry_of"] = passage.call.retry_of->text();
+    data["latency_us"] = passage.latency_us;
+    if (!passage.call.arguments.empty()) {
+        const bool is_json = passage.document.has_value();
+        draft.payloads.push_back(payload("args", passage.call.arguments, is_json));
+    }
+    return draft;
+}
+
+evidence::Draft call_inward(const Passage& passage, evidence::Actor actor, const Inward& request,
+                            const policy::Verdict& verdict) {
+    evidence::Draft draft = of_call("call.inward", passage, std::move(actor));
+    draft.cause.push_back(cause("decided_by", passage.decision));
+    put_verdict(draft.data, verdict);
+    put_tool(draft.data, passage);
+    draft.data["method"] = clip(request.method, kMaxNameBytes);
+    if (!request.params.empty()) draft.payloads.push_back(payload("args", request.params, true));
+    return draft;
+}
+
+evidence::Draft call_ended(const Passage& passage, evidence::Actor actor, Outcome outcome,
+                           std::int64_t now_boot_us) {
+    evidence::Draft draft = of_call("call.ended", passage, std::move(actor));
+    draft.cause.push_back(cause("decided_by", passage.decision));
+    const std::uint64_t passed = passage.bytes.load(std::memory_order_relaxed);
+    json::Node& data = draft.data;
+    data["status"] = name(outcome.status);
+    data["agreement"] = outcome.status == Status_::kUnknown ? "unknown" : "match";
+    data["duration_us"] = now_boot_us - passage.began_us;
+    data["bytes"] = std::max<std::uint64_t>(passed, outcome.output.size());
+    if (passage.inward > 0) data["inward"] = passage.inward;
+    if (!outcome.error.empty()) data["error"] = clip(outcome.error, kMaxNameBytes);
+    if (!outcome.output.empty()) {
+        draft.payloads.push_back(payload("result", std::move(outcome.output), true));
+    }
+    return draft;
+}
+
+evidence::Draft strangers(const std::map<std::string, std::int64_t, std::less<>>& refused,
+                          std::int64_t since_us) {
+    evidence::Draft draft;
+    draft.type = "limit.tripped";
+    draft.actor = by_writ();
+    json::Node codes = json::Node::object();
+    std::int64_t total = 0;
+    for (const auto& [code, count] : refused) {
+        codes[code] = count;
+        total += count;
+    }
+    draft.data["limit"] = "unauthenticated calls";
+    draft.data["count"] = total;
+    draft.data["codes"] = std::move(codes);
+    draft.data["since_us"] = since_us;
+    return draft;
+}
+
+}  // namespace writ::gate::events

@@ -1,0 +1,53 @@
+// The events the gate writes, as pure functions: they read nouns and return a draft for the
+// Recorder. Names and fields are those of docs/spec/evidence. Text that came from outside is cut to
+// the bounds below, so that no caller can make a decision too large to be recorded.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "evidence/event.h"
+#include "gate/gate.h"
+#include "gate/passage.h"
+
+namespace writ::gate::events {
+
+// Bounds of foreign text inside one event of kMaxEventBytes; the whole arguments are in the vault.
+inline constexpr std::size_t kMaxNameBytes = 256;
+inline constexpr std::size_t kMaxUriBytes = 2048;
+inline constexpr std::size_t kMaxReasonBytes = 1024;
+inline constexpr std::size_t kMaxListEntries = 16;
+
+// At most `bytes_max` bytes of `text`, cut between characters and marked with `…`.
+std::string clip(std::string_view text, std::size_t bytes_max);
+
+// The actor of everything a session does. `subject` is whom it acts for, already a pseudonym if a
+// person.
+evidence::Actor actor_of(const identity::Session& session, evidence::Behalf subject);
+// Writ acting by itself (a limit, a deadline).
+evidence::Actor by_writ();
+
+// `subject` as it may stand in a leaf: a pseudonym or a SPIFFE id.
+evidence::Draft task_started(const identity::Task& task, evidence::Actor by, std::string subject);
+evidence::Draft task_ended(const identity::Task& task, identity::TaskState how, evidence::Actor by,
+                           std::string_view reason, const Spent& spent);
+evidence::Draft session_started(const identity::Session& session, evidence::Actor actor);
+evidence::Draft identity_issued(const identity::Session& session, evidence::Actor actor);
+// `calls` are all decisions, `denied` the refusals among them; the Recorder adds `events`.
+// `reason`: what ended it, in words; the schema's word for it is the Recorder's argument.
+evidence::Draft session_sealed(const identity::Session& session, evidence::Actor actor,
+                               std::string_view reason, const Spent& spent);
+evidence::Draft call_decided(const Passage& passage, evidence::Actor actor);
+evidence::Draft call_inward(const Passage& passage, evidence::Actor actor, const Inward& request,
+                            const policy::Verdict& verdict);
+// `now_boot_us` gives the duration.
+evidence::Draft call_ended(const Passage& passage, evidence::Actor actor, Outcome outcome,
+                           std::int64_t now_boot_us);
+// Refusals of callers nobody knows, counted by code since the last such event.
+evidence::Draft strangers(const std::map<std::string, std::int64_t, std::less<>>& refused,
+                          std::int64_t since_us);
+
+}  // namespace writ::gate::events

@@ -1,0 +1,286 @@
+// The pipeline of one call (docs/architecture.md, section 2), at the home of its task tree:
+//
+//   authenticate ▶ resolve ▶ decide ▶ charge ▶ record (durable) ▶ re-check ▶ Admission
+//
+// From authenticate to the hand-over of the decision to the Recorder nothing is awaited. So a
+// session that died before is refused, and one that dies later is sealed behind the decision: its
+// chain never goes on after its seal.
+#include "gate/gate.h"
+
+#include <utility>
+
+#include "base/check.h"
+#include "gate/admission.h"
+#include "gate/core.h"
+#include "gate/events.h"
+
+namespace writ::gate {
+
+std::unique_ptr<Gate> Gate::make(std::vector<Home> homes, identity::Directory& directory,
+                                 catalog::Catalog& catalog,
+                                 std::shared_ptr<const policy::Engine> engine, IdSource& ids,
+                                 const Clock& clock,
+                                 std::function<std::string(std::string_view)> pseudonym) {
+    WRIT_CHECK(!homes.empty());
+    std::vector<net::Reactor*> reactors;
+    reactors.reserve(homes.size());
+    for (const Home& home : homes) reactors.push_back(home.reactor);
+    std::shared_ptr<Shared> shared(new Shared{.directory = directory,
+                                              .catalog = catalog,
+                                              .ids = ids,
+                                              .clock = clock,
+                                              .engines = Engines(std::move(engine)),
+                                              .pseudonym = std::move(pseudonym),
+                                              .reactors = std::move(reactors)});
+    return std::make_unique<Core>(std::move(homes), std::move(shared));
+}
+
+Core::Core(std::vector<Home> homes, std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {
+    homes_.reserve(homes.size());
+    for (const Home& home : homes) homes_.push_back(std::make_shared<HomeState>(home, shared_));
+}
+
+Core::~Core() {
+    for (const auto& home : homes_) home->stop();
+}
+
+HomeState& Core::state(const TaskId& root) const {
+    return *homes_[UuidHash{}(root) % homes_.size()];
+}
+
+Home Core::home(const TaskId& root) const {
+    return state(root).home();
+}
+
+void Core::set_engine(std::shared_ptr<const policy::Engine> engine) {
+    shared_->engines.set(std::move(engine));
+}
+
+std::shared_ptr<const policy::Engine> Core::engine() const {
+    return shared_->engines.get().engine;
+}
+
+net::Task<std::vector<std::shared_ptr<const catalog::Tool>>> Core::visible(
+    identity::SessionPtr session) {
+    std::vector<std::shared_ptr<const catalog::Tool>> out;
+    if (!session || !session->live(shared_->clock.boot_us())) co_return out;
+    const auto engine = shared_->engines.get().engine;
+    for (const auto& tool : shared_->catalog.snapshot()->tools()) {
+        if (!tool->changed && engine->visible(*session->task, *tool)) out.push_back(tool);
+    }
+    co_return out;
+}
+
+net::Task<Answer> Core::admit(Call call) {
+    const std::string_view code =
+        call.session ? death(*call.session, shared_->clock.boot_us()) : "unauthenticated";
+    if (!code.empty()) co_return turn_away(code);
+    net::Reactor* back = shared_->here();
+    auto passage = std::make_shared<Passage>();
+    passage->began_us = shared_->clock.boot_us();
+    passage->call = std::move(call);
+    HomeState& home = state(passage->task().root);
+    co_await home.reactor().hop();
+    auto passing = pass(home, std::move(passage));
+    Answer answer = co_await std::move(passing);
+    if (back != nullptr) co_await back->hop();
+    co_return answer;
+}
+
+// A caller that is nobody: counted, never one event each.
+Answer Core::turn_away(std::string_view code) const {
+    HomeState* counting = homes_.front().get();
+    for (const auto& home : homes_) {
+        if (home->reactor().on_this_thread()) counting = home.get();
+    }
+    if (counting->reactor().on_this_thread()) {
+        counting->stranger(code);
+    } else {
+        counting->reactor().post([home = counting->shared_from_this(), text = std::string(code)] {
+            home->stranger(text);
+        });
+    }
+    const std::string advice = code == "unauthenticated"
+                                   ? std::string("there is no valid credential")
+                                   : "the task or session has " +
+                                         std::string(code == "revoked" ? "been " : "") +
+                                         std::string(code);
+    return refusal_of(RefusalKind::kUnauthenticated,
+                      forbid(std::string(code), advice, advice, false));
+}
+
+net::Task<Answer> Core::pass(HomeState& home, PassagePtr passage) {
+    Passage& p = *passage;
+    const std::string_view dead = death(p.session(), shared_->clock.boot_us());
+    if (!dead.empty()) co_return turn_away(dead);
+
+    p.id = shared_->ids.mint<CallId>();
+    p.decision = shared_->ids.mint<EventId>();
+    p.engine = home.engine();
+    if (p.call.trace.trace_id.empty()) {
+        std::string peer = std::move(p.call.trace.peer);
+        p.call.trace = evidence::Trace::start();
+        p.call.trace.peer = std::move(peer);
+    }
+    evidence::Actor by = home.actor(p.call.session);
+
+    std::optional<RefusalKind> no = resolve(p);
+    if (!no) no = judge(p);
+    if (!no) no = charge(home, p);
+    p.latency_us = shared_->clock.boot_us() - p.began_us;
+    if (no) {
+        auto refusing = refuse(home, std::move(passage), *no);
+        co_return co_await std::move(refusing);
+    }
+
+    home.enlist(passage);
+    evidence::Draft draft = events::call_decided(p, std::move(by));
+    auto recording = home.recorder().record(std::move(draft));
+    Result<evidence::Receipt> receipt = co_await std::move(recording);
+    if (!receipt) {
+        home.finish(p);
+        if (Tree* tree = home.find_tree(p.task().root)) tree->credit(p.session());
+        Refusal refusal = refusal_of(
+            RefusalKind::kUnrecordable,
+            forbid("unrecordable", "the decision could not be recorded: " + receipt.error().detail,
+                   "the gateway cannot record what happens now, so nothing was done", true));
+        refusal.call = p.id;
+        co_return Answer(std::move(refusal));
+    }
+    p.receipt = std::move(*receipt);
+    co_return recheck(home, passage);
+}
+
+// Finds the tool, reads the arguments once and maps what the call touches. A caller whose task does
+// not see the tool is told the same whatever was wrong.
+std::optional<RefusalKind> Core::resolve(Passage& p) const {
+    const auto snapshot = shared_->catalog.snapshot();
+    p.tool = snapshot->by_exposed(p.call.tool);
+    if (!p.tool) {
+        p.verdict = forbid("unknown_tool", "no server offers this tool", {}, false);
+        return RefusalKind::kUnknown;
+    }
+    const bool granted = p.engine.engine->visible(p.task(), *p.tool);
+    std::optional<RefusalKind> no;
+    if (p.tool->changed) {
+        p.verdict = forbid("tool_changed", "the definition is not the one that was pinned",
+                           "the tool's definition changed and no person has accepted it yet", true);
+        no = RefusalKind::kForbidden;
+    } else if (Status read = read_arguments(p, *snapshot); !read) {
+        const std::string& why = read.error().detail;
+        p.verdict = forbid("bad_argument", why, events::clip(why, events::kMaxReasonBytes), true);
+        no = RefusalKind::kInvalid;
+    }
+    if (!no || granted) return no;
+    p.verdict.granted = false;
+    return RefusalKind::kUnknown;
+}
+
+Status Core::read_arguments(Passage& p, const catalog::Snapshot& snapshot) const {
+    Result<json::Document> document = json::parse(p.call.arguments);
+    if (!document) return fail(document.error().in("the arguments are not valid"));
+    p.document = std::move(*document);
+    const json::Value root = p.document->root();
+    if (!root.is_object()) return fail(ErrorCode::kInvalid, "the arguments are not an object");
+    if (Status ok = snapshot.check_sensitive(*p.tool, root); !ok) return ok;
+    Result<catalog::Resource> resource = snapshot.resource(*p.tool, root);
+    if (!resource) return fail(resource.error());
+    p.resource = std::move(*resource);
+    return {};
+}
+
+std::optional<RefusalKind> Core::judge(Passage& p) const {
+    p.verdict = decide(p, p.engine, shared_->clock.now_us());
+    if (p.verdict.kind == policy::Kind::kPermit) return std::nullopt;
+    if (!p.verdict.granted) return RefusalKind::kUnknown;
+    return p.verdict.code == "bad_argument" ? RefusalKind::kInvalid : RefusalKind::kForbidden;
+}
+
+// The budgets of the whole chain and the bound on calls at once; debits when there is room.
+std::optional<RefusalKind> Core::charge(HomeState& home, Passage& p) const {
+    Tree& tree = home.tree(p.task().root);
+    const auto stop = [&p](std::string code, std::string reason, std::string advice) {
+        p.verdict.kind = policy::Kind::kForbid;
+        p.verdict.code = std::move(code);
+        p.verdict.reason = std::move(reason);
+        p.verdict.advice = std::move(advice);
+        return RefusalKind::kForbidden;
+    };
+    if (auto line = tree.exhausted(p.task())) {
+        p.budget = line;
+        const std::string calls = std::to_string(line->limit) + " calls is used up";
+        return stop("budget", "the budget of " + calls, "the task's budget of " + calls);
+    }
+    if (tree.live >= kMaxLiveCalls_per_tree) {
+        return stop("busy", "kMaxLiveCalls_per_tree calls are open",
+                    "too many calls of this task are open; wait for some to end");
+    }
+    p.budget = tree.debit(p.session());
+    return std::nullopt;
+}
+
+net::Task<Answer> Core::refuse(HomeState& home, PassagePtr passage, RefusalKind kind) {
+    Passage& p = *passage;
+    const std::optional<TaskId> suspended = home.tree(p.task().root).deny(p.session());
+    bool died = false;  // in memory at once; calls that were faster end as any revocation ends them
+    if (suspended) {
+        died = shared_->directory.end(*suspended, identity::TaskState::kRevoked).has_value();
+    }
+
+    evidence::Actor by = home.actor(p.call.session);
+    evidence::Draft draft = events::call_decided(p, std::move(by));
+    auto recording = home.recorder().record(std::move(draft));
+    Result<evidence::Receipt> receipt = co_await std::move(recording);
+    if (died) {
+        auto burying = bury(home, *suspended, shared_->directory.task(*suspended),
+                            identity::TaskState::kRevoked, events::by_writ(), "too many denials");
+        const Status buried = co_await std::move(burying);
+        static_cast<void>(buried);  // the task is dead either way
+    }
+    Refusal refusal =
+        receipt
+            ? refusal_of(kind, p.verdict)
+            : refusal_of(
+                  RefusalKind::kUnrecordable,
+                  forbid("unrecordable", "the decision could not be recorded",
+                         "the gateway cannot record what happens now, so nothing was done", true));
+    refusal.call = p.id;
+    if (receipt) refusal.receipt = std::move(*receipt);
+    co_return Answer(std::move(refusal));
+}
+
+// What may have changed while the decision became durable: the session, and the policies.
+Answer Core::recheck(HomeState& home, const PassagePtr& passage) {
+    Passage& p = *passage;
+    const auto stop = [&p](Refusal refusal) {
+        refusal.call = p.id;
+        refusal.receipt = p.receipt;
+        return Answer(std::move(refusal));
+    };
+    const std::string_view dead = death(p.session(), shared_->clock.boot_us());
+    if (!dead.empty() || p.closed.load()) {
+        const std::string why = dead.empty() ? "cancelled" : std::string(dead);
+        home.close(passage, Status_::kBlocked, why);
+        const std::string advice = "the task or session is " + why;
+        return stop(refusal_of(RefusalKind::kUnauthenticated, forbid(why, advice, advice, false)));
+    }
+    const EngineAt& now = home.engine();
+    if (now.epoch != p.engine.epoch) {
+        policy::Verdict verdict = decide(p, now, shared_->clock.now_us());
+        const bool same = verdict.obligations == p.verdict.obligations;
+        if (verdict.kind != policy::Kind::kPermit || !same) {
+            home.close(passage, Status_::kBlocked, "the policies changed: " + verdict.code);
+            if (verdict.kind == policy::Kind::kPermit) {
+                verdict = forbid("policy_changed", "the obligations changed",
+                                 "the policies changed just now; try again", true);
+            }
+            const bool granted = verdict.granted;
+            return stop(refusal_of(granted ? RefusalKind::kForbidden : RefusalKind::kUnknown,
+                                   std::move(verdict)));
+        }
+        p.engine = now;
+    }
+    return Answer(AdmissionPtr(std::make_unique<OpenCall>(passage, home.shared_from_this())));
+}
+
+}  // namespace writ::gate

@@ -1,0 +1,105 @@
+// The home of task trees on one reactor: their state, the list of calls that are open, and the pen
+// that writes their evidence. Inner header of the room. Everything here is used on the home's
+// reactor only, unless it says otherwise.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "gate/gate.h"
+#include "gate/passage.h"
+#include "gate/tree.h"
+
+namespace writ::gate {
+
+// How often a home looks for admissions that nobody closed.
+inline constexpr net::Millis kSweepEvery{1000};
+// Refusals of strangers are one event in this time at most.
+inline constexpr std::int64_t kStrangersEvery_us = 60'000'000;
+
+// What all homes share. Immutable but for `engines`; thread: any.
+struct Shared {
+    identity::Directory& directory;
+    catalog::Catalog& catalog;
+    IdSource& ids;
+    const Clock& clock;
+    Engines engines;
+    std::function<std::string(std::string_view)> pseudonym;
+    std::vector<net::Reactor*> reactors;
+
+    // The reactor of this thread, if it is one of ours: where a caller is brought back to.
+    net::Reactor* here() const;
+    // Whom a task acts for, as it may stand in a leaf.
+    evidence::Behalf behalf(std::string_view subject) const;
+};
+
+// An evidence record under way.
+using Ticket = net::Promise<Result<evidence::Receipt>>;
+
+class HomeState : public std::enable_shared_from_this<HomeState> {
+  public:
+    HomeState(Home home, std::shared_ptr<Shared> shared);
+
+    const Home& home() const { return home_; }
+    net::Reactor& reactor() const { return *home_.reactor; }
+    evidence::Recorder& recorder() const { return *home_.recorder; }
+    const Shared& shared() const { return *shared_; }
+    // The policies in force, refreshed.
+    const EngineAt& engine();
+
+    // The state of a tree, made if it is not there. Forgets dead trees when there are too many.
+    Tree& tree(const TaskId& root);
+    Tree* find_tree(const TaskId& root);
+    // The actor of a session's events; opens its chain if it is not open.
+    evidence::Actor actor(const identity::SessionPtr& session);
+
+    // Puts a permitted call on the list of open ones.
+    void enlist(const PassagePtr& passage);
+    // Takes it off. False if it was closed before.
+    bool finish(Passage& passage);
+    // Closes a call in the gate's own name; does nothing if it is closed.
+    void close(const PassagePtr& passage, Status_ status, std::string error);
+    // Closes every open call of `sessions`: `unknown` where bytes may have left, else `blocked`.
+    void close_all(const std::unordered_set<SessionId>& sessions, const std::string& why);
+    // Closes what is past its deadline and writes counts of strangers that are due.
+    void sweep();
+
+    // Hands a record to the Recorder before it returns.
+    Ticket submit(evidence::Draft draft);
+    // Queue records on the reactor: they come after all that was handed over, in the order of these
+    // calls, and share one sync of the disk.
+    Ticket submit_later(evidence::Draft draft);
+    Ticket submit_seal(SessionId session, std::string word, evidence::Draft draft);
+
+    // Counts a refusal of somebody who is nobody here.
+    void stranger(std::string_view code);
+    // From now on nothing is written. Thread: any.
+    void stop() { stopping_.store(true); }
+    bool is_stopping() const { return stopping_.load(); }
+
+  private:
+    static net::Task<void> tick(std::shared_ptr<HomeState> self);
+    void start_ticking();
+    void write_strangers();
+
+    Home home_;
+    std::shared_ptr<Shared> shared_;
+    EngineAt engine_;
+    std::unordered_map<TaskId, Tree> trees_;
+    std::list<PassagePtr>
+        open_;  // in the order of their deadlines, which all lie equally far ahead
+    std::map<std::string, std::int64_t, std::less<>> strangers_;
+    std::int64_t strangers_since_us_ = 0;
+    std::int64_t strangers_written_boot_us_;
+    bool ticking_ = false;
+    std::atomic<bool> stopping_{false};
+};
+
+}  // namespace writ::gate

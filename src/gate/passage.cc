@@ -1,0 +1,133 @@
+#include "gate/passage.h"
+
+#include <utility>
+
+#include "base/check.h"
+
+namespace writ::gate {
+
+namespace {
+
+// What the gate can carry out. `redact` and `cap` need output inspection, which is not there: a
+// permit that depends on them forbids (architecture, section 4, rule 3). A notification is the
+// decision event itself.
+bool can_fulfil(const policy::Obligation& obligation) {
+    return obligation.kind == "notify";
+}
+
+constexpr std::string_view kNoSuchTool =
+    "there is no such tool here; list the tools to see what this task may use";
+
+}  // namespace
+
+std::string_view name(Status_ status) {
+    switch (status) {
+        case Status_::kOk:
+            return "ok";
+        case Status_::kToolError:
+            return "tool_error";
+        case Status_::kProtocolError:
+            return "protocol_error";
+        case Status_::kTimeout:
+            return "timeout";
+        case Status_::kCancelled:
+            return "cancelled";
+        case Status_::kBlocked:
+            return "blocked";
+        case Status_::kUnknown:
+            return "unknown";
+    }
+    return "unknown";
+}
+
+Engines::Engines(std::shared_ptr<const policy::Engine> engine) : engine_(std::move(engine)) {
+    WRIT_CHECK(engine_ != nullptr);
+}
+
+void Engines::set(std::shared_ptr<const policy::Engine> engine) {
+    WRIT_CHECK(engine != nullptr);
+    const std::lock_guard lock(mutex_);
+    engine_.swap(engine);
+    epoch_.fetch_add(1, std::memory_order_release);
+}
+
+EngineAt Engines::get() const {
+    const std::lock_guard lock(mutex_);
+    return {engine_, epoch_.load(std::memory_order_relaxed)};
+}
+
+void Engines::refresh(EngineAt& at) const {
+    if (!is_current(at)) at = get();
+}
+
+std::string_view death(const identity::Session& session, std::int64_t boot_us) {
+    if (session.live(boot_us)) return {};
+    using identity::TaskState;
+    bool ended = false, expired = boot_us >= session.expires_boot_us.load();
+    for (const identity::Task* t = session.task.get(); t != nullptr; t = t->parent_task.get()) {
+        const TaskState state = t->state.load();
+        if (state == TaskState::kRevoked) return "revoked";
+        ended = ended || state == TaskState::kEnded;
+        expired = expired || state == TaskState::kExpired || boot_us >= t->deadline_boot_us;
+    }
+    return expired && !ended ? "expired" : "ended";
+}
+
+policy::Verdict forbid(std::string code, std::string reason, std::string advice, bool granted) {
+    policy::Verdict verdict;
+    verdict.code = std::move(code);
+    verdict.reason = std::move(reason);
+    verdict.advice = std::move(advice);
+    verdict.granted = granted;
+    return verdict;
+}
+
+policy::Verdict decide(const Passage& passage, const EngineAt& at, std::int64_t now_us) {
+    WRIT_CHECK(passage.tool && passage.document && passage.resource);
+    const json::Value arguments = passage.document->root();
+    const policy::Question question{.task = passage.task(),
+                                    .tool = *passage.tool,
+                                    .resource = *passage.resource,
+                                    .arguments = arguments,
+                                    .now_us = now_us};
+    policy::Verdict verdict = at.engine->decide(question);
+    if (verdict.kind == policy::Kind::kForbid) {
+        if (verdict.advice.empty()) verdict.advice = "this call is not permitted";
+        return verdict;
+    }
+    // What an engine never says: believed only where it narrows.
+    if (!verdict.granted || !verdict.errors.empty()) {
+        verdict.kind = policy::Kind::kForbid;
+        verdict.code = verdict.granted ? "policy_error" : "not_granted";
+        verdict.advice = "this call is not permitted";
+        return verdict;
+    }
+    if (verdict.kind == policy::Kind::kHold) {
+        verdict.code = "held";
+        verdict.advice = "this call needs a person's approval, which is not available here";
+        return verdict;
+    }
+    for (const policy::Obligation& obligation : verdict.obligations) {
+        if (can_fulfil(obligation)) continue;
+        verdict.kind = policy::Kind::kForbid;
+        verdict.code = "obligation";
+        verdict.reason = "permitted only with `@" + obligation.kind +
+                         "`, which this gateway cannot carry out: " + verdict.reason;
+        verdict.advice = "this call is permitted only under a condition that cannot be met here";
+        return verdict;
+    }
+    return verdict;
+}
+
+Refusal refusal_of(RefusalKind kind, policy::Verdict verdict) {
+    Refusal refusal;
+    refusal.kind = kind;
+    if (kind == RefusalKind::kUnknown) {
+        verdict = forbid("unknown_tool", "no such tool", std::string(kNoSuchTool), false);
+    }
+    refusal.advice = verdict.advice;
+    refusal.verdict = std::move(verdict);
+    return refusal;
+}
+
+}  // namespace writ::gate
