@@ -1,6 +1,8 @@
 #include "json/value.h"
 
+#include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <utility>
 
 #include "json/tape.h"
@@ -14,13 +16,25 @@ const Tape& null_tape() {
     return tape;
 }
 
-// Whether a lexeme that from_chars found out of range is so because it is tiny. `lexeme` is valid
-// JSON and not zero everywhere (zero is always in range).
+constexpr std::int64_t kExponentMax = 1'000'000'000'000;  // no text has that many digits
+
+// Whether a lexeme that from_chars found out of range is so because it is tiny, not because it is
+// huge: whether the first digit that counts stands behind the point once the exponent is applied.
+// `lexeme` is valid JSON; zero is always in range and never comes here.
 bool is_tiny(std::string_view lexeme) {
-    std::size_t exponent_at = lexeme.find_first_of("eE");
+    std::size_t exponent_at = std::min(lexeme.find_first_of("eE"), lexeme.size());
     std::string_view digits = lexeme.substr(0, exponent_at);
-    if (exponent_at != std::string_view::npos && lexeme[exponent_at + 1] == '-') return true;
-    return digits.starts_with("0.") || digits.starts_with("-0.");
+    std::size_t point = std::min(digits.find('.'), digits.size());
+    std::size_t first = std::min(digits.find_first_of("123456789"), digits.size());
+    std::int64_t place = static_cast<std::int64_t>(point) - static_cast<std::int64_t>(first);
+    if (exponent_at == lexeme.size()) return place <= 0;
+
+    std::string_view exponent = lexeme.substr(exponent_at + 1);
+    bool negative = exponent.front() == '-';
+    if (negative || exponent.front() == '+') exponent.remove_prefix(1);
+    std::int64_t scale = 0;
+    for (char c : exponent) scale = std::min(scale * 10 + (c - '0'), kExponentMax);
+    return place + (negative ? -scale : scale) <= 0;
 }
 
 }  // namespace

@@ -84,6 +84,11 @@ TEST(JsonValue, ReadsDoublesOfAnySize) {
     EXPECT_EQ(real("1" + std::string(400, '0')), std::nullopt);
     EXPECT_EQ(real("1" + std::string(400, '0') + "e-400"), 1.0);
     EXPECT_TRUE(std::signbit(*real("-1e-400")));
+    EXPECT_EQ(real("0.000040e73709551616"), std::nullopt)
+        << "a small mantissa does not make it tiny";
+    EXPECT_EQ(real("-0.1e+400"), std::nullopt);
+    EXPECT_EQ(real("1" + std::string(400, '0') + "e-900"), 0.0);
+    EXPECT_EQ(real("0." + std::string(400, '0') + "1e800"), std::nullopt);
     EXPECT_EQ(real("null"), std::nullopt);
 }
 
