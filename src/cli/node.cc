@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <thread>
+#include <unordered_set>
 
 #include "base/inert.h"
 #include "base/log.h"
@@ -65,6 +66,7 @@ struct Node::Impl {
 
     net::Task<void> serve(std::function<void()> ready, int signals);
     net::Task<void> close();
+    net::Task<void> housekeeping();
     net::Task<void> discover();
     net::Task<Status> close_leftovers();
     Status take_tools(const std::string& server, const json::Value& tools);
@@ -92,6 +94,8 @@ struct Node::Impl {
     std::unique_ptr<net::HttpServer> operators, agents;
     std::optional<net::Listener> operators_listener, launch_listener, agents_listener;
     std::vector<std::thread> threads;
+    std::unordered_set<TaskId> released;  // dead tasks whose instances were let go
+    bool stopping = false;
     Status closed;
 };
 
@@ -401,6 +405,7 @@ net::Task<void> Node::Impl::serve(std::function<void()> ready, int signals) {
                              home,
                              clock,
                              config.tenant,
+                             config.bearer,
                              [this](pid_t pid) { return launch_desk->inside_task(pid); },
                              [this](const identity::Person& person) {
                                  return evidence::pseudonym(*vault, "writ:" + config.trust_domain,
@@ -417,6 +422,7 @@ net::Task<void> Node::Impl::serve(std::function<void()> ready, int signals) {
         agents = std::make_unique<net::HttpServer>(home, std::move(*agents_listener),
                                                    std::move(handler));
     }
+    home.spawn(housekeeping());
     ready();
     while (!co_await net::wait_readable(home, signals, net::Millis(3'600'000))) {
     }
@@ -424,8 +430,22 @@ net::Task<void> Node::Impl::serve(std::function<void()> ready, int signals) {
     home.stop();
 }
 
+// What time alone brings about: deadlines pass, and the instances of dead tasks are let go.
+net::Task<void> Node::Impl::housekeeping() {
+    while (!stopping) {
+        co_await reactors.front()->sleep(net::Millis(1'000));
+        if (stopping) co_return;
+        if (const Status swept = co_await gate->sweep(); !swept)
+            log::error("up", "expiry was not recorded: {}", swept.error().message());
+        for (const auto& task : directory->tasks())
+            if (!task->live(clock.boot_us()) && released.insert(task->id).second)
+                upstreams->release(task->id);
+    }
+}
+
 net::Task<void> Node::Impl::close() {
     log::info("up", "stopping");
+    stopping = true;
     operators->close();
     if (agents) agents->close();
     for (const auto& task : directory->tasks()) {

@@ -1,4 +1,4 @@
-// `writ task start|show|list|end|revoke`.
+// `writ task start|show|list|writ|end|revoke`.
 #include <fmt/format.h>
 
 #include <memory>
@@ -75,6 +75,19 @@ int list(const Context& context) {
     return kDone;
 }
 
+// Prints the token alone, so that `$(writ task writ ID)` is what a caller wants.
+int mint(const Context& context, const std::string& id) {
+    const auto answer = call_api(context, "POST", "tasks/" + id + "/writ", "{}");
+    if (!answer) return report_api(context, answer.error());
+    const auto body = json::parse(*answer);
+    if (!body) return report(context, body.error());
+    if (context.json)
+        print_json(context, versioned("writ", json::Node::from(body->root())));
+    else
+        fmt::print("{}\n", text_of(body->root(), "writ"));
+    return kDone;
+}
+
 int finish(const Context& context, const std::string& id, const char* how,
            const std::string& reason) {
     json::Node body = json::Node::object();
@@ -104,6 +117,12 @@ void add_task(CLI::App& app, Context& context) {
     CLI::App* list_verb = app.add_subcommand("list", "List tasks, newest first");
     list_verb->footer("Example: writ task list --json");
     list_verb->callback([&context] { context.exit_code = list(context); });
+
+    CLI::App* writ_verb = app.add_subcommand("writ", "Mint a bearer writ in a task, where allowed");
+    writ_verb->add_option("task", *text, "task id")->required();
+    writ_verb->footer(
+        "Example: writ task writ 01a2…   (prints a secret: it is the task's authority)");
+    writ_verb->callback([&context, text] { context.exit_code = mint(context, *text); });
 
     const std::pair<const char*, const char*> ways[] = {{"end", "End a task: its work is done"},
                                                         {"revoke", "Revoke a task tree at once"}};

@@ -59,6 +59,7 @@ struct Desk::Impl {
                                                   const net::HttpRequest& request,
                                                   const Person& person);
     net::Task<Result<net::HttpResponse>> show_task(identity::TaskPtr task);
+    net::Task<Result<net::HttpResponse>> mint_writ(identity::TaskPtr task, const Person& person);
     net::Task<Result<net::HttpResponse>> catalog(const net::HttpRequest& request,
                                                  std::vector<std::string> path,
                                                  const Person& person);
@@ -156,12 +157,31 @@ net::Task<Result<net::HttpResponse>> Desk::Impl::tasks(const net::HttpRequest& r
         co_return co_await end_task(*id, identity::TaskState::kEnded, request, person);
     if (path.size() == 3 && post && path[2] == "revoke")
         co_return co_await end_task(*id, identity::TaskState::kRevoked, request, person);
+    if (path.size() == 3 && post && path[2] == "writ") co_return co_await mint_writ(task, person);
     co_return fail(not_here());
 }
 
+net::Task<Result<net::HttpResponse>> Desk::Impl::mint_writ(identity::TaskPtr task,
+                                                           const Person& person) {
+    if (auto may = need(person, {Role::kOperator, Role::kLauncher}); !may)
+        co_return fail(may.error());
+    if (!parts.bearer)
+        co_return fail(ErrorCode::kForbidden,
+                       "bearer writs are off: use `writ run`, or set bearer = true under [listen]");
+    std::string bound_to = "bearer";
+    const auto session =
+        co_await parts.gate.open_session(task, identity::Binding::kBearer, std::move(bound_to));
+    if (!session) co_return fail(session.error());
+    json::Node body = json::Node::object();
+    body["writ"] = parts.directory.writ(**session);
+    body["session"] = (*session)->id.text();
+    body["expires"] = rfc3339((*session)->expires_us.load());
+    co_return ok(body, 201);
+}
+
 net::Task<Result<net::HttpResponse>> Desk::Impl::show_task(identity::TaskPtr task) {
-    const auto root = task->root;
-    const gate::Spent spent = co_await parts.gate.spent(root);
+    const auto id = task->id;
+    const gate::Spent spent = co_await parts.gate.spent(id);
     json::Node body = task_view(*task, parts.clock.boot_us());
     body["spent"]["calls"] = spent.calls;
     body["spent"]["denied"] = spent.denied;

@@ -4,7 +4,7 @@
 //
 //   GET  /api/v1/status
 //   GET  /api/v1/tasks[/{id}]            POST /api/v1/tasks
-//   POST /api/v1/tasks/{id}/end|revoke
+//   POST /api/v1/tasks/{id}/end|revoke|writ
 //   GET  /api/v1/catalog                 POST /api/v1/catalog/{server}/{tool}/pin
 //   POST /api/v1/policy/explain
 //
@@ -39,6 +39,7 @@ struct Parts {
     net::Reactor& reactor;
     const Clock& clock;
     std::string tenant;
+    bool bearer = false;  // whether writs may be handed out as bearer tokens
     // True if the process is part of some task's tree: it must not act as a person.
     std::function<bool(pid_t)> inside_task;
     // A person's name as it stands in events.
