@@ -134,8 +134,9 @@ struct Home {  // one per reactor
 class Gate {
   public:
     // Everything referred to must outlive it, and it must outlive every Admission. It is destroyed
-    // after its reactors have stopped. `pseudonym` gives what stands for a person's login in a leaf
-    // (evidence::pseudonym); without it every person is `ps:none`.
+    // after its reactors have stopped. `pseudonym` gives what stands for a person, named as in
+    // a task's subject (`person:<login>`), in a leaf (evidence::pseudonym); without it every
+    // person is `ps:none`.
     static std::unique_ptr<Gate> make(std::vector<Home> homes, identity::Directory& directory,
                                       catalog::Catalog& catalog,
                                       std::shared_ptr<const policy::Engine> engine, IdSource& ids,

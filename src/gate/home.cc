@@ -19,8 +19,7 @@ evidence::Behalf Shared::behalf(std::string_view subject) const {
     constexpr std::string_view kPerson = "person:";
     constexpr std::string_view kAgent = "agent:";
     if (subject.starts_with(kPerson)) {
-        const std::string_view login = subject.substr(kPerson.size());
-        return {"human", pseudonym ? pseudonym(login) : std::string("ps:none")};
+        return {"human", pseudonym ? pseudonym(subject) : std::string("ps:none")};
     }
     if (subject.starts_with(kAgent)) {
         const auto agent = directory.agent(subject.substr(kAgent.size()));
