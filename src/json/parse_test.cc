@@ -11,7 +11,7 @@
 namespace writ::json {
 namespace {
 
-using namespace std::string_literals;
+using std::string_literals::operator""s;
 
 const std::string kAccepted[] = {
     "null",

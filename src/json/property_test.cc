@@ -149,7 +149,8 @@ bool has_wide_number(const Value& value) {
 
 TEST(JsonProperty, AgreesWithSimdjsonOnDamagedTexts) {
     const std::string seed =
-        R"({"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"read_file","arguments":{"path":"/a\u00e9\ud83d\ude00",)"
+        R"({"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"read_file",)"
+        R"("arguments":{"path":"/a\u00e9\ud83d\ude00",)"
         R"("n":[-1.5e+3,0,12,true,false,null,""],"o":{}}}})";
     const std::string_view splinters = "{}[]\",:\\u0129.eE+-dDtfn \n\t\x01\x7f\x80\xc3\xed\xa0\xf0";
     std::mt19937 random(11);
