@@ -30,9 +30,13 @@ class Vault {
     virtual ~Vault() = default;  // writes what is queued
 
     // Seals `plain` and queues the blob for writing (a thread of its own; synced at least every
-    // second). Identical content under one key is stored once. Errors: kExhausted when the queue is
-    // full, kUnavailable after a disk error. Thread: any.
+    // second). Identical content under one key has one cid and is stored once a pack file. Errors:
+    // kTooLarge (kMaxUpstreamMessageBytes), kExhausted when the queue is full, kUnavailable after a
+    // disk error. Thread: any.
     virtual Result<PayloadRef> put(std::string_view plain) = 0;
+    // What put() would have said, without `cid`: nothing is stored. So that an event commits to a
+    // payload even where the vault cannot take it. Thread: any.
+    virtual PayloadRef commit_only(std::string_view plain) const = 0;
     // The plain bytes. Errors: kNotFound (missing: tampering or loss), kForbidden (its key was
     // shredded), kCorrupt. Blocks.
     virtual Result<std::string> get(std::string_view cid, std::string_view kid) = 0;

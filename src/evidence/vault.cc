@@ -1,0 +1,227 @@
+// The vault: sealing happens on the caller's thread, because the event needs the digest of the
+// blob; writing and syncing on a thread of its own.
+#include "evidence/vault.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "crypto/hash.h"
+#include "crypto/seal.h"
+#include "evidence/files.h"
+#include "evidence/packs.h"
+#include "evidence/vault_keys.h"
+
+namespace writ::evidence {
+
+namespace {
+
+// Sealed blobs waiting for the disk: a second of a busy gateway on a slow disk.
+constexpr std::size_t kMaxQueuedBytes = 64 << 20;
+constexpr std::chrono::milliseconds kSyncEvery{1000};
+
+std::string associated_text(std::string_view tenant, std::string_view kid) {
+    return std::string("writ vault 1 blob") + '\0' + std::string(tenant) + '\0' + std::string(kid);
+}
+
+std::string commitment(const VaultKeys& keys, std::string_view plain) {
+    return "hmac-sha256:" + to_hex(crypto::hmac_sha256(keys.commit.view(), as_bytes(plain)));
+}
+
+class PackVault final : public Vault {
+  public:
+    PackVault(std::filesystem::path dir, std::string tenant, std::unique_ptr<KeyRing> keys)
+        : tenant_(std::move(tenant)), keys_(std::move(keys)), packs_(dir / "packs") {
+        writer_ = std::thread([this] { write_loop(); });
+    }
+
+    ~PackVault() override {
+        {
+            const std::lock_guard lock(mutex_);
+            stop_ = true;
+        }
+        wake_.notify_all();
+        writer_.join();
+    }
+
+    Result<PayloadRef> put(std::string_view plain) override {
+        if (plain.size() > kMaxUpstreamMessageBytes) {
+            return fail(ErrorCode::kTooLarge, "payload is too large for the vault");
+        }
+        const VaultKeys& keys = keys_->current();
+        // The nonce depends on the content: equal content seals to equal bytes, and no nonce is
+        // ever used for two contents.
+        const Sha256 mac = crypto::hmac_sha256(keys.nonce.view(), as_bytes(plain));
+        const auto associated = associated_text(tenant_, keys.kid);
+        Bytes sealed = crypto::seal(keys.seal.view(), ByteView(mac).first(crypto::kSealNonceBytes),
+                                    as_bytes(plain), as_bytes(associated));
+        const Sha256 cid = crypto::sha256(ByteView(sealed));
+        PayloadRef ref = commit_only(plain);
+        ref.cid = digest_text(cid);
+        const std::lock_guard lock(mutex_);
+        if (failing_) return fail(ErrorCode::kUnavailable, "the payload vault cannot be written");
+        if (known_.contains(cid)) return ref;
+        if (queued_bytes_ + sealed.size() > kMaxQueuedBytes) {
+            return fail(ErrorCode::kExhausted, "the payload vault's queue is full");
+        }
+        queued_bytes_ += sealed.size();
+        known_.insert(cid);
+        queue_.push_back(Blob{cid, std::move(sealed)});
+        wake_.notify_one();
+        return ref;
+    }
+
+    PayloadRef commit_only(std::string_view plain) const override {
+        const VaultKeys& keys = keys_->current();
+        return {.cid = {}, .com = commitment(keys, plain), .kid = keys.kid, .bytes = plain.size()};
+    }
+
+    Result<std::string> get(std::string_view cid, std::string_view kid) override {
+        const auto keys = keys_->find(kid);
+        if (!keys) return fail(keys.error());
+        const auto digest = digest_from_text(cid);
+        if (!digest) return fail(ErrorCode::kNotFound, "no such payload");
+        auto sealed = find(*digest);
+        if (!sealed) return fail(sealed.error());
+        const auto associated = associated_text(tenant_, kid);
+        const auto plain = crypto::open((*keys)->seal.view(), *sealed, as_bytes(associated));
+        if (!plain) return fail(plain.error());
+        return std::string(as_text(*plain));
+    }
+
+    bool commits(std::string_view kid, std::string_view com, std::string_view plain) override {
+        const auto keys = keys_->find(kid);
+        if (!keys) return false;
+        return constant_time_equal(as_bytes(commitment(**keys, plain)), as_bytes(com));
+    }
+
+    Status flush() override {
+        std::unique_lock lock(mutex_);
+        ++flushes_;
+        wake_.notify_all();
+        settled_.wait(lock,
+                      [this] { return (queue_.empty() && batch_.empty() && !dirty_) || failing_; });
+        --flushes_;
+        if (failing_) return fail(ErrorCode::kUnavailable, "the payload vault cannot be written");
+        return {};
+    }
+
+    ByteView pseudonym_key() const override { return keys_->current().pseudonym.view(); }
+
+  private:
+    Result<Bytes> find(const Sha256& cid) {
+        {
+            const std::lock_guard lock(mutex_);
+            for (const auto* blobs : {&queue_, &batch_}) {
+                const auto it = std::ranges::find(*blobs, cid, &Blob::cid);
+                if (it != blobs->end()) return it->bytes;
+            }
+        }
+        const std::lock_guard disk(disk_);
+        return packs_.find(cid);
+    }
+
+    void write_loop() {
+        std::unique_lock lock(mutex_);
+        while (true) {
+            wait_for_work(lock);
+            batch_.swap(queue_);
+            queued_bytes_ = 0;
+            const bool sync = (dirty_ || !batch_.empty()) && (stop_ || flushes_ > 0 || due());
+            lock.unlock();
+            const Outcome outcome = write(sync);
+            lock.lock();
+            finish(outcome, sync);
+            settled_.notify_all();
+            if (outcome == Outcome::kLost) return;
+            if (stop_ && ((queue_.empty() && !dirty_) || failing_)) return;
+        }
+    }
+
+    void wait_for_work(std::unique_lock<std::mutex>& lock) {
+        const auto ready = [this] { return stop_ || !queue_.empty() || (flushes_ > 0 && dirty_); };
+        if (failing_) {
+            wake_.wait_for(lock, kSyncEvery, [this] { return stop_; });
+        } else if (dirty_) {
+            wake_.wait_until(lock, sync_at_, ready);
+        } else {
+            wake_.wait(lock, ready);
+        }
+    }
+
+    bool due() const { return dirty_ && std::chrono::steady_clock::now() >= sync_at_; }
+    // kFailed is tried again, as a full disk may be emptied. After a failed sync nobody knows what
+    // the disk has (kLost): the vault stays unavailable.
+    enum class Outcome { kDone, kFailed, kLost };
+
+    // Reads batch_ without mutex_: only this thread changes it.
+    Outcome write(bool sync) {
+        const std::lock_guard disk(disk_);
+        if (!batch_.empty()) {
+            if (auto appended = packs_.append(batch_); !appended) {
+                log::error("evidence", "{}", appended.error().message());
+                return Outcome::kFailed;
+            }
+        }
+        const Status synced = packs_.full() ? packs_.close() : sync ? packs_.sync() : Status{};
+        if (synced) return Outcome::kDone;
+        log::error("evidence", "{}", synced.error().message());
+        return Outcome::kLost;
+    }
+
+    // With mutex_ held.
+    void finish(Outcome outcome, bool sync) {
+        failing_ = outcome != Outcome::kDone;
+        if (outcome == Outcome::kFailed) {
+            // Kept for the next try, before what came meanwhile.
+            for (const auto& blob : batch_) queued_bytes_ += blob.bytes.size();
+            batch_.insert(batch_.end(), std::make_move_iterator(queue_.begin()),
+                          std::make_move_iterator(queue_.end()));
+            queue_.swap(batch_);
+        }
+        if (known_.size() >= kPackBlobs) known_.clear();
+        if (outcome == Outcome::kDone && sync) {
+            dirty_ = false;
+        } else if (outcome == Outcome::kDone && !batch_.empty() && !dirty_) {
+            dirty_ = true;
+            sync_at_ = std::chrono::steady_clock::now() + kSyncEvery;
+        }
+        batch_.clear();
+    }
+
+    const std::string tenant_;
+    const std::unique_ptr<KeyRing> keys_;
+
+    // Guards everything down to `dirty_`. Never held while the disk is touched.
+    std::mutex mutex_;
+    std::condition_variable wake_, settled_;
+    std::vector<Blob> queue_;
+    std::vector<Blob> batch_;                       // what the writer has in hand
+    std::unordered_set<Sha256, DigestHash> known_;  // stored or queued lately
+    std::size_t queued_bytes_ = 0;
+    std::chrono::steady_clock::time_point sync_at_;
+    int flushes_ = 0;  // callers waiting in flush()
+    bool stop_ = false, failing_ = false, dirty_ = false;
+
+    std::mutex disk_;  // guards packs_
+    Packs packs_;
+    std::thread writer_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Vault>> Vault::open(std::filesystem::path dir, std::string tenant) {
+    if (auto made = make_private_dir(dir); !made) return fail(made.error().in("payload vault"));
+    auto keys = KeyRing::open(dir / "keys", tenant);
+    if (!keys) return fail(keys.error().in("payload vault"));
+    return std::unique_ptr<Vault>(
+        std::make_unique<PackVault>(std::move(dir), std::move(tenant), std::move(*keys)));
+}
+
+}  // namespace writ::evidence

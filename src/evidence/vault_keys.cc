@@ -1,0 +1,140 @@
+// A key file is 40 bytes: `WRITKEY1`, then the key. `current` names the key that seals.
+#include "evidence/vault_keys.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "crypto/hash.h"
+#include "evidence/files.h"
+
+namespace writ::evidence {
+
+namespace {
+
+constexpr std::string_view kMagic = "WRITKEY1";
+constexpr std::size_t kKeyBytes = 32;
+constexpr std::string_view kKidPrefix = "k1-";
+constexpr std::size_t kKidBytes = 8;
+constexpr std::size_t kKidText = kKidPrefix.size() + 2 * kKidBytes;
+
+// kid comes from events, which may be forged: it must not become a path of somebody's choosing.
+bool is_kid(std::string_view text) {
+    return text.size() == kKidText && text.starts_with(kKidPrefix) &&
+           text.substr(kKidPrefix.size()).find_first_not_of("0123456789abcdef") ==
+               std::string_view::npos;
+}
+
+}  // namespace
+
+VaultKeys derive_keys(ByteView tenant_key, std::string_view tenant) {
+    const auto part = [&](std::string_view label, std::size_t size) {
+        const std::string info = std::string("writ vault 1 ").append(label) + '\0';
+        return crypto::hkdf(tenant_key, info + std::string(tenant), size);
+    };
+    VaultKeys keys;
+    keys.kid = std::string(kKidPrefix) + to_hex(part("kid", kKidBytes).view());
+    keys.seal = part("seal", kKeyBytes);
+    keys.nonce = part("nonce", kKeyBytes);
+    keys.commit = part("commit", kKeyBytes);
+    keys.pseudonym = part("pseudonym", kKeyBytes);
+    return keys;
+}
+
+Result<std::unique_ptr<KeyRing>> KeyRing::open(std::filesystem::path dir, std::string tenant) {
+    if (auto made = make_private_dir(dir); !made) return fail(made.error());
+    std::unique_ptr<KeyRing> ring(new KeyRing(std::move(dir), std::move(tenant)));
+    // Two processes that start together must not each make a key.
+    const Fd lock(::open(ring->dir_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!lock.valid() || ::flock(lock.get(), LOCK_EX) != 0) {
+        return fail(io_error("cannot lock `" + ring->dir_.string() + "`", errno));
+    }
+    if (auto chosen = ring->choose_current(); !chosen) return fail(chosen.error());
+    return ring;
+}
+
+std::filesystem::path KeyRing::file(std::string_view kid) const {
+    return dir_ / std::string(kid).append(".key");
+}
+
+Status KeyRing::choose_current() {
+    const auto name = dir_ / "current";
+    const Fd fd(::open(name.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd.valid() && errno != ENOENT) return fail(io_error("cannot open the vault", errno));
+    if (!fd.valid()) return make_key();
+    std::array<std::uint8_t, kKidText> text{};
+    const auto read = read_at(fd.get(), text, 0);
+    if (!read) return fail(read.error());
+    const std::string_view kid = as_text(text);
+    if (!*read || !is_kid(kid)) {
+        return fail(ErrorCode::kCorrupt, "`" + name.string() + "` names no key");
+    }
+    auto keys = load(kid);
+    // The current key was shredded: what comes from now on is sealed under a new one.
+    if (!keys && keys.error().code == ErrorCode::kForbidden) return make_key();
+    if (!keys) return fail(keys.error());
+    current_ = *keys;
+    return {};
+}
+
+Status KeyRing::make_key() {
+    const SecretBytes key = SecretBytes::random(kKeyBytes);
+    auto keys = std::make_shared<VaultKeys>(derive_keys(key.view(), tenant_));
+    SecretBytes content(kMagic.size() + kKeyBytes);
+    std::ranges::copy(kMagic, content.span().begin());
+    std::ranges::copy(key.view(), content.span().begin() + kMagic.size());
+    if (auto written = replace_file(file(keys->kid), content.view()); !written) return written;
+    const std::string line = keys->kid + "\n";
+    if (auto named = replace_file(dir_ / "current", as_bytes(line)); !named) return named;
+    current_ = std::move(keys);
+    return {};
+}
+
+Result<std::shared_ptr<const VaultKeys>> KeyRing::load(std::string_view kid) const {
+    const auto name = file(kid);
+    const Fd fd(::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!fd.valid() && errno == ENOENT) {
+        return fail(ErrorCode::kForbidden, "key `" + std::string(kid) + "` was shredded");
+    }
+    if (!fd.valid()) return fail(io_error("cannot open `" + name.string() + "`", errno));
+    struct stat st{};
+    if (::fstat(fd.get(), &st) != 0) return fail(io_error("cannot read key", errno));
+    if ((st.st_mode & 077U) != 0) {
+        return fail(ErrorCode::kCorrupt,
+                    "key file `" + name.string() + "` is open to others: chmod 600 it");
+    }
+    SecretBytes content(kMagic.size() + kKeyBytes);
+    const auto read = read_at(fd.get(), content.span(), 0);
+    if (!read) return fail(read.error());
+    if (!*read || !as_text(content.view()).starts_with(kMagic)) {
+        return fail(ErrorCode::kCorrupt, "`" + name.string() + "` is not a vault key");
+    }
+    auto keys =
+        std::make_shared<VaultKeys>(derive_keys(content.view().subspan(kMagic.size()), tenant_));
+    if (keys->kid != kid) {
+        return fail(ErrorCode::kCorrupt,
+                    "`" + name.string() + "` is another key, or another tenant's");
+    }
+    return std::shared_ptr<const VaultKeys>(std::move(keys));
+}
+
+Result<std::shared_ptr<const VaultKeys>> KeyRing::find(std::string_view kid) {
+    if (!is_kid(kid)) return fail(ErrorCode::kForbidden, "no such key");
+    const std::lock_guard lock(mutex_);
+    // Shredded is shredded, also for a process that had the key in memory.
+    if (::access(file(kid).c_str(), F_OK) != 0) {
+        loaded_.erase(std::string(kid));
+        return fail(ErrorCode::kForbidden, "key `" + std::string(kid) + "` was shredded");
+    }
+    if (kid == current_->kid) return current_;
+    if (const auto it = loaded_.find(kid); it != loaded_.end()) return it->second;
+    auto keys = load(kid);
+    if (!keys) return fail(keys.error());
+    return loaded_.emplace(kid, std::move(*keys)).first->second;
+}
+
+}  // namespace writ::evidence

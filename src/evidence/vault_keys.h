@@ -1,0 +1,50 @@
+// The vault's keys: one random key per tenant, from which everything else derives, so that deleting
+// its file makes content, commitments and equality of all that was sealed under it unrecoverable.
+// docs/spec/evidence/vault.md, section 1, has the labels and the file.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "base/error.h"
+#include "base/secret.h"
+
+namespace writ::evidence {
+
+// What derives from one tenant key. `kid` names the key and is itself derived, so that a key file
+// that was changed or belongs to another tenant does not pass for the one it is named after.
+struct VaultKeys {
+    std::string kid;
+    SecretBytes seal, nonce, commit, pseudonym;
+};
+VaultKeys derive_keys(ByteView tenant_key, std::string_view tenant);
+
+// The folder of key files. Thread: any.
+class KeyRing {
+  public:
+    // Opens or creates `dir`; makes a key if there is no current one. Errors: kIo, kCorrupt.
+    static Result<std::unique_ptr<KeyRing>> open(std::filesystem::path dir, std::string tenant);
+
+    const VaultKeys& current() const { return *current_; }
+    // Errors: kForbidden (no such key file: shredded), kCorrupt, kIo.
+    Result<std::shared_ptr<const VaultKeys>> find(std::string_view kid);
+
+  private:
+    KeyRing(std::filesystem::path dir, std::string tenant)
+        : dir_(std::move(dir)), tenant_(std::move(tenant)) {}
+    Status choose_current();
+    Status make_key();
+    Result<std::shared_ptr<const VaultKeys>> load(std::string_view kid) const;
+    std::filesystem::path file(std::string_view kid) const;
+
+    const std::filesystem::path dir_;
+    const std::string tenant_;
+    std::shared_ptr<const VaultKeys> current_;  // set once, before the ring is shared
+    std::mutex mutex_;                          // guards loaded_
+    std::map<std::string, std::shared_ptr<const VaultKeys>, std::less<>> loaded_;
+};
+
+}  // namespace writ::evidence
