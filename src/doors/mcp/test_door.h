@@ -1,0 +1,114 @@
+// A door over a scripted gate and fake tool servers, asked in process: what door_test.cc and
+// door_call_test.cc share.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/ids.h"
+#include "doors/mcp/door.h"
+#include "doors/mcp/test_gate.h"
+#include "doors/mcp/test_peer.h"
+
+namespace writ::mcp {
+
+class DoorTest : public testing::Test {
+  protected:
+    using Fields = std::vector<std::pair<std::string, std::string>>;
+
+    void SetUp() override { make("echo"); }
+    void make(const std::string& mode, DoorOptions options = {}) {
+        if (upstreams_) reactor_.run_until(upstreams_->close());
+        upstreams_ = std::make_unique<Upstreams>(
+            std::vector<net::Reactor*>{&reactor_},
+            std::vector<catalog::ServerSpec>{testing_peer::fake(folder_, "fs", mode)},
+            [](const std::string&, const json::Value&) { return Status{}; });
+        options.resource_metadata = "http://127.0.0.1:7420/.well-known/x";
+        handler_ = {};
+        door_ = std::make_unique<Door>(gate_, *upstreams_, clock_, std::move(options));
+        session_ = new_session();
+        handler_ = door_->for_session(session_, "/secret", 7420);
+        id_.clear();
+    }
+    void TearDown() override {
+        handler_ = {};
+        reactor_.run_until(upstreams_->close());
+    }
+
+    identity::SessionPtr new_session() {
+        auto task = std::make_shared<identity::Task>();
+        task->id = task->root = ids_.mint<TaskId>();
+        task->deadline_us = clock_.now_us() + 3'600'000'000;
+        task->deadline_boot_us = clock_.boot_us() + 3'600'000'000;
+        auto session = std::make_shared<identity::Session>();
+        session->id = ids_.mint<SessionId>();
+        session->task = task;
+        session->expires_us = task->deadline_us;
+        session->expires_boot_us = task->deadline_boot_us;
+        return session;
+    }
+
+    // One request with `fields` over the usual ones; an empty value leaves that field out.
+    net::HttpResponse ask(const net::HttpHandler& handler, std::string method, std::string target,
+                          std::string body, const Fields& fields = {}) {
+        Fields all = {{"Host", "127.0.0.1:7420"},
+                      {"Content-Type", "application/json"},
+                      {"Accept", "application/json, text/event-stream"},
+                      {"MCP-Session-Id", id_}};
+        for (const auto& [name, value] : fields) {
+            std::erase_if(all, [&](const auto& field) { return field.first == name; });
+            all.emplace_back(name, value);
+        }
+        net::HttpRequest request;
+        request.method = std::move(method);
+        request.target = std::move(target);
+        request.body = std::move(body);
+        for (auto& [name, value] : all)
+            if (!value.empty()) request.headers.add(name, value);
+        testing_gate::FakeResponder responder(gate_.journal);
+        responder.gone = peer_gone_;
+        reactor_.run_until(handler(std::move(request), responder));
+        EXPECT_EQ(responder.sent, 1);
+        return responder.response;
+    }
+    net::HttpResponse post(std::string body, const Fields& fields = {}) {
+        return ask(handler_, "POST", "/secret", std::move(body), fields);
+    }
+    static std::string initialize(const std::string& version = "2025-11-25") {
+        return R"({"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":")" +
+               version +
+               R"(","capabilities":{"sampling":{}},"clientInfo":{"name":"c","version":"3"}}})";
+    }
+    // Shakes hands; later requests carry the session id.
+    void open() {
+        const auto response = post(initialize());
+        ASSERT_EQ(response.status, 200);
+        id_ = std::string(response.headers.get("mcp-session-id").value_or(""));
+        ASSERT_FALSE(id_.empty());
+    }
+    net::HttpResponse call(std::string params) {
+        return post(R"({"jsonrpc":"2.0","id":"c-1","method":"tools/call","params":)" +
+                    std::move(params) + "}");
+    }
+    std::string received() const { return folder_.read("fs.log"); }
+    void end_task(identity::TaskState how) { session_->task->state = how; }
+
+    testing_peer::Folder folder_;
+    ManualClock clock_{1'700'000'000'000'000};
+    IdSource ids_{clock_};
+    net::Reactor reactor_;
+    testing_gate::FakeGate gate_{reactor_};
+    std::unique_ptr<Upstreams> upstreams_;
+    std::unique_ptr<Door> door_;
+    identity::SessionPtr session_;
+    net::HttpHandler handler_;
+    std::string id_;
+    bool peer_gone_ = false;
+};
+
+}  // namespace writ::mcp

@@ -1,0 +1,67 @@
+// What the tests of this room share: a temporary folder, the fake tool server in it, and ways to
+// wait for events.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "catalog/catalog.h"
+#include "net/reactor.h"
+
+namespace writ::mcp::testing_peer {
+
+class Folder {
+  public:
+    Folder() {
+        std::string pattern = (std::filesystem::temp_directory_path() / "mcp-XXXXXX").string();
+        path_ = ::mkdtemp(pattern.data());
+    }
+    ~Folder() { std::filesystem::remove_all(path_); }
+    Folder(const Folder&) = delete;
+    Folder& operator=(const Folder&) = delete;
+    std::string file(const std::string& name) const { return (path_ / name).string(); }
+    std::string read(const std::string& name) const {
+        std::ifstream in(path_ / name);
+        std::stringstream out;
+        out << in.rdbuf();
+        return out.str();
+    }
+
+  private:
+    std::filesystem::path path_;
+};
+
+// A server that runs the fake in `mode` and logs what it receives to `<name>.log`.
+inline catalog::ServerSpec fake(const Folder& folder, const std::string& name,
+                                const std::string& mode, bool shared = false) {
+    catalog::ServerSpec spec;
+    spec.name = name;
+    spec.command = {WRIT_FAKE_SERVER, mode, folder.file(name + ".log")};
+    spec.shared = shared;
+    return spec;
+}
+
+// Looks at `ready` on the reactor until it holds, for at most ten seconds.
+inline net::Task<bool> eventually(net::Reactor* reactor, std::function<bool()> ready) {
+    for (int i = 0; i < 2'000; ++i) {
+        if (ready()) co_return true;
+        co_await reactor->sleep(net::Millis(5));
+    }
+    co_return ready();
+}
+
+// How often `part` occurs in `text`.
+inline std::size_t count(const std::string& text, const std::string& part) {
+    std::size_t n = 0;
+    for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++n;
+    return n;
+}
+
+}  // namespace writ::mcp::testing_peer
