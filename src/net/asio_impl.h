@@ -40,8 +40,12 @@ struct Reactor::Impl {
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{
         io.get_executor()};
     std::shared_ptr<Mailbox> mailbox;
+    std::atomic<int> running = 0;       // threads inside run(): none or one
     DetachedPromise* frames = nullptr;  // spawned and not ended; the loop's thread only
 };
+
+// Runs `work` now if this is the loop's thread or no loop runs, otherwise posts it.
+void on_reactor_thread(Reactor& reactor, std::function<void()> work);
 
 enum class Ready { kReady, kTimeout, kClosed };
 

@@ -76,7 +76,8 @@ struct HttpServerOptions {
 };
 
 // Serves every connection of `listener` on `reactor` until close(). The handler is kept alive by
-// open connections. A framing error is answered (400, 408, 413, 431, 501) with a small JSON body
+// open connections. A framing error is answered (400, 408, 413, 417, 431, 501) with a small JSON
+// body
 // `{"error":…}` and the connection closed; the handler does not see it.
 class HttpServer {
   public:

@@ -96,11 +96,13 @@ Reactor::~Reactor() {
 
 void Reactor::run() {
     Reactor* const outer = std::exchange(current, this);
+    ++impl_->running;
     try {
         impl_->io.run();
     } catch (const std::exception&) {
         check_failed("an exception escaped an event handler", __FILE__, __LINE__);
     }
+    --impl_->running;
     current = outer;
     // Not before run(): a stop() that came first must not be lost.
     impl_->io.restart();
@@ -139,6 +141,13 @@ Task<void> Reactor::sleep(Millis delay) {
     };
     Awaiter awaiter{boost::asio::steady_timer(impl_->io, delay)};
     co_await awaiter;
+}
+
+void on_reactor_thread(Reactor& reactor, std::function<void()> work) {
+    if (reactor.on_this_thread() || reactor.impl().running == 0)
+        work();
+    else
+        reactor.post(std::move(work));
 }
 
 std::shared_ptr<Mailbox> Reactor::mailbox() {

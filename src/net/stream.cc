@@ -207,7 +207,9 @@ Acceptor::Acceptor(Reactor& reactor, Listener listener,
 }
 
 Acceptor::~Acceptor() {
-    if (impl_->listener) impl_->listener->close();
+    if (!impl_->listener) return;
+    on_reactor_thread(impl_->listener->reactor(),
+                      [listener = impl_->listener] { listener->close(); });
 }
 
 }  // namespace writ::net

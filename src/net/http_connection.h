@@ -1,0 +1,50 @@
+// One accepted HTTP connection: reads requests one after the other, strictly, and has each
+// answered.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "net/http_exchange.h"
+#include "net/http_head.h"
+#include "net/http_wire.h"
+
+namespace writ::net {
+
+class Connection final : public std::enable_shared_from_this<Connection> {
+  public:
+    Connection(std::shared_ptr<Poll> poll, Peer peer, std::shared_ptr<const HttpHandler> handler,
+               const HttpServerOptions& options);
+
+    // Serves until either side ends it, then closes it.
+    static Task<void> serve(std::shared_ptr<Connection> self);
+    // No further request: an idle connection is closed, a busy one after its answer.
+    void finish();
+
+  private:
+    enum class Got { kRequest, kNothing, kRefused };
+
+    Task<Got> read_request();
+    Task<Got> read_head();
+    Task<Got> read_body();
+    Task<bool> answer();
+    Task<void> refuse();
+    Task<void> drain();
+    Got refused(Refusal why);
+
+    Wire wire_;
+    Peer peer_;
+    const std::shared_ptr<const HttpHandler> handler_;
+    const HttpServerOptions options_;
+    const TimePoint accepted_at_;
+    RequestHead head_;
+    HttpRequest request_;
+    Refusal refusal_;
+    std::size_t scanned_ = 0;  // of wire_.in, while a head is incomplete
+    bool first_ = true;        // no request yet
+    bool idle_ = true;         // between requests, nothing of the next one received
+    bool finishing_ = false;
+    Exchange* exchange_ = nullptr;  // while a handler runs
+};
+
+}  // namespace writ::net

@@ -1,0 +1,48 @@
+// How one request is answered: the Responder that a handler gets.
+#pragma once
+
+#include "net/http_head.h"
+#include "net/http_wire.h"
+
+namespace writ::net {
+
+// Lives in the frame that runs the handler. `wire` outlives it.
+class Exchange final : public Responder {
+  public:
+    // `keep_alive` is what the request allows; the answer says whether the connection stays.
+    Exchange(Wire& wire, const Framing& framing, bool head_only, Millis write_timeout)
+        : wire_(wire),
+          turn_(wire.poll->reactor()),
+          http10_(framing.http10),
+          head_only_(head_only),
+          keep_alive_(framing.keep_alive),
+          write_timeout_(write_timeout) {}
+
+    Task<Status> send(HttpResponse response) override;
+    Task<Status> begin(int status, Headers headers) override;
+    Task<Status> chunk(std::string bytes) override;
+    Task<Status> end() override;
+    bool peer_gone() const override { return wire_.ended || broken_; }
+
+    // After the handler: answers 500 if it said nothing. True if the connection may go on.
+    Task<bool> finish();
+    // The answer to come is the connection's last.
+    void close_after() { keep_alive_ = false; }
+
+  private:
+    enum class Stage { kNothing, kStreaming, kAnswered };
+    Task<Status> write(std::string head, std::string body);
+    Status may_begin() const;
+
+    Wire& wire_;
+    Turnstile turn_;
+    const bool http10_;
+    const bool head_only_;
+    bool keep_alive_;
+    bool bodiless_ = false;
+    bool broken_ = false;  // an answer was cut short: the connection is unusable
+    Stage stage_ = Stage::kNothing;
+    const Millis write_timeout_;
+};
+
+}  // namespace writ::net

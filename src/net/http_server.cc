@@ -1,0 +1,98 @@
+// The HTTP server: accepts, filters, counts and closes. Each connection serves itself.
+#include <sys/socket.h>
+
+#include <atomic>
+#include <mutex>
+#include <unordered_set>
+
+#include "base/log.h"
+#include "net/asio_impl.h"
+#include "net/http_connection.h"
+
+namespace writ::net {
+
+struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
+    Reactor* reactor = nullptr;
+    std::shared_ptr<Poll> listener;
+    std::shared_ptr<const HttpHandler> handler;
+    HttpServerOptions options;
+    std::atomic<std::size_t> open = 0;
+    std::mutex mutex;  // guards filter, which may be set while the loop runs elsewhere
+    std::function<bool(const Peer&)> filter;
+    std::unordered_set<Connection*> connections;  // the reactor's thread only
+    bool closed = false;
+
+    void take(Fd fd);
+    void close();
+    static Task<void> serve(std::shared_ptr<Impl> impl, std::shared_ptr<Connection> connection);
+};
+
+void HttpServer::Impl::take(Fd fd) {
+    if (connections.size() >= options.connections_max) {
+        const std::string busy = refusal_response(503, "too many connections");
+        send(fd.get(), busy.data(), busy.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        return;
+    }
+    Peer peer = peer_of(fd.get());
+    std::function<bool(const Peer&)> accepts;
+    {
+        const std::lock_guard lock(mutex);
+        accepts = filter;
+    }
+    if (accepts && !accepts(peer)) return;
+    auto poll = Poll::open(*reactor, std::move(fd));
+    if (!poll) return;
+    auto connection =
+        std::make_shared<Connection>(std::move(*poll), std::move(peer), handler, options);
+    connections.insert(connection.get());
+    open = connections.size();
+    reactor->spawn(serve(shared_from_this(), std::move(connection)));
+}
+
+Task<void> HttpServer::Impl::serve(std::shared_ptr<Impl> impl,
+                                   std::shared_ptr<Connection> connection) {
+    co_await Connection::serve(connection);
+    impl->connections.erase(connection.get());
+    impl->open = impl->connections.size();
+}
+
+void HttpServer::Impl::close() {
+    if (std::exchange(closed, true)) return;
+    if (listener) listener->close();
+    for (Connection* connection : connections) connection->finish();
+}
+
+HttpServer::HttpServer(Reactor& reactor, Listener listener, HttpHandler handler,
+                       HttpServerOptions options)
+    : impl_(std::make_shared<Impl>()) {
+    impl_->reactor = &reactor;
+    impl_->handler = std::make_shared<const HttpHandler>(std::move(handler));
+    impl_->options = options;
+    const std::string at = listener.endpoint().text();
+    auto poll = Poll::open(reactor, std::move(listener).take());
+    if (!poll) {
+        log::error("net", "cannot serve on `{}`: {}", at, poll.error().detail);
+        return;
+    }
+    impl_->listener = *poll;
+    reactor.spawn(accept_loop(*poll, [impl = impl_](Fd fd) { impl->take(std::move(fd)); }));
+}
+
+HttpServer::~HttpServer() {
+    on_reactor_thread(*impl_->reactor, [impl = impl_] { impl->close(); });
+}
+
+void HttpServer::close() {
+    impl_->close();
+}
+
+std::size_t HttpServer::connections() const {
+    return impl_->open;
+}
+
+void HttpServer::on_accept(std::function<bool(const Peer&)> filter) {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->filter = std::move(filter);
+}
+
+}  // namespace writ::net
