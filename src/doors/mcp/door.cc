@@ -65,7 +65,7 @@ net::HttpHandler Door::for_session(identity::SessionPtr session, std::string pat
     WRIT_CHECK(session != nullptr && path.size() > 1 && path[0] == '/');
     // Held by the handler only: when its last copy goes, so do the protocol sessions.
     const std::shared_ptr<void> guard(
-        this, [id = session->id](void* door) { static_cast<Door*>(door)->forget(id); });
+        nullptr, [sessions = sessions_, id = session->id](void*) { sessions->forget(id); });
     return [this, session = std::move(session), path = std::move(path), port, guard](
                net::HttpRequest request, net::Responder& responder) {
         const bool here = constant_time_equal(as_bytes(path), as_bytes(request.target));
@@ -118,7 +118,7 @@ net::Task<void> Door::serve_bearer(std::shared_ptr<const Authenticate> authentic
 }
 
 Door::Response Door::dead(const identity::Session& session) {
-    sessions_.forget(session.id);
+    sessions_->forget(session.id);
     return unauthenticated(options_.resource_metadata, why_dead(session));
 }
 
@@ -136,7 +136,7 @@ Door::Response Door::remove(const identity::SessionPtr& session, const net::Http
     const auto id = request.headers.get(kSessionHeader);
     if (!id || request.headers.count(kSessionHeader) != 1)
         return refuse({400, "invalid_request", "`MCP-Session-Id` is needed"});
-    if (!sessions_.end(session->id, *id)) return not_found();
+    if (!sessions_->end(session->id, *id)) return not_found();
     Response gone;
     gone.status = 204;
     return gone;
@@ -157,7 +157,7 @@ net::Task<Door::Response> Door::post(identity::SessionPtr session, net::HttpRequ
     if (!id || request.headers.count(kSessionHeader) != 1)
         co_return refuse(
             {400, "invalid_request", "`initialize` first, then send `MCP-Session-Id`"});
-    if (!sessions_.known(session->id, *id)) co_return not_found();
+    if (!sessions_->known(session->id, *id)) co_return not_found();
     if (const auto refusal = check_version(request)) co_return refuse(*refusal);
 
     Response accepted;
@@ -189,7 +189,7 @@ Door::Response Door::initialize(const identity::SessionPtr& session, const Messa
     const auto version = supported_version(*asked) ? *asked : kVersions.front();
     auto response =
         Response::json(200, result_text(message.id, initialize_result(version, options_.version)));
-    response.headers.add(std::string(kSessionHeader), sessions_.mint(session));
+    response.headers.add(std::string(kSessionHeader), sessions_->mint(session));
     return response;
 }
 

@@ -55,7 +55,7 @@ class Door {
     net::HttpHandler for_bearer(Authenticate authenticate, std::uint16_t port = 0);
 
     // Forgets the protocol sessions of a writ session that has ended. Thread: any.
-    void forget(const SessionId& session) { sessions_.forget(session); }
+    void forget(const SessionId& session) { sessions_->forget(session); }
 
   private:
     using Response = net::HttpResponse;
@@ -89,7 +89,8 @@ class Door {
     Upstreams& upstreams_;
     const Clock& clock_;
     DoorOptions options_;
-    ProtocolSessions sessions_;
+    // Shared with the handlers, whose end may come after the door's.
+    std::shared_ptr<ProtocolSessions> sessions_ = std::make_shared<ProtocolSessions>();
 };
 
 }  // namespace writ::mcp
