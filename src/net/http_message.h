@@ -62,7 +62,9 @@ class Message {
         if (ec && ec != boost::beast::http::error::need_more) return Body::kMalformed;
         // Trailers would be header fields that nobody has checked.
         if (parser_.is_done()) return count_fields() == fields_ ? Body::kDone : Body::kMalformed;
-        return bytes.size() > kMaxChunkLineBytes ? Body::kMalformed : Body::kMore;
+        // What is left is the beginning of a line.
+        return bytes.size() > kMaxChunkLineBytes || has_bare_newline(bytes) ? Body::kMalformed
+                                                                            : Body::kMore;
     }
 
     // The peer has closed: whole if that is how this body ends.
@@ -75,6 +77,11 @@ class Message {
     std::string take_body() { return std::move(parser_.get().body()); }
 
   private:
+    static bool has_bare_newline(std::string_view bytes) {
+        for (std::size_t i = 0; i < bytes.size(); ++i)
+            if (bytes[i] == '\n' && (i == 0 || bytes[i - 1] != '\r')) return true;
+        return false;
+    }
     std::ptrdiff_t count_fields() const {
         return std::distance(parser_.get().begin(), parser_.get().end());
     }
