@@ -1,0 +1,82 @@
+// Evaluates expressions for one request (digest section 3). A walk over the flat tree; values are
+// Cells, so that nothing is allocated unless an expression makes a set or a record.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cedar/ast.h"
+#include "cedar/entities.h"
+
+namespace writ::cedar {
+
+// A request with what is asked of it again and again. Borrows the request and the store.
+class RequestView {
+  public:
+    RequestView(const Request& request, const Entities::Impl& entities);
+
+    UidRef principal, action, resource;
+    Cell context;
+    const Entities::Impl& entities;
+
+    // As Entities::Impl::find, remembering principal, action and resource.
+    const Entity* find(const UidRef& uid) const;
+    // `uid` is `group` or below it.
+    bool is_in(const UidRef& uid, const UidRef& group) const;
+
+  private:
+    const Entity *principal_entity_, *action_entity_, *resource_entity_;
+};
+
+bool scope_matches(const EntityScope& scope, const UidRef& uid, const RequestView& request);
+bool scope_matches(const ActionScope& scope, const UidRef& uid, const RequestView& request);
+bool scope_matches(const Policy& policy, const RequestView& request);
+
+class Evaluator {
+  public:
+    explicit Evaluator(const RequestView& request) : request_(request) {}
+
+    // The value of a node; nullopt with error() set. What the value borrows lives until clear().
+    std::optional<Cell> value(const Ast& ast, NodeId id);
+    const std::string& error() const { return error_; }
+    void clear() { hold_.clear(); }
+
+    // How the conditions fare: satisfied, not, or an error. `failed`: the index of the condition
+    // that was not met.
+    Outcome conditions(const Policy& policy, std::size_t* failed = nullptr);
+
+  private:
+    // Each gives its value in `out`, or false with error_ set.
+    bool eval(const Ast& ast, NodeId id, Cell& out);
+    bool variable(const Node& node, Cell& out) const;
+    bool unary(const Ast& ast, const Node& node, Cell& out);
+    bool conditional(const Ast& ast, const Node& node, Cell& out);
+    bool junction(const Ast& ast, const Node& node, Cell& out);
+    bool binary(const Ast& ast, const Node& node, Cell& out);
+    bool compare_order(Op op, const Cell& a, const Cell& b, Cell& out);
+    bool arithmetic(Op op, const Cell& a, const Cell& b, Cell& out);
+    bool in(const Cell& a, const Cell& b, Cell& out);
+    bool set_method(Op op, const Cell& a, const Cell& b, Cell& out);
+    bool tag(Op op, const Cell& a, const Cell& b, Cell& out);
+    bool attribute(const Cell& of, const std::string& name, Cell& out);
+    bool has(const Ast& ast, const Node& node, Cell& out);
+    bool has_one(const Cell& of, const std::string& name, bool& out);
+    bool is(const Ast& ast, const Node& node, Cell& out);
+    bool set(const Ast& ast, const Node& node, Cell& out);
+    bool record(const Ast& ast, const Node& node, Cell& out);
+    bool call(const Ast& ast, const Node& node, Cell& out);
+
+    bool fail_with(std::string message) {
+        error_ = std::move(message);
+        return false;
+    }
+    bool need(Type type, std::string_view name, const Cell& got);
+    bool keep(Value value, Cell& out);
+
+    const RequestView& request_;
+    std::vector<Value> hold_;  // what Cells borrow that no one else owns
+    std::string error_;
+};
+
+}  // namespace writ::cedar

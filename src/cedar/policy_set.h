@@ -1,0 +1,38 @@
+// The inside of a PolicySet: policies with their ids, in order, and the index of their scopes.
+// Policies are immutable and shared between the sets that contain them.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cedar/ast.h"
+#include "cedar/index.h"
+
+namespace writ::cedar {
+
+struct PolicySet::Impl {
+    struct Entry {
+        std::string id;
+        std::shared_ptr<const Policy> policy;
+    };
+    std::vector<Entry> entries;
+    std::map<std::string, std::uint32_t, std::less<>> positions;  // by id
+    ScopeIndex index;
+
+    void add(std::string id, std::shared_ptr<const Policy> policy);
+};
+
+enum class Lookup { kIndexed, kScan };  // kScan tries every policy: for comparison
+
+// Calls visit(entry) for each policy, not a template, whose scope matches; in order.
+void for_each_match(const RequestView& request, const PolicySet::Impl& policies, Lookup lookup,
+                    const std::function<void(const PolicySet::Impl::Entry&)>& visit);
+
+// authorize() with the lookup of choice.
+Response authorize_with(Lookup lookup, const Request& request, const PolicySet& policies,
+                        const Entities& entities);
+
+}  // namespace writ::cedar
