@@ -16,6 +16,8 @@ namespace {
 
 // How long one read waits before it looks whether the instance was ended; idleness is no error.
 constexpr net::Millis kReadTurn{60'000};
+// A server that failed to start has its last words on stderr; they arrive beside its end.
+constexpr net::Millis kStderrTurn{50};
 // Granularity of call deadlines.
 constexpr std::chrono::milliseconds kTick{100};
 
@@ -54,6 +56,12 @@ net::Task<Result<std::shared_ptr<Upstream>>> Upstream::start(net::Reactor& react
     const Status ready = co_await self->shake_hands();
     if (!ready) {
         std::string detail = ready.error().detail;
+        co_await reactor.sleep(kStderrTurn);
+        if (ready.error().code == ErrorCode::kUnavailable) {
+            const std::string how = self->child_->exited();
+            detail = "it ended during the handshake";
+            if (!how.empty()) detail += fmt::format(" ({})", how);
+        }
         const std::string tail = inert(self->child_->stderr_tail(), 400);
         if (!tail.empty()) detail += ": stderr: " + tail;
         self->end();
@@ -247,11 +255,12 @@ void Upstream::stop(std::string why) {
             fail(ErrorCode::kUnavailable,
                  fmt::format("it ended ({}); {}", why_ended_,
                              pending.sent ? "the outcome is unknown" : "nothing was sent")));
-    child_->kill();
+    if (child_) child_->kill();
 }
 
 void Upstream::end() {
     stop("ended");
+    child_.reset();  // closes its input, then asks, then kills; running operations fail
 }
 
 }  // namespace writ::mcp
