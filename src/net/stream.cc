@@ -15,6 +15,8 @@
 namespace writ::net {
 namespace {
 
+constexpr int kAcceptBatch = 64;  // then others have a turn, however fast strangers connect
+
 void no_delay(int fd) {
     const int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // fails on unix sockets: fine
@@ -29,18 +31,17 @@ Task<Result<std::string>> read_some_of(std::shared_ptr<Poll> poll, std::size_t m
                                        TimePoint deadline) {
     std::string out(std::min<std::size_t>(max, 64 << 10), '\0');
     for (;;) {
-        if (!poll->is_open()) co_return fail(closed_error().error());
+        // Waiting before every read lets others run, however fast the peer sends.
+        const Ready ready = co_await poll->readable(deadline);
+        if (ready == Ready::kTimeout)
+            co_return fail(ErrorCode::kTimeout, "the peer sent nothing in time");
+        if (ready == Ready::kClosed) co_return fail(closed_error().error());
         const ssize_t got = recv(poll->fd(), out.data(), out.size(), MSG_DONTWAIT);
         if (got >= 0) {
             out.resize(static_cast<std::size_t>(got));
             co_return out;
         }
-        if (errno == EINTR) continue;
-        if (errno != EAGAIN) co_return fail(peer_left(errno));
-        const Ready ready = co_await poll->readable(deadline);
-        if (ready == Ready::kTimeout)
-            co_return fail(ErrorCode::kTimeout, "the peer sent nothing in time");
-        if (ready == Ready::kClosed) co_return fail(closed_error().error());
+        if (errno != EINTR && errno != EAGAIN) co_return fail(peer_left(errno));
     }
 }
 
@@ -165,7 +166,7 @@ Task<void> accept_loop(std::shared_ptr<Poll> listener, std::function<void(Fd)> o
     for (;;) {
         const Ready ready = co_await listener->readable(TimePoint::max());
         if (ready == Ready::kClosed) co_return;
-        while (listener->is_open()) {
+        for (int batch = 0; batch < kAcceptBatch && listener->is_open(); ++batch) {
             Fd fd(accept4(listener->fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
             if (fd.valid()) {
                 no_delay(fd.get());
