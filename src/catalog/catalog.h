@@ -86,9 +86,11 @@ class Snapshot {
     }  // server order, then the server's
     // Maps a call. A template variable that is absent or not a string, or a path that is not
     // canonical (`..`, `//`, `.`, NUL, percent-encoded separators) is kInvalid: the call is
-    // refused.
+    // refused. Paths are judged as text; symbolic links are out of scope (catalog/canonical.h). For
+    // `{paths[]}` the resource is the first one's uri with the domains of all and the highest
+    // sensitivity.
     Result<Resource> resource(const Tool& tool, const json::Value& arguments) const;
-    // The domains a uri belongs to.
+    // The domains a uri belongs to: all whose globs match, with the highest sensitivity.
     Resource classify(std::string uri) const;
     // Every sensitive argument present must equal its canonical form. Errors: kInvalid naming the
     // argument.
@@ -96,9 +98,10 @@ class Snapshot {
 
   private:
     friend class Catalog;
+    struct Rules;  // the compiled globs and templates, shared by all snapshots of a catalog
     std::vector<std::shared_ptr<const Tool>> tools_;
     std::map<std::string, std::shared_ptr<const Tool>, std::less<>> by_exposed_, by_qualified_;
-    std::vector<DomainRule> domains_;
+    std::shared_ptr<const Rules> rules_;
 };
 
 struct Pin {
@@ -120,7 +123,8 @@ class Catalog {
 
     struct Listed {
         std::vector<Pin> first_seen;  // newly pinned; the caller records and stores them
-        std::vector<Pin> changed;     // differ from their pin; refused until pinned by a person
+        std::vector<Pin> changed;     // what they are now, unlike their pin; refused until a
+                                      // person pins that; listed at every update until then
         std::size_t tools = 0;
         std::vector<std::string> dropped;  // names of tools that are not usable, with the reason
     };
@@ -129,6 +133,9 @@ class Catalog {
     Result<Listed> update(std::string_view server, const json::Value& tools);
     // Accepts the current definition of a changed tool. Errors: kNotFound.
     Result<Pin> pin(std::string_view server, std::string_view tool);
+    // The same for exactly the definition a person has read: kConflict if the server has changed it
+    // since.
+    Result<Pin> pin(std::string_view server, std::string_view tool, const Sha256& read);
 
   private:
     Catalog();

@@ -1,0 +1,226 @@
+#include "catalog/catalog.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include "base/inert.h"
+#include "base/limits.h"
+#include "catalog/definition.h"
+#include "catalog/rules.h"
+
+namespace writ::catalog {
+
+namespace {
+
+using ToolPtr = std::shared_ptr<const Tool>;
+
+// Names a server may have pinned in all. One that invents names at every listing is stopped here.
+constexpr std::size_t kMaxPinsPerServer = 4 * kMaxToolsPerServer;
+constexpr std::size_t kShownNameBytes = 64;
+
+// One tools/list, read: usable definitions in the server's order.
+struct Read {
+    std::vector<Definition> definitions;
+    std::vector<std::string> dropped;
+};
+
+// A name that is there twice could be called as one and run as the other: none of them is usable.
+Read read_tools(std::string_view server, const json::Value& tools) {
+    Read out;
+    std::map<std::string, std::size_t, std::less<>> times;
+    for (const json::Value& tool : tools.elements())
+        if (tool.is_object())
+            if (const auto name = tool.string("name")) ++times[std::string(*name)];
+    std::size_t index = 0;
+    for (const json::Value& tool : tools.elements()) {
+        const auto name = tool.is_object() ? tool.string("name") : std::nullopt;
+        const std::string shown =
+            name ? inert(*name, kShownNameBytes) : fmt::format("tools[{}]", index);
+        ++index;
+        auto definition = parse_definition(tool);
+        if (!definition) {
+            out.dropped.push_back(shown + ": " + definition.error().detail);
+        } else if (times[definition->name] > 1) {
+            out.dropped.push_back(shown + ": its name is there twice");
+        } else if (server.size() + 2 + definition->name.size() > kMaxExposedNameBytes) {
+            out.dropped.push_back(
+                fmt::format("{}: its exposed name has over {} bytes", shown, kMaxExposedNameBytes));
+        } else {
+            out.definitions.push_back(std::move(*definition));
+        }
+    }
+    return out;
+}
+
+ToolPtr make_tool(const ServerSpec& server, Definition&& definition, bool changed) {
+    auto tool = std::make_shared<Tool>();
+    tool->server = server.name;
+    tool->name = std::move(definition.name);
+    tool->definition = std::move(definition.text);
+    tool->pin = definition.digest;
+    tool->input_schema = std::move(definition.input_schema);
+    tool->description = std::move(definition.description);
+    tool->rule.tool = tool->name;
+    for (const ToolRule& rule : server.tools)
+        if (rule.tool == tool->name) tool->rule = rule;
+    tool->effect = effective(tool->rule.effect, definition.annotations);
+    tool->changed = changed;
+    return tool;
+}
+
+bool same(const std::vector<ToolPtr>& a, const std::vector<ToolPtr>& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [](const ToolPtr& x, const ToolPtr& y) {
+                          return x->name == y->name && x->pin == y->pin && x->changed == y->changed;
+                      });
+}
+
+}  // namespace
+
+struct Catalog::Impl {
+    std::vector<ServerSpec> servers;
+    std::shared_ptr<const Snapshot::Rules> rules;
+    // By server, then tool. Kept when a tool vanishes: one that comes back must be what it was.
+    using Pins = std::map<std::string, std::map<std::string, Sha256, std::less<>>, std::less<>>;
+
+    // Guards what follows; held for a whole update, and by readers for copying one pointer.
+    mutable std::mutex mutex;
+    Pins pins;
+    std::vector<std::vector<ToolPtr>> listed;  // one list a server, in the order of `servers`
+    std::shared_ptr<const Snapshot> current;
+
+    void publish();
+    std::optional<std::size_t> find(std::string_view server) const;
+    ToolPtr* listed_tool(std::string_view server, std::string_view tool);
+    Result<Pin> accept(std::string_view server, std::string_view tool, const Sha256* read);
+};
+
+void Catalog::Impl::publish() {
+    auto next = std::make_shared<Snapshot>();
+    next->rules_ = rules;
+    for (const auto& tools : listed)
+        for (const ToolPtr& tool : tools) {
+            next->tools_.push_back(tool);
+            next->by_exposed_.emplace(tool->exposed(), tool);
+            next->by_qualified_.emplace(tool->qualified(), tool);
+        }
+    current = std::move(next);
+}
+
+std::optional<std::size_t> Catalog::Impl::find(std::string_view server) const {
+    for (std::size_t i = 0; i < servers.size(); ++i)
+        if (servers[i].name == server) return i;
+    return std::nullopt;
+}
+
+Catalog::Catalog() : impl_(std::make_unique<Impl>()) {}
+Catalog::~Catalog() = default;
+
+Result<std::unique_ptr<Catalog>> Catalog::make(std::vector<ServerSpec> servers,
+                                               std::vector<DomainRule> domains,
+                                               std::vector<Pin> pins) {
+    auto rules = Snapshot::Rules::compile(servers, domains);
+    if (!rules) return fail(rules.error());
+    std::unique_ptr<Catalog> out(new Catalog());
+    Impl& in = *out->impl_;
+    in.servers = std::move(servers);
+    in.rules = std::move(*rules);
+    in.listed.resize(in.servers.size());
+    for (const Pin& pin : pins) in.pins[pin.server][pin.tool] = pin.digest;
+    in.publish();
+    return out;
+}
+
+std::shared_ptr<const Snapshot> Catalog::snapshot() const {
+    const std::lock_guard lock(impl_->mutex);
+    return impl_->current;
+}
+
+const std::vector<ServerSpec>& Catalog::servers() const {
+    return impl_->servers;
+}
+
+Result<Catalog::Listed> Catalog::update(std::string_view server, const json::Value& tools) {
+    Impl& in = *impl_;
+    const auto at = in.find(server);
+    if (!at) return fail(ErrorCode::kNotFound, fmt::format("no server `{}`", inert(server, 64)));
+    if (!tools.is_array()) return fail(ErrorCode::kInvalid, "`tools` is not an array");
+    if (tools.size() > kMaxToolsPerServer)
+        return fail(ErrorCode::kTooLarge, fmt::format("server `{}` lists {} tools, at most {}",
+                                                      server, tools.size(), kMaxToolsPerServer));
+    Read read = read_tools(server, tools);
+    Listed out;
+    out.dropped = std::move(read.dropped);
+    std::vector<ToolPtr> next;
+
+    const std::lock_guard lock(in.mutex);
+    const ServerSpec& spec = in.servers[*at];
+    auto& pins = in.pins[spec.name];
+    for (Definition& definition : read.definitions) {
+        const auto pinned = pins.find(definition.name);
+        const Pin now{spec.name, definition.name, definition.digest};
+        const bool changed = pinned != pins.end() && pinned->second != definition.digest;
+        if (changed) {
+            out.changed.push_back(now);
+        } else if (pinned == pins.end()) {
+            if (pins.size() >= kMaxPinsPerServer) {
+                out.dropped.push_back(fmt::format("{}: the server has named {} tools already",
+                                                  definition.name, kMaxPinsPerServer));
+                continue;
+            }
+            pins.emplace(definition.name, definition.digest);
+            out.first_seen.push_back(now);
+        }
+        next.push_back(make_tool(spec, std::move(definition), changed));
+    }
+    out.tools = next.size();
+    // Readers that compare snapshots by pointer are spared a listing that changed nothing.
+    if (!same(in.listed[*at], next)) {
+        in.listed[*at] = std::move(next);
+        in.publish();
+    }
+    return out;
+}
+
+// The listed tool of that name; nullptr if there is none. Under the mutex.
+ToolPtr* Catalog::Impl::listed_tool(std::string_view server, std::string_view tool) {
+    const auto at = find(server);
+    if (!at) return nullptr;
+    for (ToolPtr& each : listed[*at])
+        if (each->name == tool) return &each;
+    return nullptr;
+}
+
+Result<Pin> Catalog::Impl::accept(std::string_view server, std::string_view tool,
+                                  const Sha256* read) {
+    const std::lock_guard lock(mutex);
+    ToolPtr* found = listed_tool(server, tool);
+    if (found == nullptr)
+        return fail(ErrorCode::kNotFound, fmt::format("no tool `{}/{}` is listed now",
+                                                      inert(server, 64), inert(tool, 128)));
+    const Pin pin{(*found)->server, (*found)->name, (*found)->pin};
+    if (read != nullptr && *read != pin.digest)
+        return fail(
+            ErrorCode::kConflict,
+            fmt::format("`{}/{}` is another definition by now, read it again", server, tool));
+    if ((*found)->changed) {
+        auto accepted = std::make_shared<Tool>(**found);
+        accepted->changed = false;
+        *found = std::move(accepted);
+        pins[pin.server][pin.tool] = pin.digest;
+        publish();
+    }
+    return pin;
+}
+
+Result<Pin> Catalog::pin(std::string_view server, std::string_view tool) {
+    return impl_->accept(server, tool, nullptr);
+}
+
+Result<Pin> Catalog::pin(std::string_view server, std::string_view tool, const Sha256& read) {
+    return impl_->accept(server, tool, &read);
+}
+
+}  // namespace writ::catalog
