@@ -54,8 +54,8 @@ TEST_F(DoorHttpTest, AWholeConversation) {
     EXPECT_EQ(hello.headers.get("content-type"), "application/json");
     id_ = std::string(hello.headers.get("mcp-session-id").value_or(""));
     EXPECT_EQ(send(R"({"jsonrpc":"2.0","method":"notifications/initialized"})").status, 202);
-    const auto called = send(
-        R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"fs__a","arguments":{"k":1}}})");
+    const auto called = send(R"({"jsonrpc":"2.0","id":1,"method":"tools/call",)"
+                             R"("params":{"name":"fs__a","arguments":{"k":1}}})");
     EXPECT_EQ(called.status, 200);
     EXPECT_NE(called.body.find(R"("structuredContent":{"k":1})"), std::string::npos);
     end_task(identity::TaskState::kEnded);

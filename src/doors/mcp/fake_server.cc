@@ -94,8 +94,10 @@ bool misbehave(const std::string& id) {
         say(answer(std::to_string(std::stoi(id) + 1), text_result("too early")));
     }
     if (g_mode == "notifies") {
-        say(R"({"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"x"}})");
-        say(R"({"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}})");
+        say(R"({"jsonrpc":"2.0","method":"notifications/message",)"
+            R"("params":{"level":"info","data":"x"}})");
+        say(R"({"jsonrpc":"2.0","method":"notifications/progress",)"
+            R"("params":{"progressToken":1,"progress":1}})");
     }
     if (g_mode == "hang") return true;
     if (g_mode == "dies") std::exit(1);
