@@ -20,6 +20,8 @@
 
 namespace writ::evidence {
 
+struct ChainEnd;  // sequence.h
+
 struct RecorderOptions {
     std::string tenant;
     std::string emitter;  // spiffe://<trust domain>/writ/<node>/<reactor number>
@@ -45,12 +47,19 @@ class Recorder {
     void note(Draft draft);
 
     // Ends a session's chain: writes session.sealed {reason, events, calls, denied} and forgets the
-    // chain.
+    // chain; counts in `draft` are replaced by the chain's. `reason` is one of the schema's words
+    // (completed timeout revoked crashed superseded), `ended` and `expired` stand for the first
+    // two; anything else becomes `other` with the text in `detail`. Errors: as record(), kNotFound
+    // (no open chain here).
     net::Task<Result<Receipt>> seal(SessionId session, std::string reason, Draft draft);
+
+    // Continues the chain of a session that an earlier run of the gateway left open (open_chains()
+    // of resume.h). Without it the events of such a session stand in the emitter's own chain.
+    void adopt(const SessionId& session, const ChainEnd& end);
 
   private:
     struct Impl;
-    std::unique_ptr<Impl> impl_;
+    std::shared_ptr<Impl> impl_;  // shared with the answers that the ledger still owes
 };
 
 // `ps:` + 16 hex digits: HMAC of issuer and subject under the tenant's pseudonym key, so that

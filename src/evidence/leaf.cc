@@ -1,0 +1,195 @@
+#include "evidence/leaf.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/ids.h"
+#include "evidence/encode.h"
+#include "json/node.h"
+
+namespace writ::evidence {
+
+namespace {
+
+// The schema's list, sorted.
+constexpr std::array<std::string_view, 40> kTypes = {"approval.denied",
+                                                     "approval.expired",
+                                                     "approval.granted",
+                                                     "approval.requested",
+                                                     "call.decided",
+                                                     "call.ended",
+                                                     "call.inward",
+                                                     "checkpoint.witnessed",
+                                                     "config.changed",
+                                                     "containment.applied",
+                                                     "credential.brokered",
+                                                     "credential.returned",
+                                                     "delegation.attenuated",
+                                                     "delegation.granted",
+                                                     "egress.completed",
+                                                     "egress.requested",
+                                                     "evidence.degraded",
+                                                     "evidence.gap",
+                                                     "gateway.started",
+                                                     "gateway.stopped",
+                                                     "identity.expired",
+                                                     "identity.issued",
+                                                     "identity.renewed",
+                                                     "identity.revoked",
+                                                     "key.rotated",
+                                                     "launch.refused",
+                                                     "limit.tripped",
+                                                     "memory.written",
+                                                     "model.prompt",
+                                                     "model.response",
+                                                     "obligation.fulfilled",
+                                                     "payload.shredded",
+                                                     "policy.changed",
+                                                     "retrieval.performed",
+                                                     "session.sealed",
+                                                     "session.started",
+                                                     "task.ended",
+                                                     "task.started",
+                                                     "tool.list",
+                                                     "tool.pinned"};
+static_assert(std::ranges::is_sorted(kTypes));
+
+// Reads members and remembers the first that is missing or malformed.
+class Reader {
+  public:
+    explicit Reader(json::Value object) : object_(object) {}
+    std::string_view text(std::string_view name) {
+        const auto value = object_.string(name);
+        if (!value && wrong_.empty()) wrong_ = name;
+        return value.value_or(std::string_view());
+    }
+    std::uint64_t number(std::string_view name) {
+        const auto value = object_.i64(name);
+        if ((!value || *value < 0) && wrong_.empty()) wrong_ = name;
+        return static_cast<std::uint64_t>(std::max<std::int64_t>(value.value_or(0), 0));
+    }
+    // An id where there is one.
+    std::string_view id(std::string_view name) {
+        if (!object_.find(name)) return {};
+        const auto value = text(name);
+        if (!Uuid::parse(value) && wrong_.empty()) wrong_ = name;
+        return value;
+    }
+    std::optional<json::Value> object(std::string_view name) {
+        const auto value = object_.find(name);
+        if ((!value || !value->is_object()) && wrong_.empty()) wrong_ = name;
+        return value && value->is_object() ? value : std::nullopt;
+    }
+    Status done() const {
+        if (wrong_.empty()) return {};
+        return fail(ErrorCode::kInvalid, fmt::format("`{}` is missing or malformed", wrong_));
+    }
+
+  private:
+    json::Value object_;
+    std::string_view wrong_;
+};
+
+Status read_places(Leaf& leaf, Reader& top) {
+    const auto emitter = top.object("emitter");
+    const auto chain = top.object("chain");
+    if (!emitter || !chain) return top.done();
+    Reader from(*emitter);
+    leaf.emitter = from.text("id");
+    leaf.boot = from.text("boot");
+    leaf.seq = from.number("seq");
+    if (auto ok = from.done(); !ok) return fail(ok.error().in("emitter"));
+    Reader place(*chain);
+    leaf.chain = place.text("uid");
+    leaf.chain_seq = place.number("seq");
+    if (chain->find("prev")) {
+        leaf.prev = digest_from_text(place.text("prev"));
+        if (!leaf.prev) return fail(ErrorCode::kInvalid, "`chain.prev` is malformed");
+    }
+    return place.done();
+}
+
+Status read_causes(Leaf& leaf, const json::Value& root) {
+    const auto causes = root.find("cause");
+    if (!causes) return {};
+    if (!causes->is_array()) return fail(ErrorCode::kInvalid, "`cause` is malformed");
+    for (const auto& entry : causes->elements()) {
+        const auto rel = entry.string("rel");
+        const auto id = entry.string("id");
+        if (!rel || !id || !Uuid::parse(*id)) {
+            return fail(ErrorCode::kInvalid, "`cause` is malformed");
+        }
+        leaf.causes.push_back({*rel, *id});
+    }
+    return {};
+}
+
+// Integers within 2^53 only, and names in ASCII.
+bool restricted(const json::Value& value) {
+    if (value.is_number()) {
+        const auto integer = value.as_i64();
+        return integer && *integer >= -kMaxJsonInteger && *integer <= kMaxJsonInteger;
+    }
+    if (value.is_array()) return std::ranges::all_of(value.elements(), restricted);
+    if (!value.is_object()) return true;
+    return std::ranges::all_of(value.members(), [](const json::Member& member) {
+        const bool ascii = std::ranges::all_of(
+            member.key, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+        return ascii && restricted(member.value);
+    });
+}
+
+}  // namespace
+
+std::string_view Leaf::text(std::string_view member) const {
+    return data ? data->string(member).value_or(std::string_view()) : std::string_view();
+}
+
+std::int64_t Leaf::number(std::string_view member) const {
+    return data ? data->i64(member).value_or(0) : 0;
+}
+
+Result<Leaf> read_leaf(std::string_view bytes) {
+    auto document = json::parse(bytes);
+    if (!document) return fail(document.error().in("not JSON"));
+    Leaf leaf;
+    leaf.document = std::make_unique<json::Document>(std::move(*document));
+    const json::Value root = leaf.document->root();
+    if (!root.is_object()) return fail(ErrorCode::kInvalid, "not an object");
+    Reader top(root);
+    if (top.text("v") != "writ.evidence/1") {
+        return fail(ErrorCode::kInvalid, "`v` is not writ.evidence/1");
+    }
+    leaf.id = top.text("id");
+    leaf.type = top.text("type");
+    leaf.tenant = top.text("tenant");
+    leaf.t_us = static_cast<std::int64_t>(top.number("t_us"));
+    leaf.session = top.id("session");
+    leaf.task = top.id("task");
+    leaf.call = top.id("call");
+    if (root.find("attempt")) leaf.attempt = static_cast<std::int64_t>(top.number("attempt"));
+    if (auto ok = read_places(leaf, top); !ok) return fail(ok.error());
+    if (auto ok = read_causes(leaf, root); !ok) return fail(ok.error());
+    if (root.find("data")) leaf.data = top.object("data");
+    if (auto ok = top.done(); !ok) return fail(ok.error());
+    if (!Uuid::parse(leaf.id)) return fail(ErrorCode::kInvalid, "`id` is malformed");
+    return leaf;
+}
+
+Status check_canonical(const Leaf& leaf, std::string_view bytes) {
+    const json::Value root = leaf.document->root();
+    if (!restricted(root)) {
+        return fail(ErrorCode::kInvalid, "holds a number or a name that a leaf may not hold");
+    }
+    const auto canonical = json::canonicalize(root);
+    if (!canonical || *canonical != bytes) return fail(ErrorCode::kInvalid, "is not canonical");
+    return {};
+}
+
+bool known_type(std::string_view type) {
+    return std::ranges::binary_search(kTypes, type);
+}
+
+}  // namespace writ::evidence

@@ -1,0 +1,374 @@
+// The Recorder: numbers an event, seals its payloads, hands the leaf to the ledger, and tells the
+// caller when it is durable. The ledger answers on its own thread; answers are gathered and cross
+// to the reactor in one post, however many a sync acknowledged.
+#include "evidence/recorder.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "crypto/hash.h"
+#include "evidence/encode.h"
+#include "evidence/sequence.h"
+
+namespace writ::evidence {
+
+namespace {
+
+// Events of one emitter that wait for the log. Class B stops at half of it, so that notes never
+// keep a decision out.
+constexpr std::size_t kMaxInFlight = kMaxPendingAppends / 4;
+constexpr std::size_t kMaxNotesInFlight = kMaxInFlight / 2;
+
+using Done = std::function<void(Result<Receipt>)>;
+
+// What is missing and not yet said.
+struct Gap {
+    std::string why, detail = {};
+    std::uint64_t from = 0, to = 0, n = 0;
+    // The same gap, larger. Numbers only rise.
+    void add(std::uint64_t at, std::string_view text) {
+        if (n == 0) from = at;
+        to = at;
+        ++n;
+        detail = shortened(text, 256);
+    }
+    void add(const Gap& earlier) {
+        from = earlier.from;
+        if (n == 0) to = earlier.to;
+        if (n == 0) detail = earlier.detail;
+        n += earlier.n;
+    }
+};
+
+bool trace_is_valid(const Trace& trace) {
+    const auto hex = [](std::string_view text, std::size_t size) {
+        return text.size() == size &&
+               text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+    };
+    return hex(trace.trace_id, 32) && hex(trace.span_id, 16);
+}
+
+// The schema's word for why a session ended.
+std::string_view seal_word(std::string_view reason) {
+    if (reason == "ended") return "completed";
+    if (reason == "expired") return "timeout";
+    for (const std::string_view word :
+         {"completed", "timeout", "revoked", "crashed", "superseded"}) {
+        if (reason == word) return word;
+    }
+    return "other";
+}
+
+bool data_is(const Draft& draft, std::string_view member, std::string_view value) {
+    const auto* object = draft.data.if_object();
+    if (object == nullptr) return false;
+    const auto it = object->find(member);
+    if (it == object->end()) return false;
+    const auto* text = it->second.if_string();
+    return text != nullptr && *text == value;
+}
+
+}  // namespace
+
+// Kept alive by the answers that are still to come.
+struct Recorder::Impl : std::enable_shared_from_this<Recorder::Impl> {
+    Impl(RecorderOptions o, net::Reactor& r, ledger::Ledger& l, Vault& v, IdSource& i,
+         const Clock& c)
+        : options(std::move(o)),
+          boot(options.boot.text()),
+          reactor(r),
+          ledger(l),
+          vault(v),
+          ids(i),
+          clock(c),
+          sequence(options.emitter + "#" + boot) {}
+
+    struct Waiting {
+        Receipt receipt;
+        Done done;
+        std::optional<Gap> gap;  // the event says this
+    };
+    struct Refused {
+        std::string why;
+        std::optional<Gap> gap;
+    };
+
+    void submit(Draft draft, std::size_t limit, Done done);
+    Result<std::pair<Sequence::Slot, std::string>> write(Draft& draft, Receipt& receipt);
+    std::vector<StoredPayload> store(std::vector<Payload>& payloads);
+    void hand_over(const Draft& draft, const Sequence::Slot& slot, std::string leaf,
+                   Waiting waiting);
+    void answered(std::uint64_t seq, Result<ledger::Appended> answer);
+    void settle_all();
+    void settle(std::uint64_t seq, Result<ledger::Appended> answer);
+    void note_fates();
+    void say_gaps();
+    void say_gap(Gap gap);
+    void refuse(Done done, Error error) {
+        if (!done) return;
+        reactor.post([done = std::move(done), error = std::move(error)] { done(fail(error)); });
+    }
+
+    const RecorderOptions options;
+    const std::string boot;
+    net::Reactor& reactor;
+    ledger::Ledger& ledger;
+    Vault& vault;
+    IdSource& ids;
+    const Clock& clock;
+
+    // Everything below is touched on the reactor only, but for `answers`.
+    Sequence sequence;
+    std::map<std::uint64_t, Waiting> waiting;  // by sequence number
+    std::map<std::uint64_t, Refused> refused;  // until the fate of the number is known
+    // Gaps that no event says yet.
+    Gap overflow{.why = "overflow"}, untaken{.why = "refused"};
+    std::vector<Gap> lost;
+    bool log_works = true;
+    bool submitting = false;  // append() is running: its caller is not called back from inside
+    bool gone = false;        // the Recorder was destroyed: nobody is called any more
+
+    std::mutex mutex;  // guards answers; held for a push or a swap only
+    std::vector<std::pair<std::uint64_t, Result<ledger::Appended>>> answers;
+};
+
+std::vector<StoredPayload> Recorder::Impl::store(std::vector<Payload>& payloads) {
+    std::vector<StoredPayload> out;
+    for (auto& payload : payloads) {
+        if (out.size() == kMaxPayloads) break;
+        StoredPayload stored{payload.role, payload.media_type, "stored", {}};
+        auto ref = vault.put(payload.bytes);
+        if (ref) {
+            stored.ref = std::move(*ref);
+        } else {
+            // The event still commits to what it cannot keep.
+            const bool large = ref.error().code == ErrorCode::kTooLarge;
+            stored.state = large ? "too_large" : "unavailable";
+            stored.ref = vault.commit_only(payload.bytes);
+        }
+        out.push_back(std::move(stored));
+    }
+    return out;
+}
+
+// The leaf and its place; `receipt` gets what is known before the log answers.
+Result<std::pair<Sequence::Slot, std::string>> Recorder::Impl::write(Draft& draft,
+                                                                     Receipt& receipt) {
+    if (draft.call && (!draft.trace || !trace_is_valid(*draft.trace))) {
+        std::string peer = draft.trace ? std::move(draft.trace->peer) : std::string();
+        draft.trace = Trace::start();
+        draft.trace->peer = std::move(peer);
+    }
+    Sequence::Slot slot = sequence.next(draft.type, draft.session);
+    if (draft.type == "session.sealed") {
+        draft.data["events"] = slot.end.next + 1;
+        draft.data["calls"] = slot.end.calls;
+        draft.data["denied"] = slot.end.denied;
+    }
+    receipt.event = draft.id ? *draft.id : ids.mint<EventId>();
+    receipt.origin = options.origin;
+    receipt.t_us = clock.now_us();
+    const Place place{.id = receipt.event,
+                      .t_us = receipt.t_us,
+                      .tenant = options.tenant,
+                      .emitter = options.emitter,
+                      .boot = boot,
+                      .seq = slot.seq,
+                      .chain = slot.uid,
+                      .chain_seq = slot.end.next,
+                      .prev = slot.end.next > 0 ? &slot.end.prev : nullptr};
+    auto leaf = encode(draft, place, store(draft.payloads));
+    if (!leaf) return fail(leaf.error());
+    receipt.leaf = leaf_hash(*leaf);
+    return std::pair(std::move(slot), std::move(*leaf));
+}
+
+void Recorder::Impl::submit(Draft draft, std::size_t limit, Done done) {
+    say_gaps();
+    if (sequence.in_flight() >= limit) {
+        overflow.add(sequence.next_seq(), "too many events wait for the log");
+        refuse(std::move(done), {ErrorCode::kUnavailable, "too many events wait for the log"});
+        return;
+    }
+    Waiting entry{{}, std::move(done), {}};
+    auto written = write(draft, entry.receipt);
+    if (!written) {
+        untaken.add(sequence.next_seq(), written.error().detail);
+        refuse(std::move(entry.done), written.error());
+        return;
+    }
+    hand_over(draft, written->first, std::move(written->second), std::move(entry));
+}
+
+void Recorder::Impl::hand_over(const Draft& draft, const Sequence::Slot& slot, std::string leaf,
+                               Waiting entry) {
+    const bool call = draft.type == "call.decided";
+    sequence.handed_over(slot, entry.receipt.leaf,
+                         {.closes = draft.type == "session.sealed",
+                          .call = call,
+                          .denied = call && data_is(draft, "kind", "forbid")});
+    const std::uint64_t seq = slot.seq;
+    waiting.emplace(seq, std::move(entry));
+    const bool outer = std::exchange(submitting, true);
+    ledger.append(std::move(leaf),
+                  [self = shared_from_this(), seq](Result<ledger::Appended> answer) {
+                      self->answered(seq, std::move(answer));
+                  });
+    submitting = outer;
+}
+
+// Thread: the ledger's, or the reactor's where append() refuses at once. In the second case the
+// numbers go back before anything else is numbered.
+void Recorder::Impl::answered(std::uint64_t seq, Result<ledger::Appended> answer) {
+    bool first = false;
+    {
+        const std::lock_guard lock(mutex);
+        first = answers.empty();
+        answers.emplace_back(seq, std::move(answer));
+    }
+    if (reactor.on_this_thread()) {
+        settle_all();
+    } else if (first) {
+        reactor.post([self = shared_from_this()] { self->settle_all(); });
+    }
+}
+
+void Recorder::Impl::settle_all() {
+    std::vector<std::pair<std::uint64_t, Result<ledger::Appended>>> batch;
+    {
+        const std::lock_guard lock(mutex);
+        batch.swap(answers);
+    }
+    for (auto& [seq, answer] : batch) settle(seq, std::move(answer));
+    say_gaps();
+}
+
+void Recorder::Impl::settle(std::uint64_t seq, Result<ledger::Appended> answer) {
+    auto node = waiting.extract(seq);
+    WRIT_CHECK(!node.empty());
+    Waiting& entry = node.mapped();
+    const bool worked = std::exchange(log_works, answer.has_value());
+    if (!answer) {
+        // One line a failure, not one an event; evidence.gap counts them.
+        if (worked) log::error("evidence", "event not recorded: {}", answer.error().message());
+        refused.emplace(seq, Refused{answer.error().detail, std::move(entry.gap)});
+    }
+    sequence.settle(seq, answer.has_value());
+    note_fates();
+    if (gone || !entry.done) return;
+    if (!answer) {
+        const bool large = answer.error().code == ErrorCode::kTooLarge;
+        refuse(std::move(entry.done), {large ? ErrorCode::kTooLarge : ErrorCode::kUnavailable,
+                                       "cannot be recorded: " + answer.error().detail});
+        return;
+    }
+    entry.receipt.index = answer->index;
+    if (submitting) {
+        reactor.post([done = std::move(entry.done), receipt = std::move(entry.receipt)]() mutable {
+            done(std::move(receipt));
+        });
+    } else {
+        entry.done(std::move(entry.receipt));
+    }
+}
+
+void Recorder::Impl::note_fates() {
+    for (const auto& fate : sequence.take_fates()) {
+        auto node = refused.extract(fate.seq);
+        WRIT_CHECK(!node.empty());
+        Refused& what = node.mapped();
+        if (what.gap && what.gap->why == "lost") {
+            lost.push_back(std::move(*what.gap));
+        } else if (what.gap) {
+            (what.gap->why == "overflow" ? overflow : untaken).add(*what.gap);
+        }
+        if (fate.lost) {
+            if (lost.empty() || lost.back().to + 1 != fate.seq) lost.push_back({.why = "lost"});
+            lost.back().add(fate.seq, what.why);
+        } else if (!what.gap) {
+            untaken.add(fate.seq, what.why);
+        }
+    }
+}
+
+// Only where the log takes events and the queue is short: a gap must not lengthen a full queue, and
+// one event then says all that was missed meanwhile.
+void Recorder::Impl::say_gaps() {
+    if (!log_works || gone || sequence.in_flight() >= kMaxNotesInFlight / 2) return;
+    for (Gap* gap : {&overflow, &untaken}) {
+        if (gap->n > 0) say_gap(std::exchange(*gap, Gap{.why = gap->why}));
+    }
+    for (auto& gap : std::exchange(lost, {})) say_gap(std::move(gap));
+}
+
+void Recorder::Impl::say_gap(Gap gap) {
+    Draft draft;
+    draft.type = "evidence.gap";
+    draft.data["from"] = gap.from;
+    draft.data["to"] = gap.to;
+    draft.data["n"] = gap.n;
+    draft.data["why"] = gap.why;
+    draft.data["detail"] = gap.detail;
+    Waiting entry{{}, {}, std::move(gap)};
+    auto written = write(draft, entry.receipt);
+    WRIT_CHECK(written.has_value());  // of bounded size
+    hand_over(draft, written->first, std::move(written->second), std::move(entry));
+}
+
+Recorder::Recorder(RecorderOptions options, net::Reactor& reactor, ledger::Ledger& ledger,
+                   Vault& vault, IdSource& ids, const Clock& clock)
+    : impl_(std::make_shared<Impl>(std::move(options), reactor, ledger, vault, ids, clock)) {}
+
+Recorder::~Recorder() {
+    impl_->gone = true;
+}
+
+void Recorder::record(Draft draft, std::function<void(Result<Receipt>)> done) {
+    impl_->submit(std::move(draft), kMaxInFlight, std::move(done));
+}
+
+void Recorder::note(Draft draft) {
+    impl_->submit(std::move(draft), kMaxNotesInFlight, {});
+}
+
+net::Task<Result<Receipt>> Recorder::record(Draft draft) {
+    const net::Promise<Result<Receipt>> promise(impl_->reactor);
+    record(std::move(draft),
+           [promise](Result<Receipt> outcome) { promise.set(std::move(outcome)); });
+    co_return co_await promise.wait();
+}
+
+net::Task<Result<Receipt>> Recorder::seal(SessionId session, std::string reason, Draft draft) {
+    if (!impl_->sequence.open(session)) {
+        co_return fail(ErrorCode::kNotFound, "the session has no open chain here");
+    }
+    draft.type = "session.sealed";
+    draft.session = session;
+    const std::string_view word = seal_word(reason);
+    draft.data["reason"] = word;
+    if (word == "other") {
+        json::Node& detail = draft.data["detail"];
+        if (detail.is_null()) detail = std::move(reason);
+    }
+    const net::Promise<Result<Receipt>> promise(impl_->reactor);
+    record(std::move(draft),
+           [promise](Result<Receipt> outcome) { promise.set(std::move(outcome)); });
+    co_return co_await promise.wait();
+}
+
+void Recorder::adopt(const SessionId& session, const ChainEnd& end) {
+    impl_->sequence.adopt(session, end);
+}
+
+std::string pseudonym(const Vault& vault, std::string_view issuer, std::string_view subject) {
+    const std::string who = std::string(issuer) + '\0' + std::string(subject);
+    const Sha256 mac = crypto::hmac_sha256(vault.pseudonym_key(), as_bytes(who));
+    return "ps:" + to_hex(ByteView(mac).first(8));
+}
+
+}  // namespace writ::evidence

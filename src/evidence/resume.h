@@ -1,0 +1,22 @@
+// Where the chains of the sessions stood when the gateway last wrote: so that a session that
+// outlives a restart keeps one chain.
+#pragma once
+
+#include <vector>
+
+#include "base/ids.h"
+#include "evidence/sequence.h"
+#include "ledger/ledger.h"
+
+namespace writ::evidence {
+
+struct OpenChain {
+    SessionId session;
+    ChainEnd end;
+};
+
+// The session chains that start at or after event `from` of the log and have no seal. Blocks.
+// Errors: those of Ledger::read; leaves that are not events are passed over.
+Result<std::vector<OpenChain>> open_chains(const ledger::Ledger& ledger, std::uint64_t from = 0);
+
+}  // namespace writ::evidence

@@ -1,0 +1,159 @@
+// Which events a trace shows, and how they look to a person.
+#include "evidence/trail.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "evidence/samples.h"
+#include "evidence/trace_build.h"
+
+namespace writ::evidence {
+namespace {
+
+using testing::Rig;
+using testing::Story;
+
+LeafSource source(const Rig& rig) {
+    return {[&rig](const LeafSource::Each& each) { return rig.ledger.read(0, each); },
+            [&rig](std::uint64_t index) -> Result<std::string> {
+                return rig.ledger.entries.at(static_cast<std::size_t>(index));
+            }};
+}
+
+void collect(const TraceNode& node, std::vector<std::string>& types) {
+    types.push_back(node.event.type);
+    for (const auto& effect : node.effects) collect(effect, types);
+}
+
+std::vector<std::string> types(const Trace_& trace) {
+    std::vector<std::string> out;
+    for (const auto& root : trace.roots) collect(root, out);
+    return out;
+}
+
+class TrailTest : public ::testing::Test {
+  protected:
+    EventId must(Draft draft) {
+        const auto receipt = rig.record(std::move(draft));
+        EXPECT_TRUE(receipt);
+        return receipt->event;
+    }
+    void SetUp() override {
+        must(story.of_writ("gateway.started"));
+        must(story.task_started());
+        must(story.session_started());
+        must(other.task_started());
+        must(other.session_started());
+        decision = must(story.decided(call, "permit"));
+        must(story.ended(call, decision));
+        forbidden = must(story.decided(rig.ids.mint<CallId>(), "forbid"));
+        must(child.child_started(story));
+        must(child.session_started());
+        must(other.decided(rig.ids.mint<CallId>(), "forbid"));
+        must(story.task_ended("ended"));
+    }
+    Trace_ trace(const Uuid& id) {
+        auto out = build_trace(source(rig), id.text());
+        EXPECT_TRUE(out) << out.error().message();
+        return out ? std::move(*out) : Trace_{};
+    }
+    Rig rig;
+    Story story{rig.ids}, other{rig.ids}, child{rig.ids};
+    CallId call = rig.ids.mint<CallId>();
+    EventId decision, forbidden;
+};
+
+TEST_F(TrailTest, ATaskIsItsWholeTreeOfTasksAndNothingElse) {
+    const std::vector<std::string> whole = {"task.started",    "session.started", "call.decided",
+                                            "call.ended",      "call.decided",    "task.started",
+                                            "session.started", "task.ended"};
+    EXPECT_EQ(types(trace(story.task)), whole);
+    EXPECT_EQ(types(trace(child.task)), whole) << "asked from the child too";
+    EXPECT_EQ(trace(story.task).roots.size(), 1u);
+}
+
+TEST_F(TrailTest, ACallIsWhatLedToItAndWhatCameOfIt) {
+    EXPECT_EQ(types(trace(call)), (std::vector<std::string>{"task.started", "session.started",
+                                                            "call.decided", "call.ended"}));
+    EXPECT_EQ(types(trace(decision)), types(trace(call)));
+    EXPECT_EQ(types(trace(forbidden)),
+              (std::vector<std::string>{"task.started", "session.started", "call.decided"}));
+}
+
+TEST_F(TrailTest, ASessionIsItsEventsAndItsTasksStart) {
+    EXPECT_EQ(types(trace(other.session)),
+              (std::vector<std::string>{"task.started", "session.started", "call.decided"}));
+}
+
+TEST_F(TrailTest, AnUnknownIdIsNotFound) {
+    EXPECT_EQ(build_trace(source(rig), rig.ids.next().text()).error().code, ErrorCode::kNotFound);
+    EXPECT_EQ(build_trace(source(rig), "nonsense").error().code, ErrorCode::kNotFound);
+    EXPECT_EQ(build_trace(source(rig), "").error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(TrailTest, IsShownAsATreeWithVerdictsAndReasons) {
+    const std::string text = render(trace(call), nullptr);
+    EXPECT_EQ(text,
+              "2026-11-23T18:53:20.003Z  task.started  invoice-bot for ps:9d1f4c0011223344: pay "
+              "the invoices\n"
+              "2026-11-23T18:53:20.004Z  └─ session.started  unix-peer pid:4711@1\n"
+              "2026-11-23T18:53:20.009Z     └─ call.decided  permit bank/pay (permitted) on "
+              "bank://accounts/DE00: policy `pay-small` permits\n"
+              "2026-11-23T18:53:20.010Z        └─ call.ended  ok in 81.2 ms, 29 bytes\n");
+}
+
+TEST_F(TrailTest, WithTheVaultThePayloadsAreShownAndTheThreeAnswersDiffer) {
+    const std::string text = render(trace(call), rig.vault.get());
+    EXPECT_NE(text.find(R"(args: {"amount":9900,"iban":"DE00"})"), std::string::npos) << text;
+    EXPECT_NE(text.find("prompt: pay what is due"), std::string::npos) << text;
+    ASSERT_TRUE(rig.vault->flush());
+    auto fresh = Vault::open(rig.dir.path() / "vault", "acme");
+    std::filesystem::remove_all(rig.dir.path() / "vault" / "packs");
+    EXPECT_NE(render(trace(call), fresh->get()).find("args: (MISSING"), std::string::npos);
+    for (const auto& file : std::filesystem::directory_iterator(rig.dir.path() / "vault/keys")) {
+        if (file.path().extension() == ".key") std::filesystem::remove(file.path());
+    }
+    EXPECT_NE(render(trace(call), fresh->get()).find("args: (shredded)"), std::string::npos);
+}
+
+TEST_F(TrailTest, ForeignTextIsShownInert) {
+    Draft evil = story.decided(rig.ids.mint<CallId>(), "forbid");
+    evil.data["tool"] = "\x1b]0;owned\x07";
+    evil.data["action"] = "";
+    evil.data["reason"] = "line\nbreak \xe2\x80\xae rtl";
+    evil.payloads = {{"args", "\x1b[31m{\"a\":1}\n"}};
+    const auto id = must(std::move(evil));
+    const std::string text = render(trace(id), rig.vault.get());
+    EXPECT_EQ(text.find('\x1b'), std::string::npos);
+    EXPECT_EQ(text.find('\x07'), std::string::npos);
+    EXPECT_EQ(text.find("\xe2\x80\xae"), std::string::npos);
+    EXPECT_EQ(std::ranges::count(text, '\n'), 5) << "three events, two payloads:\n" << text;
+}
+
+TEST_F(TrailTest, AVeryLongChainOfCausesIsFlattenedNotRecursedInto) {
+    EventId last = story.task_event;
+    for (int i = 0; i < 3000; ++i) {
+        Draft draft = story.of_writ("tool.pinned");
+        draft.task = story.task;
+        draft.cause.push_back({"derived_from", last, Basis::kObserved});
+        last = must(std::move(draft));
+    }
+    const auto long_trace = trace(story.task);
+    EXPECT_EQ(types(long_trace).size(), long_trace.events);
+    EXPECT_GT(long_trace.events, 3000u);
+}
+
+TEST_F(TrailTest, JsonCarriesTheExactLeaves) {
+    const std::string text = to_json(trace(call)).dump();
+    const auto parsed = json::parse(text);
+    ASSERT_TRUE(parsed);
+    EXPECT_EQ(parsed->root().i64("events"), 4);
+    const auto root = parsed->root().find("roots")->elements().at(0);
+    EXPECT_EQ(root.find("event")->raw(), rig.ledger.entries[1]);
+    EXPECT_EQ(root.i64("index"), 1);
+    EXPECT_EQ(root.find("effects")->size(), 1u);
+}
+
+}  // namespace
+}  // namespace writ::evidence
