@@ -1,3 +1,4 @@
+// What is remembered of a log while its leaves go by, and what contradicts it.
 #include "evidence/check.h"
 
 #include <fmt/format.h>

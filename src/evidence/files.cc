@@ -1,3 +1,4 @@
+// POSIX calls that retry when interrupted and name the file in their errors.
 #include "evidence/files.h"
 
 #include <fcntl.h>

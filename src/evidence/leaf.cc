@@ -1,3 +1,4 @@
+// Strict reading of the envelope: what is missing or malformed is named.
 #include "evidence/leaf.h"
 
 #include <fmt/format.h>

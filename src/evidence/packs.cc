@@ -1,3 +1,4 @@
+// Reading and writing the two files of packs.h by offset.
 #include "evidence/packs.h"
 
 #include <fcntl.h>

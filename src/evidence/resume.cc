@@ -1,3 +1,4 @@
+// Replays the ledger for the ends of the session chains.
 #include "evidence/resume.h"
 
 #include <map>

@@ -1,3 +1,4 @@
+// Numbering optimistically, and taking numbers back from the newest end.
 #include "evidence/sequence.h"
 
 #include <algorithm>

@@ -11,11 +11,12 @@ namespace writ::store {
 namespace {
 
 constexpr std::array kSteps = {
-    R"(CREATE TABLE records(
-         tenant TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL,
-         value BLOB NOT NULL, version INTEGER NOT NULL,
-         PRIMARY KEY(tenant, kind, id)) WITHOUT ROWID;
-       CREATE TABLE applied(tenant TEXT NOT NULL PRIMARY KEY, idx INTEGER NOT NULL) WITHOUT ROWID;)",
+    "CREATE TABLE records("
+    "  tenant TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL,"
+    "  value BLOB NOT NULL, version INTEGER NOT NULL,"
+    "  PRIMARY KEY(tenant, kind, id)) WITHOUT ROWID;"
+    "CREATE TABLE applied("
+    "  tenant TEXT NOT NULL PRIMARY KEY, idx INTEGER NOT NULL) WITHOUT ROWID;",
 };
 
 // The single integer that `sql` yields.
