@@ -53,7 +53,8 @@ Task<Status> write_line_of(SharedPtr shared, std::string line, TimePoint deadlin
     const Turn held(shared->writers);
     std::size_t done = 0;
     while (done < line.size()) {
-        if (!shared->in->is_open() || shared->broken_in) co_return gone(*shared);
+        if (!shared->in->is_open() || shared->broken_in || !shared->exited.empty())
+            co_return gone(*shared);
         const ssize_t sent = write(shared->in->fd(), line.data() + done, line.size() - done);
         if (sent >= 0) {
             done += static_cast<std::size_t>(sent);

@@ -99,7 +99,6 @@ Task<Result<std::string>> read_body(StatePtr state, GotHead got, bool head_only,
         co_return fail(state->error(ErrorCode::kInvalid, "malformed answer"));
     wire->in.erase(0, got.size);
     for (;;) {
-        using Body = Message<false>::Body;
         const Body body = message->put_body(wire->in);
         if (body == Body::kDone) co_return message->take_body();
         if (body == Body::kTooLarge)

@@ -99,7 +99,6 @@ Task<Connection::Got> Connection::read_body() {
                            std::move(head_.headers), std::string(), peer_};
     const TimePoint deadline = deadline_in(options_.body_timeout);
     for (bool invited = !head_.framing.expects_continue;; invited = true) {
-        using Body = Message<true>::Body;
         const Body got = message->put_body(wire_.in);
         if (got == Body::kDone) break;
         if (got == Body::kTooLarge) co_return refused({413, "request body too large"});

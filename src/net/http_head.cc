@@ -107,10 +107,14 @@ Refusal parse_framing(const Headers& headers, Framing& out) {
     }
     bool keep = false;
     bool close = out.http10;
-    for_each_word(headers, "connection", [&](const std::string& word) {
-        if (word == "close") close = true;
-        if (word == "keep-alive") keep = true;
-    });
+    bool odd = false;
+    for (const char* name : {"connection", "proxy-connection"})
+        for_each_word(headers, name, [&](const std::string& word) {
+            odd |= !word.empty() && !is_header_name(word);
+            close |= word == "close";
+            keep |= word == "keep-alive";
+        });
+    if (odd) return {400, "malformed Connection header field"};
     if (out.http10 && keep) return {400, "keep-alive in HTTP/1.0 is not accepted"};
     out.keep_alive = !close;
     return {};

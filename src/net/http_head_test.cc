@@ -131,6 +131,13 @@ TEST(HttpHead, SpeaksOneVersionAndNamesItsHost) {
     EXPECT_EQ(status_of(with("Expect: 200-ok\r\n")), 417);
 }
 
+TEST(HttpHead, TakesOnlyWordsAsConnectionOptions) {
+    EXPECT_EQ(status_of(with("Connection: close, TE,, x\r\n")), 0);
+    EXPECT_EQ(status_of(with("Connection: a b\r\n")), 400);
+    EXPECT_EQ(status_of(with("Connection: close;q=1\r\n")), 400);
+    EXPECT_EQ(status_of(with("Proxy-Connection: \"close\"\r\n")), 400);
+}
+
 TEST(HttpHead, BoundsItsSizeAndFields) {
     EXPECT_EQ(status_of(with("A: " + std::string(kMaxHeaderBytes, 'a') + "\r\n")), 431);
     EXPECT_EQ(status_of("GET /" + std::string(kMaxHeaderBytes, 'a')), 431);

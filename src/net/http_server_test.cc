@@ -142,6 +142,20 @@ TEST(HttpServer, DecodesChunksAndRefusesChunkedLies) {
     EXPECT_TRUE(begins(endless, "HTTP/1.1 400 ")) << endless;
 }
 
+// Beast 1.81 aborts when the last chunk arrives in these pieces.
+TEST(HttpServer, ALastChunkInPiecesIsALastChunk) {
+    Served served(echo);
+    const std::string body = "3\r\nabc\r\n0\r\n\r\n";
+    for (const std::string& chunks : {std::string("0\r\n\r\n"), body}) {
+        RawClient client = served.connect();
+        client.say(post("Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n", ""));
+        client.hear_until("\r\n\r\n");
+        for (const char c : chunks) client.say(std::string(1, c));
+        const std::string heard = client.hear_until(chunks == body ? "/x abc" : "/x ");
+        EXPECT_TRUE(begins(heard, "HTTP/1.1 200 ")) << heard;
+    }
+}
+
 TEST(HttpServer, ABodyOverTheLimitIs413) {
     HttpServerOptions options;
     options.body_bytes_max = 1000;
