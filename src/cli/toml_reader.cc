@@ -8,7 +8,7 @@
 #include <sstream>
 
 #define TOML_EXCEPTIONS 0
-#define TOML_HEADER_ONLY 1
+#define TOML_HEADER_ONLY 1  // the packaged library is built with exceptions
 #include <toml++/toml.h>
 
 #include "base/limits.h"

@@ -287,7 +287,7 @@ net::Task<Result<net::HttpResponse>> Desk::Impl::pin(std::string server, std::st
     draft.data["pin"] = digest_text(now->pin);
     const auto recorded = co_await parts.recorder.record(std::move(draft));
     if (!recorded) co_return fail(recorded.error());
-    const auto pinned = parts.catalog.pin(server, tool);
+    const auto pinned = parts.catalog.pin(server, tool, now->pin);
     if (!pinned) co_return fail(pinned.error());
     std::vector<store::Change> changes = {
         {{parts.tenant, "pin", server + "/" + tool}, digest_text(pinned->digest), std::nullopt}};

@@ -1,0 +1,101 @@
+#include "ledger/file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace writ::ledger {
+
+ssize_t Disk::pwrite(int fd, const void* data, std::size_t size, off_t offset) {
+    return ::pwrite(fd, data, size, offset);
+}
+
+int Disk::fdatasync(int fd) {
+    return ::fdatasync(fd);
+}
+
+Disk& system_disk() {
+    static Disk disk;
+    return disk;
+}
+
+File::File(File&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+
+File& File::operator=(File&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+}
+
+File::~File() {
+    if (fd_ >= 0) ::close(fd_);
+}
+
+Result<File> File::open(const std::filesystem::path& path, int flags, mode_t mode) {
+    File file(::open(path.c_str(), flags | O_CLOEXEC, mode));
+    if (!file.is_open()) {
+        if (errno == ENOENT) return fail(ErrorCode::kNotFound, "no file `" + path.string() + "`");
+        return fail(io_error("cannot open `" + path.string() + "`", errno));
+    }
+    return file;
+}
+
+Status write_at(Disk& disk, int fd, std::string_view bytes, std::uint64_t offset) {
+    while (!bytes.empty()) {
+        const ssize_t n = disk.pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return fail(io_error("cannot write the log", n == 0 ? ENOSPC : errno));
+        bytes.remove_prefix(static_cast<std::size_t>(n));
+        offset += static_cast<std::uint64_t>(n);
+    }
+    return {};
+}
+
+Result<std::string> read_at(int fd, std::size_t size, std::uint64_t offset) {
+    std::string out(size, '\0');
+    std::size_t have = 0;
+    while (have < size) {
+        const ssize_t n =
+            ::pread(fd, out.data() + have, size - have, static_cast<off_t>(offset + have));
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return fail(io_error("cannot read the log", errno));
+        if (n == 0) break;
+        have += static_cast<std::size_t>(n);
+    }
+    out.resize(have);
+    return out;
+}
+
+Result<std::string> read_file(const std::filesystem::path& path, std::size_t bytes_max) {
+    const auto file = File::open(path, O_RDONLY);
+    if (!file) return fail(file.error());
+    auto bytes = read_at(file->fd(), bytes_max + 1, 0);
+    if (bytes && bytes->size() > bytes_max)
+        return fail(ErrorCode::kTooLarge, "`" + path.string() + "` is too large");
+    return bytes;
+}
+
+Status sync_dir(const std::filesystem::path& dir) {
+    const auto file = File::open(dir, O_RDONLY | O_DIRECTORY);
+    if (!file) return fail(file.error());
+    if (::fsync(file->fd()) != 0)
+        return fail(io_error("cannot sync `" + dir.string() + "`", errno));
+    return {};
+}
+
+Status replace_file(const std::filesystem::path& path, std::string_view bytes, mode_t mode) {
+    const std::filesystem::path temp = path.string() + ".new";
+    {
+        const auto file = File::open(temp, O_WRONLY | O_CREAT | O_TRUNC, mode);
+        if (!file) return fail(file.error());
+        if (auto done = write_at(system_disk(), file->fd(), bytes, 0); !done) return done;
+        if (::fsync(file->fd()) != 0)
+            return fail(io_error("cannot sync `" + temp.string() + "`", errno));
+    }
+    if (::rename(temp.c_str(), path.c_str()) != 0)
+        return fail(io_error("cannot rename `" + temp.string() + "`", errno));
+    return sync_dir(path.parent_path());
+}
+
+}  // namespace writ::ledger

@@ -1,0 +1,52 @@
+// The few system calls the log writes with, behind an interface so that tests can make them fail.
+// Inner header of the room.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace writ::ledger {
+
+// What a test may replace. Return values and errno as the system calls'.
+class Disk {
+  public:
+    virtual ~Disk() = default;
+    virtual ssize_t pwrite(int fd, const void* data, std::size_t size, off_t offset);
+    virtual int fdatasync(int fd);
+};
+Disk& system_disk();
+
+// A descriptor that closes itself.
+class File {
+  public:
+    File() = default;
+    explicit File(int fd) : fd_(fd) {}
+    File(File&& other) noexcept;
+    File& operator=(File&& other) noexcept;
+    ~File();
+    int fd() const { return fd_; }
+    bool is_open() const { return fd_ >= 0; }
+
+    static Result<File> open(const std::filesystem::path& path, int flags, mode_t mode = 0600);
+
+  private:
+    int fd_ = -1;
+};
+
+// Every byte, through short writes. Errors: kIo.
+Status write_at(Disk& disk, int fd, std::string_view bytes, std::uint64_t offset);
+Result<std::string> read_at(int fd, std::size_t size,
+                            std::uint64_t offset);  // less at the end of the file
+Result<std::string> read_file(const std::filesystem::path& path, std::size_t bytes_max);
+Status sync_dir(const std::filesystem::path& dir);
+// Written beside its name, synced, renamed, and the folder synced: readers see the old or the new
+// file whole.
+Status replace_file(const std::filesystem::path& path, std::string_view bytes, mode_t mode = 0644);
+
+}  // namespace writ::ledger

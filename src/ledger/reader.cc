@@ -1,0 +1,260 @@
+#include "ledger/reader.h"
+
+#include <fmt/format.h>
+
+#include <bit>
+#include <functional>
+#include <optional>
+
+#include "crypto/hash.h"
+#include "ledger/file.h"
+#include "ledger/note.h"
+#include "ledger/tile.h"
+
+namespace writ::ledger {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr std::size_t kMaxBundleBytes = kTileWidth * (2 + kMaxEntryBytes);
+constexpr std::size_t kMaxNoteBytes = 128 << 10;
+
+unsigned width_at(std::uint64_t count, std::uint64_t n) {
+    const std::uint64_t rest = count - n * kTileWidth;
+    return static_cast<unsigned>(std::min(rest, kTileWidth));
+}
+
+// Reads a tile or bundle by its path; a partial one may have been replaced by the full one
+// (tlog-tiles allows that).
+Result<std::string> read_either(const fs::path& dir, const std::string& partial,
+                                const std::string& full, std::size_t bytes_max) {
+    auto bytes = read_file(dir / partial, bytes_max);
+    if (!bytes && partial != full) return read_file(dir / full, bytes_max);
+    return bytes;
+}
+
+// `width` hashes of tile `n` of `level`.
+Result<std::vector<Sha256>> read_tile(const fs::path& dir, unsigned level, std::uint64_t n,
+                                      unsigned width) {
+    const auto bytes = read_either(dir, tile_path(level, n, width), tile_path(level, n, kTileWidth),
+                                   kTileWidth * 32);
+    if (!bytes) return fail(bytes.error());
+    if (bytes->size() < width * 32u)
+        return fail(ErrorCode::kCorrupt,
+                    fmt::format("`{}` is truncated", tile_path(level, n, width)));
+    std::vector<Sha256> out(width);
+    for (unsigned i = 0; i < width; ++i)
+        std::copy_n(reinterpret_cast<const std::uint8_t*>(bytes->data()) + i * 32u, 32,
+                    out[i].begin());
+    return out;
+}
+
+Result<std::vector<std::string>> read_bundle(const fs::path& dir, std::uint64_t n, unsigned width) {
+    const auto bytes =
+        read_either(dir, bundle_path(n, width), bundle_path(n, kTileWidth), kMaxBundleBytes);
+    if (!bytes) return fail(bytes.error());
+    auto entries = split_bundle(*bytes, width);
+    if (!entries) return fail(entries.error().in(fmt::format("`{}`", bundle_path(n, width))));
+    return entries;
+}
+
+// MTH of RFC 6962 section 2.1 over hashes of complete subtrees of one size, the last of which may
+// be smaller. Written from the definition, unlike the writer's incremental tree.
+Sha256 mth(const Sha256* hashes, std::size_t count) {
+    if (count == 1) return hashes[0];
+    const std::size_t k = std::bit_floor(count - 1);
+    return crypto::merkle_node(mth(hashes, k), mth(hashes + k, count - k));
+}
+
+Sha256 own_leaf_hash(std::string_view entry) {
+    const std::string prefixed = std::string(1, '\0') + std::string(entry);
+    return crypto::sha256(prefixed);
+}
+
+// Re-computes every level from the entries upwards and compares it with the tiles on disk, one tile
+// of each level in memory.
+class Recount {
+  public:
+    Recount(const fs::path& dir, std::vector<LogReader::Finding>& findings)
+        : dir_(dir), findings_(findings) {}
+
+    void add(unsigned level, const Sha256& hash) {
+        if (rows_.size() <= level) rows_.resize(level + 1);
+        Row& row = rows_[level];
+        row.hashes.push_back(hash);
+        if (row.hashes.size() < kTileWidth) return;
+        compare(level, row, kTileWidth);
+        const Sha256 above = mth(row.hashes.data(), row.hashes.size());
+        row.hashes.clear();
+        ++row.tile;
+        add(level + 1, above);
+    }
+
+    // Compares the unfinished tiles and returns the root.
+    std::optional<Sha256> finish() {
+        std::optional<Sha256> edge;
+        for (unsigned level = 0; level < rows_.size(); ++level) {
+            Row& row = rows_[level];
+            if (!row.hashes.empty()) compare(level, row, static_cast<unsigned>(row.hashes.size()));
+            if (edge) row.hashes.push_back(*edge);
+            if (!row.hashes.empty()) edge = mth(row.hashes.data(), row.hashes.size());
+        }
+        return edge;
+    }
+
+  private:
+    struct Row {
+        std::uint64_t tile = 0;
+        std::vector<Sha256> hashes;
+    };
+
+    void compare(unsigned level, const Row& row, unsigned width) {
+        const auto on_disk = read_tile(dir_, level, row.tile, width);
+        if (!on_disk) {
+            findings_.push_back({on_disk.error().detail});
+            return;
+        }
+        for (unsigned i = 0; i < width; ++i) {
+            if ((*on_disk)[i] == row.hashes[i]) continue;
+            const std::uint64_t at = row.tile * kTileWidth + i;
+            findings_.push_back({level == 0
+                                     ? fmt::format("entry {}: its hash differs from {}", at,
+                                                   tile_path(level, row.tile, width))
+                                     : fmt::format("{}: hash {} differs from the entries below it",
+                                                   tile_path(level, row.tile, width), i)});
+        }
+    }
+
+    const fs::path& dir_;
+    std::vector<LogReader::Finding>& findings_;
+    std::vector<Row> rows_;
+};
+
+// Hashes of ranges of the tree, folded from tiles.
+class RangeHashes {
+  public:
+    RangeHashes(const fs::path& dir, std::uint64_t size) : dir_(dir), size_(size) {}
+
+    Result<Sha256> range(std::uint64_t from, std::uint64_t to) const {
+        const std::uint64_t count = to - from;
+        if (!std::has_single_bit(count)) {
+            const std::uint64_t k = std::bit_floor(count - 1);
+            const auto left = range(from, from + k);
+            if (!left) return left;
+            const auto right = range(from + k, to);
+            if (!right) return right;
+            return crypto::merkle_node(*left, *right);
+        }
+        const unsigned height = static_cast<unsigned>(std::countr_zero(count));
+        const unsigned level = height / 8;
+        const std::size_t hashes = std::size_t{1} << (height % 8);
+        const std::uint64_t at = from >> (8 * level);
+        const std::uint64_t tile = at / kTileWidth;
+        const auto row = read_tile(dir_, level, tile, width_at(size_ >> (8 * level), tile));
+        if (!row) return fail(row.error());
+        return mth(row->data() + at % kTileWidth, hashes);
+    }
+
+    // PATH(m, D[from:to]), RFC 6962 section 2.1.1.
+    Status path(std::uint64_t index, std::uint64_t from, std::uint64_t to,
+                std::vector<Sha256>& out) const {
+        if (to - from == 1) return {};
+        const std::uint64_t k = std::bit_floor(to - from - 1);
+        const bool left = index < from + k;
+        if (auto done = left ? path(index, from, from + k, out) : path(index, from + k, to, out);
+            !done)
+            return done;
+        const auto sibling = left ? range(from + k, to) : range(from, from + k);
+        if (!sibling) return fail(sibling.error());
+        out.push_back(*sibling);
+        return {};
+    }
+
+  private:
+    const fs::path& dir_;
+    std::uint64_t size_;
+};
+
+}  // namespace
+
+Result<LogReader> LogReader::open(fs::path dir, std::string vkey) {
+    const auto verifier = NoteVerifier::parse(vkey);
+    if (!verifier) return fail(verifier.error());
+    auto note = read_file(dir / "checkpoint", kMaxNoteBytes);
+    if (!note)
+        return fail(ErrorCode::kNotFound,
+                    fmt::format("no log in `{}`: it has no checkpoint", dir.string()));
+    const auto text = open_note(*note, *verifier);
+    if (!text) return fail(text.error().in("checkpoint"));
+    const auto body = parse_checkpoint(*text);
+    if (!body) return fail(body.error());
+    if (body->origin != verifier->name)
+        return fail(ErrorCode::kCorrupt,
+                    "the checkpoint's origin is not the name of the log's key");
+    LogReader out;
+    out.dir_ = std::move(dir);
+    out.vkey_ = std::move(vkey);
+    out.checkpoint_ = {body->origin, body->size, body->root, std::move(*note)};
+    return out;
+}
+
+Result<std::string> LogReader::entry(std::uint64_t index) const {
+    if (index >= checkpoint_.size)
+        return fail(ErrorCode::kNotFound, fmt::format("the log has {} entries", checkpoint_.size));
+    const std::uint64_t n = index / kTileWidth;
+    const auto entries = read_bundle(dir_, n, width_at(checkpoint_.size, n));
+    if (!entries) return fail(entries.error());
+    return (*entries)[index % kTileWidth];
+}
+
+Status LogReader::entries(std::uint64_t from,
+                          const std::function<bool(std::uint64_t, std::string_view)>& each) const {
+    for (std::uint64_t n = from / kTileWidth; n * kTileWidth < checkpoint_.size; ++n) {
+        const auto entries = read_bundle(dir_, n, width_at(checkpoint_.size, n));
+        if (!entries) return fail(entries.error());
+        for (std::size_t i = 0; i < entries->size(); ++i) {
+            const std::uint64_t index = n * kTileWidth + i;
+            if (index >= from && !each(index, (*entries)[i])) return {};
+        }
+    }
+    return {};
+}
+
+Result<std::vector<Sha256>> LogReader::inclusion(std::uint64_t index) const {
+    if (index >= checkpoint_.size)
+        return fail(ErrorCode::kNotFound, fmt::format("the log has {} entries", checkpoint_.size));
+    std::vector<Sha256> out;
+    const RangeHashes hashes(dir_, checkpoint_.size);
+    if (auto done = hashes.path(index, 0, checkpoint_.size, out); !done) return fail(done.error());
+    return out;
+}
+
+Result<std::string> LogReader::proof(std::uint64_t index) const {
+    const auto path = inclusion(index);
+    if (!path) return fail(path.error());
+    std::string out = fmt::format("c2sp.org/tlog-proof@v1\nindex {}\n", index);
+    for (const Sha256& hash : *path) out += to_base64(hash) + "\n";
+    return out + "\n" + checkpoint_.note;
+}
+
+LogReader::Report LogReader::verify(
+    const std::function<void(std::uint64_t, std::uint64_t)>& progress) const {
+    Report report;
+    Recount recount(dir_, report.findings);
+    for (std::uint64_t n = 0; n * kTileWidth < checkpoint_.size; ++n) {
+        const auto entries = read_bundle(dir_, n, width_at(checkpoint_.size, n));
+        if (!entries) {
+            report.findings.push_back({entries.error().detail});
+            return report;
+        }
+        for (const std::string& entry : *entries) recount.add(0, own_leaf_hash(entry));
+        report.entries += entries->size();
+        if (progress && (n % 64 == 0 || report.entries == checkpoint_.size))
+            progress(report.entries, checkpoint_.size);
+    }
+    const auto root = recount.finish().value_or(crypto::sha256(std::string_view()));
+    if (root != checkpoint_.root)
+        report.findings.push_back({"the entries do not give the root that was signed"});
+    return report;
+}
+
+}  // namespace writ::ledger

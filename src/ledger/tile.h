@@ -1,0 +1,28 @@
+// The names and forms of tlog-tiles (c2sp.org/tlog-tiles). Inner header of the room.
+//
+//   tile/<L>/<N>[.p/<W>]        W hashes of 32 bytes; a full tile has 256 and no suffix
+//   tile/entries/<N>[.p/<W>]    W entries: u16 length (big-endian), bytes
+//   <N>                         groups of three digits, all but the last with an x: 1234067 →
+//   x001/x234/067
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+namespace writ::ledger {
+
+inline constexpr std::uint64_t kTileWidth = 256;
+inline constexpr std::size_t kMaxEntryBytes = 65'535;
+
+// Path below the log's folder. `width` 256 is a full tile.
+std::string tile_path(unsigned level, std::uint64_t n, unsigned width);
+std::string bundle_path(std::uint64_t n, unsigned width);
+void append_entry(std::string& bundle, std::string_view entry);
+// The first `count` entries. Errors: kCorrupt (truncated).
+Result<std::vector<std::string>> split_bundle(std::string_view bundle, std::size_t count);
+
+}  // namespace writ::ledger
