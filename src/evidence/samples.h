@@ -183,7 +183,8 @@ inline std::vector<Draft> gateway_drafts(const Story& story) {
     };
     const std::string d = Story::digest();
     add("gateway.started",
-        R"({"version":"0.1.0","node":"gw-1","isolation":"none","policy_set":")" + d + R"("})");
+        R"({"version":"0.1.0","node":"gw-1","isolation":"none","servers":2,"policy_set":")" + d +
+            R"("})");
     add("config.changed", R"({"digest":")" + d + R"(","reason":"reload"})");
     add("policy.changed", R"({"policy_set":")" + d + R"(","policies":3})");
     add("tool.list", R"({"server":"bank","tools":2,"first_seen":[{"tool":"pay","pin":")" + d +
