@@ -258,7 +258,9 @@ class World {
         return by;
     }
     identity::TaskPtr task(std::int64_t calls = 0, identity::TaskPtr parent = nullptr) {
-        auto started = run(gate->start_task(spec(calls), operator_(), std::move(parent)));
+        identity::TaskSpec asked = spec(calls);
+        if (parent) asked.depth_max = parent->spec.depth_max - 1;
+        auto started = run(gate->start_task(std::move(asked), operator_(), std::move(parent)));
         if (!started) ADD_FAILURE() << started.error().detail;
         return started.value_or(nullptr);
     }

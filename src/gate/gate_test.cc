@@ -85,9 +85,9 @@ TEST(GateAdmit, UngrantedToolAnswersExactlyLikeOneThatDoesNotExist) {
     probes.push_back(w.call(session, "files__secret", "{}"));
     probes.push_back(w.call(session, "files__secret", R"({"path":"/a/../b"})"));
     probes.push_back(w.call(session, "files__nothing", "not json"));
-    w.list_tools("changed behind the pin");
     probes.push_back(w.call(session, "files__secret"));
     for (Call& probe : probes) {
+        if (&probe == &probes.back()) w.list_tools("changed behind the pin");
         const Refusal other = w.refuse(std::move(probe));
         EXPECT_EQ(other.kind, base.kind);
         EXPECT_EQ(other.advice, base.advice);
@@ -100,10 +100,10 @@ TEST(GateAdmit, UngrantedToolAnswersExactlyLikeOneThatDoesNotExist) {
     // Evidence knows the difference.
     const auto decided = w.events("call.decided");
     ASSERT_EQ(decided.size(), 7U);
-    EXPECT_TRUE(decided[0].has("unknown_tool"));
-    EXPECT_TRUE(decided[1].has("not_granted"));
-    EXPECT_TRUE(decided[2].has("bad_argument"));
-    EXPECT_TRUE(decided[6].has("tool_changed"));
+    EXPECT_TRUE(decided[0].has("unknown_tool")) << decided[0].text;
+    EXPECT_TRUE(decided[1].has("not_granted")) << decided[1].text;
+    EXPECT_TRUE(decided[2].has("bad_argument")) << decided[2].text;
+    EXPECT_TRUE(decided[6].has("tool_changed")) << decided[6].text;
 }
 
 TEST(GateAdmit, RefusesArgumentsThatTwoReadersCouldReadDifferently) {
@@ -136,7 +136,7 @@ TEST(GateAdmit, HugeNamesStillFitIntoTheRecord) {
     const auto session = w.session(w.task());
     const Refusal refusal = w.refuse(w.call(session, std::string(500'000, 'x')));
     EXPECT_EQ(refusal.kind, RefusalKind::kUnknown);
-    const std::string path = "/" + std::string(100'000, 'y');
+    const std::string path = "/" + std::string(4'000, 'y');
     AdmissionPtr admission = w.allow(w.call(session, "files__read", R"({"path":")" + path + "\"}"));
     ASSERT_TRUE(admission);
     w.close(admission);

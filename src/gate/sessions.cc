@@ -6,6 +6,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/inert.h"
 #include "base/log.h"
 #include "gate/core.h"
 #include "gate/events.h"
@@ -222,7 +223,9 @@ net::Task<Status> Core::seal(HomeState& home, identity::SessionPtr session, std:
     const std::vector<identity::SessionPtr> one{std::move(session)};
     queue_seals(home, one, word, reason, tickets);
     auto waiting = all_of(std::move(tickets));
-    co_return co_await std::move(waiting);
+    Status status = co_await std::move(waiting);
+    if (!status) status = fail(status.error().in("the session is dead, but that is not recorded"));
+    co_return status;
 }
 
 net::Task<Status> Core::bury(HomeState& home, TaskId id, identity::TaskPtr task,
@@ -243,8 +246,9 @@ net::Task<Status> Core::bury(HomeState& home, TaskId id, identity::TaskPtr task,
     auto waiting = all_of(std::move(tickets));
     Status status = co_await std::move(waiting);
     if (!status) {
-        log::error("gate", "task {} is dead ({}), but: {}", id.text(), reason,
-                   status.error().detail);
+        log::error("gate", "task {} ({}) is dead, but that is not recorded: {}", id.text(),
+                   inert(reason, 200), status.error().detail);
+        status = fail(status.error().in("the task is dead, but that is not recorded"));
     }
     co_return status;
 }
