@@ -28,6 +28,17 @@ void harden_process() {
     setrlimit(RLIMIT_CORE, &none);
 }
 
+// Before the first thread is made, so that all inherit the mask and the signals reach the signalfd
+// only.
+sigset_t block_stop_signals() {
+    sigset_t stop_signals;
+    sigemptyset(&stop_signals);
+    sigaddset(&stop_signals, SIGINT);
+    sigaddset(&stop_signals, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
+    return stop_signals;
+}
+
 Status make_private_dir(const fs::path& dir) {
     std::error_code error;
     fs::create_directories(dir, error);
@@ -118,6 +129,7 @@ Node::Impl::~Impl() {
 
 Result<std::unique_ptr<Node>> Node::open(Config config) {
     harden_process();
+    block_stop_signals();
     auto impl = std::make_unique<Impl>(std::move(config));
     for (const auto step :
          {&Impl::bind, &Impl::open_state, &Impl::open_catalog, &Impl::open_policies})
@@ -342,11 +354,7 @@ net::Task<Status> Node::Impl::close_leftovers() {
 }
 
 Status Node::Impl::run(const std::function<void()>& ready) {
-    sigset_t stop_signals;
-    sigemptyset(&stop_signals);
-    sigaddset(&stop_signals, SIGINT);
-    sigaddset(&stop_signals, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
+    const sigset_t stop_signals = block_stop_signals();
     const net::Fd signals(signalfd(-1, &stop_signals, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!signals.valid()) return fail(io_error("signalfd", errno));
     for (std::size_t i = 1; i < reactors.size(); ++i)

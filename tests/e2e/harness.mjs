@@ -64,7 +64,8 @@ ${servers}
     this.process.removeAllListeners('exit');
     const gone = once(this.process, 'exit');
     this.process.kill(signal);
-    await gone;
+    const [code] = await gone;
+    if (signal === 'SIGTERM' && code !== 0) throw new Error(`writ up ended with ${code}: ${this.log}`);
   }
   async close() {
     for (const child of this.children) if (child.exitCode === null) child.kill('SIGKILL');
