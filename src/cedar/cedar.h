@@ -92,7 +92,7 @@ struct Limits {
 };
 
 struct ParseOptions {
-    std::string file;                  // for positions
+    std::string file = {};             // for positions
     std::string id_prefix = "policy";  // ids are prefix + position: policy0, policy1, …
     Limits limits = {};
 };

@@ -85,7 +85,7 @@ Token Lexer::string() {
     std::size_t i = at_ + 1;
     for (; i < text_.size() && text_[i] != '"'; ++i) {
         if (text_[i] != '\\') continue;
-        if (i + 1 == text_.size() || text_[i + 1] == '\n') break;
+        if (i + 1 < text_.size() && text_[i + 1] == '\n') break;
         ++i;
     }
     if (i >= text_.size() || text_[i] != '"')

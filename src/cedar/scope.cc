@@ -84,8 +84,7 @@ class ScopeParser {
         }
         cursor_.advance();
         Target target;
-        if (!read(target, fmt::format("an entity uid, or `?{}` in a template", variable), 0))
-            return false;
+        if (!read(target, "an entity uid or matching template slot", 0)) return false;
         scope.end = cursor_.last_end();
         if (target.is_set) {
             cursor_.report(target.begin,
