@@ -23,7 +23,8 @@ struct ChildSpec {
     std::string cwd;  // empty: `/`
 };
 
-// Lives on one reactor.
+// Lives on one reactor. When the child itself exits, what is left of its process group is killed;
+// only a descendant that made a session of its own escapes.
 class Child {
   public:
     // Started off the I/O thread. Errors: kNotFound (no such program; detail names it), kIo.

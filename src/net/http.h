@@ -1,5 +1,5 @@
 // HTTP/1.1, server and client, over TCP or unix sockets. Strict: bounded heads and bodies, exact
-// Content-Length, one framing, no obs-fold, no duplicate
+// Content-Length, one framing, no obs-fold, no chunk extensions or trailers, no duplicate
 // Content-Length/Transfer-Encoding/Host/Authorization. Beast is inside http_*.cc only.
 #pragma once
 
@@ -51,7 +51,9 @@ struct HttpResponse {
 };
 
 // How a handler answers: once whole with send(), or begin() then any number of chunk() then end()
-// (SSE). Errors mean the peer is gone; the handler may go on but nothing more is written.
+// (SSE). Valid until the handler returns: no answer by then is a 500, a stream without end() is
+// cut. kInvalid (a header that cannot be sent) and kConflict (answered already) leave the peer as
+// it was. Other errors mean the peer is gone; the handler may go on but nothing more is written.
 class Responder {
   public:
     virtual ~Responder() = default;
@@ -59,7 +61,9 @@ class Responder {
     virtual Task<Status> begin(int status, Headers headers) = 0;
     virtual Task<Status> chunk(std::string bytes) = 0;
     virtual Task<Status> end() = 0;
-    // True once the peer has closed or reset the connection.
+    // True once the peer has closed or reset the connection; one that only closes its sending side
+    // counts as gone too. Noticed while the handler waits, unless more than 64 KiB of pipelined
+    // requests stand in front of the end.
     virtual bool peer_gone() const = 0;
 };
 
