@@ -50,8 +50,7 @@ net::Task<Status> all_of(std::vector<Ticket> tickets) {
     for (const Ticket& ticket : tickets) {
         Result<evidence::Receipt> receipt = co_await ticket.wait();
         if (!receipt && out) {
-            out =
-                fail(ErrorCode::kUnavailable, "done, but not recorded: " + receipt.error().detail);
+            out = fail(ErrorCode::kUnavailable, receipt.error().detail);
         }
     }
     co_return out;
