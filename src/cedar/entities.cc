@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <unordered_set>
+#include <optional>
 
 #include "cedar/names.h"
 
@@ -34,7 +34,7 @@ bool identical(const Entity& a, const Entity& b) {
            a.parents == b.parents;
 }
 
-// Builds one layer: first all entities, then their ancestors.
+// Builds one layer: first all entities, then their ancestors, from the top down.
 class Builder {
   public:
     explicit Builder(std::shared_ptr<const Layer> base) : layer_(std::make_shared<Layer>()) {
@@ -45,11 +45,12 @@ class Builder {
         layer_->index.reserve(data.size());
         for (EntityData& each : data)
             if (auto status = add(std::move(each)); !status) return fail(status.error());
+        states_.resize(building_.size(), State::kNew);
         for (std::size_t i = 0; i < building_.size(); ++i)
-            if (auto status = close(*building_[i]); !status) return fail(status.error());
+            if (auto status = close_from(i); !status) return fail(status.error());
         for (auto& entity : building_) {
-            const bool bridge = layer_->base && layer_->base->mentions(entity->uid.ref());
-            if (bridge) layer_->bridges.push_back(entity.get());
+            if (layer_->base && layer_->base->mentions(entity->uid.ref()))
+                layer_->bridges.push_back(entity.get());
             layer_->entities.push_back(std::move(entity));
         }
         for (const auto& entity : layer_->entities)
@@ -59,6 +60,15 @@ class Builder {
     }
 
   private:
+    enum class State : std::uint8_t { kNew, kOpen, kClosed };
+
+    // An entity whose ancestors are being found: all of those above it come first.
+    struct Frame {
+        std::size_t position;
+        std::vector<UidRef> above;  // its parents, and what the base knows above them
+        std::size_t next = 0;
+    };
+
     // Duplicates may stand only where they say the same.
     Status add(EntityData data) {
         auto entity = make_entity(std::move(data));
@@ -76,46 +86,88 @@ class Builder {
                                 fmt::format("action `{}` has a non-action parent `{}`", uid.text(),
                                             parent.uid.text()));
         layer_->index.emplace(entity->uid.ref(), entity.get());
+        positions_.emplace(entity.get(), building_.size());
         building_.push_back(std::move(entity));
         return {};
     }
 
-    // Walks up from the entity. What is closed already is taken whole.
-    Status close(Entity& entity) {
-        std::unordered_set<UidRef, UidRefHash> seen;
-        std::vector<UidRef> pending;
-        for (const Uid& parent : entity.parents) pending.push_back(parent.ref());
-        while (!pending.empty()) {
-            const UidRef uid = pending.back();
-            pending.pop_back();
-            if (!seen.insert(uid).second) continue;
-            if (uid == entity.uid.ref())
+    // Depth first, without recursion: chains of parents are as long as the data likes.
+    Status close_from(std::size_t start) {
+        if (states_[start] == State::kClosed) return {};
+        std::vector<Frame> path;
+        path.push_back(open(start));
+        while (!path.empty()) {
+            Frame& frame = path.back();
+            if (frame.next == frame.above.size()) {
+                if (auto status = close(frame); !status) return status;
+                path.pop_back();
+                continue;
+            }
+            const auto own = own_position(frame.above[frame.next++]);
+            if (!own || states_[*own] == State::kClosed) continue;
+            if (states_[*own] == State::kOpen)
                 return fail(ErrorCode::kInvalid,
                             fmt::format("input graph has a cycle containing vertex `{}`",
-                                        entity.uid.uid.text()));
-            if (total_ + seen.size() > kAncestorsMax)
-                return fail(
-                    ErrorCode::kTooLarge,
-                    fmt::format("entities have more than {} ancestors in all", kAncestorsMax));
-            step(uid, pending);
+                                        building_[*own]->uid.uid.text()));
+            path.push_back(open(*own));
         }
-        total_ += seen.size();
-        entity.ancestors.assign(seen.begin(), seen.end());
-        std::sort(entity.ancestors.begin(), entity.ancestors.end());
         return {};
     }
 
-    void step(const UidRef& uid, std::vector<UidRef>& pending) const {
-        const auto own = layer_->index.find(uid);
-        if (own != layer_->index.end()) {
-            for (const Uid& parent : own->second->parents) pending.push_back(parent.ref());
-        } else if (layer_->base) {
-            layer_->base->ancestors(uid, pending);
+    Frame open(std::size_t position) {
+        states_[position] = State::kOpen;
+        Frame out{position, {}, 0};
+        for (const Uid& parent : building_[position]->parents) {
+            out.above.push_back(parent.ref());
+            if (layer_->base && !own_position(parent.ref()))
+                layer_->base->ancestors(parent.ref(), out.above);
         }
+        return out;
+    }
+
+    Status close(Frame& frame) {
+        std::vector<UidRef> all = std::move(frame.above);
+        std::size_t compact_at = 0;
+        const std::size_t direct = all.size();
+        for (std::size_t i = 0; i < direct; ++i) {
+            const auto own = own_position(all[i]);
+            if (!own) continue;
+            const auto& above = building_[*own]->ancestors;
+            further_.insert(further_.end(), above.begin(), above.end());
+            if (further_.size() > 2 * compact_at + 4'096) {
+                sort_unique(further_);
+                compact_at = further_.size();
+            }
+        }
+        all.insert(all.end(), further_.begin(), further_.end());
+        further_.clear();
+        sort_unique(all);
+        total_ += all.size();
+        if (total_ > kAncestorsMax)
+            return fail(ErrorCode::kTooLarge,
+                        fmt::format("entities have more than {} ancestors in all", kAncestorsMax));
+        all.shrink_to_fit();
+        building_[frame.position]->ancestors = std::move(all);
+        states_[frame.position] = State::kClosed;
+        return {};
+    }
+
+    static void sort_unique(std::vector<UidRef>& uids) {
+        if (!std::is_sorted(uids.begin(), uids.end())) std::sort(uids.begin(), uids.end());
+        uids.erase(std::unique(uids.begin(), uids.end()), uids.end());
+    }
+
+    std::optional<std::size_t> own_position(const UidRef& uid) const {
+        const auto own = layer_->index.find(uid);
+        if (own == layer_->index.end()) return std::nullopt;
+        return positions_.at(own->second);
     }
 
     std::shared_ptr<Layer> layer_;
     std::vector<std::unique_ptr<Entity>> building_;
+    std::unordered_map<const Entity*, std::size_t> positions_;  // in building_
+    std::vector<State> states_;                                 // as building_
+    std::vector<UidRef> further_;                               // of close(), kept for its memory
     std::size_t total_ = 0;
 };
 

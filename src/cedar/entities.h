@@ -20,7 +20,7 @@ namespace writ::cedar {
 
 // Ancestors of all entities of one store together: what bounds its memory. A chain of n parents
 // has n * n / 2.
-inline constexpr std::size_t kAncestorsMax = 16'000'000;
+inline constexpr std::size_t kAncestorsMax = 4'000'000;
 
 struct Entity {
     Uid uid;

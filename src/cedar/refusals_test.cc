@@ -93,7 +93,8 @@ constexpr Recorded kRecorded[] = {
     {R"(permit(principal, action, resource) when {principal has a == true};)",
      R"(unexpected token `==`)"},
     {R"(permit(principal, action, resource) when {principal in principal in principal};)",
-     R"(multiple relational operators (>, ==, in, etc.) must be used with parentheses to make ordering explicit)"},
+     "multiple relational operators (>, ==, in, etc.) must be used with parentheses to make "
+     "ordering explicit"},
     {R"(permit(principal, action, resource) when {1 has a like "b"};)",
      R"(unexpected token `like`)"},
     {R"(permit(principal, action, resource) when {principal is User in User::"a" in 1};)",
