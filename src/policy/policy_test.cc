@@ -133,7 +133,8 @@ TEST_F(PolicyTest, APermitThatErrsForbidsEvenBesideAnother) {
 
 TEST_F(PolicyTest, HoldNeedsAPermitAndNoPlainForbid) {
     const std::string hold =
-        R"(@hold("four-eyes") forbid (principal, action, resource) when { context.input.amount > 10 };)";
+        R"(@hold("four-eyes") forbid (principal, action, resource)
+           when { context.input.amount > 10 };)";
     const std::string pay = R"({"to":"1","amount":50})";
     const auto held = decide(kAll + hold, "bank/pay", pay);
     EXPECT_EQ(held.kind, Kind::kHold);

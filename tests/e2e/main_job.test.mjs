@@ -182,6 +182,20 @@ test('the trail: trace, verify, an independent checker, and a flipped byte', asy
   assert.notEqual(check(forged).status, 0);
 });
 
+test('every event of the gateway is of our schema and canonical', async () => {
+  const Ajv = require('ajv/dist/2020');
+  const canonicalize = require('canonicalize');
+  const schema = JSON.parse(readFileSync(join(source, 'docs/spec/evidence/event.schema.json'), 'utf8'));
+  const valid = new Ajv({ strict: false, allErrors: true }).compile(schema);
+  const lines = (await gw.cli('--json', 'evidence', 'tail', '-n', '100000')).out.trim().split('\n');
+  assert.ok(lines.length > 20);
+  for (const line of lines) {
+    const event = JSON.parse(line);
+    assert.ok(valid(event), `${line}\n${JSON.stringify(valid.errors)}`);
+    assert.equal((canonicalize.default ?? canonicalize)(event), line);
+  }
+});
+
 test('no secret and no argument is in the operators\' log', () => {
   assert.ok(!gw.log.includes('hacked'), gw.log);
   assert.ok(!gw.log.includes('eyJ'), gw.log);
