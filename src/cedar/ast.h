@@ -21,8 +21,8 @@
 
 namespace writ::cedar {
 
-// The deepest nesting any option allows: parser and evaluator recurse, with about 2 KiB of stack a
-// level in the least optimized build.
+// The deepest nesting any option allows: parser and evaluator recurse, and must not exhaust the
+// stack of any thread in any build.
 inline constexpr std::size_t kMaxDepth = 256;
 
 using NodeId = std::uint32_t;
