@@ -26,6 +26,8 @@ constexpr double kSeconds = 2.0;
 
 // `callers` appends are always on their way: each acknowledgement starts the next.
 struct Run {
+    explicit Run(Ledger& l) : ledger(l) {}
+
     Ledger& ledger;
     std::string entry = std::string(1024, 'e');
     SteadyClock::time_point end =
@@ -62,7 +64,7 @@ void measure(const fs::path& base, int callers) {
         fmt::print(stderr, "ledger_bench: {}\n", ledger.error().message());
         std::exit(1);
     }
-    Run run{**ledger};
+    Run run(**ledger);
     run.running = callers;
     const auto began = SteadyClock::now();
     for (int i = 0; i < callers; ++i) run.start(SteadyClock::now());
