@@ -137,6 +137,14 @@ r.on('error', () => process.exit(1)); r.end();`);
   assert.equal(readFileSync(gw.path('inside'), 'utf8'), '403');
 });
 
+test('a process inside a task cannot launch itself into another', async () => {
+  const other = await gw.json('task', 'start', gw.path('task.toml'));
+  const r = spawnSync(process.env.WRIT_BINARY, ['--config', gw.path('writ.toml'), 'run', '--task', gw.path('task.toml'), '--',
+    process.env.WRIT_BINARY, '--config', gw.path('writ.toml'), 'run', '--in', other.json.id, '--', '/bin/true'], { encoding: 'utf8' });
+  assert.notEqual(r.status, 0);
+  assert.match(r.stderr, /inside a task may not launch/);
+});
+
 test('after the task has ended the same URL answers 401, with the challenge', async () => {
   const ended = await gw.cli('task', 'end', holder.task, '--reason', 'done');
   assert.equal(ended.code, 0, ended.err);

@@ -58,6 +58,7 @@ struct Desk::Impl : std::enable_shared_from_this<Desk::Impl> {
     static net::Task<void> watch(std::shared_ptr<Impl> self, std::shared_ptr<Launched> child);
     static net::Task<void> keep_alive(std::shared_ptr<Impl> self, std::shared_ptr<Launched> child);
     net::Task<Result<std::string>> launch(net::Peer peer, net::Received received);
+    bool inside_task(pid_t pid) const;
     Status check_person(const net::Peer& peer) const;
     Result<Wanted> wanted(std::string_view line) const;
 };
@@ -83,8 +84,12 @@ std::size_t Desk::running() const {
 }
 
 bool Desk::inside_task(pid_t pid) const {
+    return impl_->inside_task(pid);
+}
+
+bool Desk::Impl::inside_task(pid_t pid) const {
     for (int i = 0; i < kMaxAncestors && pid > 1; ++i) {
-        for (const auto& [id, child] : impl_->launched)
+        for (const auto& [id, child] : launched)
             if (child->pid == pid) return true;
         const auto parent = parent_of(pid);
         if (!parent) return true;  // vanished while we looked: not a person we can vouch for
@@ -108,6 +113,9 @@ net::Task<void> Desk::Impl::serve(std::shared_ptr<Impl> self, std::unique_ptr<ne
 }
 
 Status Desk::Impl::check_person(const net::Peer& peer) const {
+    // An agent of the same uid could otherwise launch itself into any task whose id it learns.
+    if (!peer.pid || inside_task(*peer.pid))
+        return fail(ErrorCode::kForbidden, "a process inside a task may not launch agents");
     const auto person = peer.uid ? parts.directory.person(*peer.uid) : nullptr;
     if (person &&
         (person->has(identity::Role::kLauncher) || person->has(identity::Role::kOperator)))

@@ -1,17 +1,17 @@
 // The launcher's desk, on the agents' unix socket: `writ run` hands over the loopback listener its
-// child will talk to, and a pidfd of that child; the desk binds both to a new session
-// (docs/architecture.md, "Who is calling").
+// child will talk to and names that child; the desk binds both to a new session
+// (docs/architecture.md, "Who is calling"; docs/adr/0002).
 //
-// One exchange per connection: a line of JSON with two descriptors beside it (SCM_RIGHTS), a line
-// of JSON back.
-//   → {"op":"launch","task":"<task id>"}           descriptors: [listener, pidfd]
+// One exchange per connection: a line of JSON with one descriptor beside it (SCM_RIGHTS), a line of
+// JSON back.
+//   → {"op":"launch","pid":<child>,"task":"<task id>"}      descriptor: the listener
 //   ← {"path":"/<32 hex digits>/mcp","session":"<id>"}   or   {"error":{"code":…,"message":…}}
 //
 // The kernel vouches for everything that counts: the peer's uid must be a person with role launcher
-// or operator, the pidfd must be a live child of the peer, the listener must be a listening
-// loopback socket. When the child exits its session ends (its writ is dead within a poll of the
-// pidfd) and the listener is closed; when the task ends first, the listener keeps answering 401
-// with the reason until the child exits.
+// or operator and the peer must not run inside a task; the child, pinned by a pidfd of our own,
+// must be a live child of the peer; the listener must be a listening loopback socket. When the
+// child exits its session ends and the listener is closed; when the task ends first, the listener
+// keeps answering 401 with the reason until the child exits.
 #pragma once
 
 #include <sys/types.h>

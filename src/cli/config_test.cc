@@ -1,0 +1,92 @@
+#include "cli/config.h"
+
+#include <gtest/gtest.h>
+
+#include "cli/toml_reader.h"
+
+namespace writ::cli {
+namespace {
+
+constexpr const char* kAgent = "[[agents]]\nname = \"bot\"\nowner = \"alice\"\n";
+
+TEST(Config, DefaultsAreLoopbackAndDeny) {
+    const auto config = parse_config(kAgent, "/etc/writ/writ.toml");
+    ASSERT_TRUE(config) << config.error().message();
+    EXPECT_EQ(config->agents_listen, "127.0.0.1:7420");
+    EXPECT_FALSE(config->bearer);
+    EXPECT_EQ(config->policies, "/etc/writ/policies");
+    EXPECT_EQ(config->agents.at(0).spiffe_id, "spiffe://writ.local/agent/bot");
+    ASSERT_EQ(config->people.size(), 1u) << "the uid that runs it has every role";
+    EXPECT_TRUE(config->people[0].has(identity::Role::kOperator));
+}
+
+TEST(Config, PeopleOnceNamedAreTheOnlyOnes) {
+    const auto config = parse_config(
+        std::string(kAgent) + "[[people]]\nlogin = \"bob\"\nuid = 7\nroles = [\"viewer\"]\n",
+        "w.toml");
+    ASSERT_TRUE(config);
+    ASSERT_EQ(config->people.size(), 1u);
+    EXPECT_EQ(config->people[0].uid, 7u);
+    EXPECT_FALSE(config->people[0].has(identity::Role::kOperator));
+}
+
+TEST(Config, MistakesSayWhereAndWhatToWrite) {
+    const std::pair<const char*, const char*> cases[] = {
+        {"polices = \"x\"\n", "w.toml:1:1: unknown key `polices`, did you mean `policies`?"},
+        {"reactors = 0\n", "`reactors` must be between 1 and 64"},
+        {"reactors = \"two\"\n", "`reactors` must be a whole number"},
+        {"tenant = \"A b\"\n", "`A b` is not a name"},
+        {"[listen]\nbearer = 1\n", "w.toml:2:10: `listen.bearer` must be true or false"},
+        {"[[servers]]\nname = \"x\"\n", "`command` is missing"},
+        {"[[servers]]\nname = \"x\"\ncommand = [\"a\"]\n[[servers.tools]]\nname = \"t\"\neffect = "
+         "\"reed\"\n",
+         "unknown effect `reed`"},
+        {"[[domains]]\nname = \"d\"\nsensitivity = \"secret\"\nresources = [\"a\"]\n",
+         "unknown sensitivity `secret`"},
+        {"[[people]]\nlogin = \"x\"\nroles = [\"root\"]\n", "unknown role `root`"},
+        {"servers = 3\n", "`servers` must be a list of tables: [[servers]]"},
+        {"x = [1\n", "w.toml:"},
+        {"x = 1\nx = 2\n", "w.toml:2"},
+    };
+    for (const auto& [text, expected] : cases) {
+        const auto config = parse_config(std::string(text) + kAgent, "w.toml");
+        ASSERT_FALSE(config) << text;
+        EXPECT_NE(config.error().message().find(expected), std::string::npos)
+            << text << config.error().message();
+    }
+}
+
+TEST(Config, AnAgentNeedsAnOwner) {
+    const auto config = parse_config("[[agents]]\nname = \"bot\"\n", "w.toml");
+    ASSERT_FALSE(config);
+    EXPECT_NE(config.error().message().find("`agents[0].owner` is missing"), std::string::npos);
+    EXPECT_FALSE(parse_config("", "w.toml"));
+}
+
+TEST(TomlTable, DurationsHaveAUnit) {
+    auto table = *TomlTable::parse("a = \"15m\"\nb = 90\nc = \"7d\"\n", "t");
+    EXPECT_EQ(table.seconds("a", 0), 900);
+    EXPECT_EQ(table.seconds("b", 0), 90);
+    EXPECT_EQ(table.seconds("c", 0), 604'800);
+    EXPECT_TRUE(table.finish());
+    for (const char* bad : {"\"15\"", "\"m\"", "\"1h30m\"", "-5", "1.5", "\"99999999999d\""}) {
+        auto wrong = *TomlTable::parse(std::string("a = ") + bad, "t");
+        (void)wrong.seconds("a", 0);
+        EXPECT_FALSE(wrong.finish()) << bad;
+    }
+}
+
+TEST(TomlTable, TheFirstErrorIsTheOneReported) {
+    auto table = *TomlTable::parse("a = 1\nb = 2\n", "t");
+    (void)table.string("a");
+    (void)table.string("b");
+    EXPECT_EQ(table.finish().error().at.line, 1u);
+}
+
+TEST(Closest, SuggestsOnlyWhatCanBeMeant) {
+    EXPECT_EQ(closest("tol", {"tools", "tool"}), "tool");
+    EXPECT_EQ(closest("xyzzy", {"tools", "tool"}), std::nullopt);
+}
+
+}  // namespace
+}  // namespace writ::cli
