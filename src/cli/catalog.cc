@@ -50,6 +50,7 @@ int one(const Context& context, const std::string& tool, bool pin) {
 
 void add_catalog(CLI::App& app, Context& context) {
     app.require_subcommand(1);
+    app.footer("Example: writ catalog list");
     CLI::App* list_verb = app.add_subcommand("list", "List every tool with its effect and pin");
     list_verb->footer("Example: writ catalog list");
     list_verb->callback([&context] { context.exit_code = list(context); });

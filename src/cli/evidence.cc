@@ -157,6 +157,7 @@ int tail(const Context& context, const Where& where, std::uint64_t count, bool f
 
 void add_evidence(CLI::App& app, Context& context) {
     app.require_subcommand(1);
+    app.footer("Example: writ evidence verify");
     auto where = std::make_shared<Where>();
     const auto add_where = [where](CLI::App* verb) {
         verb->add_option("--log", where->log, "the log's folder (default: the configuration's)");

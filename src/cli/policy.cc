@@ -96,6 +96,7 @@ int explain(const Context& context, const std::string& task, const std::string& 
 
 void add_policy(CLI::App& app, Context& context) {
     app.require_subcommand(1);
+    app.footer("Example: writ policy check");
     auto folder = std::make_shared<std::string>();
     CLI::App* check_verb = app.add_subcommand("check", "Check every *.cedar file of a folder");
     check_verb->add_option("folder", *folder, "default: `policies` of the configuration");

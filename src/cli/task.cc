@@ -99,6 +99,7 @@ int finish(const Context& context, const std::string& id, const char* how,
 
 void add_task(CLI::App& app, Context& context) {
     app.require_subcommand(1);
+    app.footer("Example: writ task start examples/quickstart/task.toml");
     auto text = std::make_shared<std::string>();
     auto reason = std::make_shared<std::string>();
 
