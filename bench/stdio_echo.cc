@@ -21,9 +21,8 @@ std::string answer(const std::string& line) {
     if (line.find("\"tools/list\"") != std::string::npos)
         return head + R"({"tools":[{"name":"echo","inputSchema":{"type":"object"}}]}})" + "\n";
     if (line.find("\"initialize\"") != std::string::npos)
-        return head +
-               R"({"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"e","version":"1"}}})" +
-               "\n";
+        return head + R"({"protocolVersion":"2025-11-25","capabilities":{"tools":{}},)" +
+               R"("serverInfo":{"name":"e","version":"1"}}})" + "\n";
     return {};
 }
 
