@@ -11,7 +11,6 @@ const cpu = process.env.WRIT_BENCH_CPU ?? '1';
 const dir = resolve('build/bench/gateway'), writ = resolve('build/release/bin/writ');
 rmSync(dir, { recursive: true, force: true });
 mkdirSync(`${dir}/policies`, { recursive: true });
-mkdirSync(`${dir}/nginx`);
 const pinned = (command, args, options) => spawn('taskset', ['-c', cpu, command, ...args], options);
 const children = [];
 
@@ -60,14 +59,17 @@ try {
   if (!probe.result?._meta?.['dev.writ/receipt']) throw new Error(JSON.stringify(probe));
 
   const port = 20000 + (process.pid % 20000);
-  writeFileSync(`${dir}/nginx/nginx.conf`, `worker_processes 1; pid ${dir}/nginx/pid; error_log ${dir}/nginx/error.log; daemon off; events {}
-http { access_log off; keepalive_requests 1000000000; client_body_temp_path ${dir}/nginx/b; proxy_temp_path ${dir}/nginx/p; fastcgi_temp_path ${dir}/nginx/f; uwsgi_temp_path ${dir}/nginx/u; scgi_temp_path ${dir}/nginx/s;
-upstream u { server 127.0.0.1:${port + 1}; keepalive 64; keepalive_requests 1000000000; }
-server { listen 127.0.0.1:${port}; location / { proxy_pass http://u; proxy_http_version 1.1; proxy_set_header Connection ""; } }
-server { listen 127.0.0.1:${port + 1}; location / { default_type application/json; return 200 '{"jsonrpc":"2.0","id":7,"result":{"content":[{"type":"text","text":"${'x'.repeat(960)}"}]}}'; } } }`);
-  const nginx = pinned('/usr/sbin/nginx', ['-c', `${dir}/nginx/nginx.conf`], { stdio: 'inherit' });
-  children.push(nginx);
-  await until(() => existsSync(`${dir}/nginx/pid`), 'nginx');
+  // Two instances: one that proxied to itself would save every hop between processes.
+  const start = async (name, http) => {
+    mkdirSync(`${dir}/${name}`);
+    writeFileSync(`${dir}/${name}/nginx.conf`, `worker_processes 1; pid ${dir}/${name}/pid; error_log ${dir}/${name}/error.log; daemon off; events {}
+http { access_log off; keepalive_requests 1000000000; client_body_temp_path ${dir}/${name}/b; proxy_temp_path ${dir}/${name}/p; fastcgi_temp_path ${dir}/${name}/f; uwsgi_temp_path ${dir}/${name}/u; scgi_temp_path ${dir}/${name}/s; ${http} }`);
+    children.push(pinned('/usr/sbin/nginx', ['-c', `${dir}/${name}/nginx.conf`], { stdio: 'inherit' }));
+    await until(() => existsSync(`${dir}/${name}/pid`), name);
+  };
+  await start('upstream', `server { listen 127.0.0.1:${port + 1}; location / { default_type application/json; return 200 '{"jsonrpc":"2.0","id":7,"result":{"content":[{"type":"text","text":"${'x'.repeat(960)}"}]}}'; } }`);
+  await start('proxy', `upstream u { server 127.0.0.1:${port + 1}; keepalive 64; keepalive_requests 1000000000; }
+server { listen 127.0.0.1:${port}; location / { proxy_pass http://u; proxy_http_version 1.1; proxy_set_header Connection ""; } }`);
   await new Promise((r) => setTimeout(r, 200));
 
   const rows = [];
