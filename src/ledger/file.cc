@@ -1,6 +1,7 @@
 #include "ledger/file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,6 +15,10 @@ ssize_t Disk::pwrite(int fd, const void* data, std::size_t size, off_t offset) {
 
 int Disk::fdatasync(int fd) {
     return ::fdatasync(fd);
+}
+
+int Disk::fsync(int fd) {
+    return ::fsync(fd);
 }
 
 Disk& system_disk() {
@@ -35,17 +40,24 @@ File::~File() {
 Result<File> File::open(const std::filesystem::path& path, int flags, mode_t mode) {
     File file(::open(path.c_str(), flags | O_CLOEXEC, mode));
     if (!file.is_open()) {
-        if (errno == ENOENT) return fail(ErrorCode::kNotFound, "no file `" + path.string() + "`");
-        return fail(io_error("cannot open `" + path.string() + "`", errno));
+        if (errno == ENOENT || errno == ENOTDIR)
+            return fail(ErrorCode::kNotFound, "no file `" + path.string() + "`");
+        return fail(disk_error("cannot open `" + path.string() + "`", errno));
     }
     return file;
+}
+
+Error disk_error(std::string_view what, int errno_value) {
+    Error error = io_error(what, errno_value);
+    if (errno_value == ENOSPC || errno_value == EDQUOT) error.code = ErrorCode::kUnavailable;
+    return error;
 }
 
 Status write_at(Disk& disk, int fd, std::string_view bytes, std::uint64_t offset) {
     while (!bytes.empty()) {
         const ssize_t n = disk.pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
         if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return fail(io_error("cannot write the log", n == 0 ? ENOSPC : errno));
+        if (n <= 0) return fail(disk_error("cannot write the log", n == 0 ? ENOSPC : errno));
         bytes.remove_prefix(static_cast<std::size_t>(n));
         offset += static_cast<std::uint64_t>(n);
     }
@@ -68,34 +80,50 @@ Result<std::string> read_at(int fd, std::size_t size, std::uint64_t offset) {
 }
 
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t bytes_max) {
-    const auto file = File::open(path, O_RDONLY);
+    const auto file = File::open(path, O_RDONLY | O_NONBLOCK);
     if (!file) return fail(file.error());
-    auto bytes = read_at(file->fd(), bytes_max + 1, 0);
-    if (bytes && bytes->size() > bytes_max)
+    struct stat info{};
+    if (::fstat(file->fd(), &info) != 0)
+        return fail(io_error("cannot look at `" + path.string() + "`", errno));
+    if (!S_ISREG(info.st_mode))
+        return fail(ErrorCode::kCorrupt, "`" + path.string() + "` is not a regular file");
+    if (static_cast<std::uint64_t>(info.st_size) > bytes_max)
         return fail(ErrorCode::kTooLarge, "`" + path.string() + "` is too large");
-    return bytes;
+    return read_at(file->fd(), static_cast<std::size_t>(info.st_size), 0);
 }
 
-Status sync_dir(const std::filesystem::path& dir) {
-    const auto file = File::open(dir, O_RDONLY | O_DIRECTORY);
+Status sync_dir(Disk& disk, const std::filesystem::path& dir) {
+    const auto file = File::open(dir.empty() ? "." : dir, O_RDONLY | O_DIRECTORY);
     if (!file) return fail(file.error());
-    if (::fsync(file->fd()) != 0)
-        return fail(io_error("cannot sync `" + dir.string() + "`", errno));
+    if (disk.fsync(file->fd()) != 0)
+        return fail(disk_error("cannot sync `" + dir.string() + "`", errno));
     return {};
 }
 
-Status replace_file(const std::filesystem::path& path, std::string_view bytes, mode_t mode) {
+Status make_dirs(Disk& disk, const std::filesystem::path& dir) {
+    std::error_code ignored;
+    if (dir.empty() || std::filesystem::is_directory(dir, ignored)) return {};
+    const auto parent = dir.parent_path();
+    if (parent == dir) return {};
+    if (auto done = make_dirs(disk, parent); !done) return done;
+    if (::mkdir(dir.c_str(), 0755) != 0 && errno != EEXIST)
+        return fail(disk_error("cannot make `" + dir.string() + "`", errno));
+    return sync_dir(disk, parent);
+}
+
+Status replace_file(Disk& disk, const std::filesystem::path& path, std::string_view bytes,
+                    mode_t mode) {
     const std::filesystem::path temp = path.string() + ".new";
     {
         const auto file = File::open(temp, O_WRONLY | O_CREAT | O_TRUNC, mode);
         if (!file) return fail(file.error());
-        if (auto done = write_at(system_disk(), file->fd(), bytes, 0); !done) return done;
-        if (::fsync(file->fd()) != 0)
-            return fail(io_error("cannot sync `" + temp.string() + "`", errno));
+        if (auto done = write_at(disk, file->fd(), bytes, 0); !done) return done;
+        if (disk.fsync(file->fd()) != 0)
+            return fail(disk_error("cannot sync `" + temp.string() + "`", errno));
     }
     if (::rename(temp.c_str(), path.c_str()) != 0)
-        return fail(io_error("cannot rename `" + temp.string() + "`", errno));
-    return sync_dir(path.parent_path());
+        return fail(disk_error("cannot rename `" + temp.string() + "`", errno));
+    return sync_dir(disk, path.parent_path());
 }
 
 }  // namespace writ::ledger

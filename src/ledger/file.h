@@ -19,6 +19,7 @@ class Disk {
     virtual ~Disk() = default;
     virtual ssize_t pwrite(int fd, const void* data, std::size_t size, off_t offset);
     virtual int fdatasync(int fd);
+    virtual int fsync(int fd);
 };
 Disk& system_disk();
 
@@ -39,14 +40,23 @@ class File {
     int fd_ = -1;
 };
 
-// Every byte, through short writes. Errors: kIo.
+// kIo with the reason; kUnavailable when the disk or a quota is full, which passes when there is
+// room again.
+Error disk_error(std::string_view what, int errno_value);
+
+// Every byte, through short writes. Errors: kUnavailable (no space), kIo.
 Status write_at(Disk& disk, int fd, std::string_view bytes, std::uint64_t offset);
 Result<std::string> read_at(int fd, std::size_t size,
                             std::uint64_t offset);  // less at the end of the file
+// A regular file whole. Errors: kNotFound, kTooLarge, kCorrupt (no regular file: a pipe would never
+// end), kIo.
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t bytes_max);
-Status sync_dir(const std::filesystem::path& dir);
+Status sync_dir(Disk& disk, const std::filesystem::path& dir);
+// Creates `dir` and what is missing above it, each durable in its parent.
+Status make_dirs(Disk& disk, const std::filesystem::path& dir);
 // Written beside its name, synced, renamed, and the folder synced: readers see the old or the new
 // file whole.
-Status replace_file(const std::filesystem::path& path, std::string_view bytes, mode_t mode = 0644);
+Status replace_file(Disk& disk, const std::filesystem::path& path, std::string_view bytes,
+                    mode_t mode = 0644);
 
 }  // namespace writ::ledger

@@ -11,14 +11,16 @@
 #include <deque>
 #include <future>
 #include <mutex>
+#include <optional>
+#include <span>
 #include <thread>
 
 #include "base/limits.h"
 #include "base/log.h"
 #include "ledger/file.h"
+#include "ledger/integrator.h"
 #include "ledger/note.h"
 #include "ledger/open_with_disk.h"
-#include "ledger/publisher.h"
 #include "ledger/tile.h"
 #include "ledger/tree.h"
 #include "ledger/wal.h"
@@ -33,9 +35,10 @@ using std::chrono::milliseconds;
 // behind it.
 constexpr std::size_t kBatchEntries_max = 4096;
 constexpr std::size_t kBatchBytes_max = 4 << 20;
-// Durable entries that are not in tiles yet. Beyond it the committer waits: memory stays bounded
-// when the disk cannot keep up.
-constexpr std::size_t kUnpublishedBytes_max = 64 << 20;
+// Appends waiting for the disk, in bytes: kMaxPendingAppends of the largest would be a gigabyte.
+constexpr std::size_t kPendingBytes_max = 64 << 20;
+// After tiles could not be written, as on a full disk, the next attempt comes this much later.
+constexpr milliseconds kRetryEvery{1'000};
 // How often the open segment is looked for under its name.
 constexpr milliseconds kInPlaceEvery{500};
 
@@ -44,15 +47,20 @@ struct Pending {
     AppendDone done;
 };
 
-struct Durable {
-    std::string entry;
-    Sha256 leaf{};
-};
+// A name that is one component of a path.
+bool is_plain_name(std::string_view name) {
+    const auto plain = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '-' || c == '_' || c == '.';
+    };
+    return !name.empty() && name.size() <= 128 && name.front() != '.' &&
+           std::all_of(name.begin(), name.end(), plain);
+}
 
 class DiskLedger final : public Ledger {
   public:
-    DiskLedger(Options options, crypto::Ed25519Key key)
-        : options_(std::move(options)), key_(std::move(key)) {}
+    DiskLedger(Options options, crypto::Ed25519Key key, const Clock& clock)
+        : options_(std::move(options)), key_(std::move(key)), clock_(clock) {}
     ~DiskLedger() override;
 
     Status open(Disk& disk);
@@ -67,44 +75,62 @@ class DiskLedger final : public Ledger {
 
   private:
     fs::path wal_dir() const { return options_.dir / "wal"; }
+    Status check_options() const;
+    std::optional<Error> refusal(const std::string& entry) const;
     void commit_loop();
-    void publish_loop();
-    std::vector<Pending> take_batch(std::unique_lock<std::mutex>& lock);
+    std::vector<Pending> take_batch();
+    void look_after_segment();
     void commit(std::vector<Pending> batch);
-    Status write(const std::vector<Pending>& batch);
-    void publish(std::deque<Durable> entries);
+    bool rotate();
+    void acknowledge(std::span<Pending> batch, std::uint64_t first);
+    void refuse(std::span<Pending> batch);
+    void publish_loop();
+    void publish(std::uint64_t to);
     void stop_writing(const Error& why);
 
     Options options_;
     const crypto::Ed25519Key key_;
-    File lock_;               // flock on <dir>/lock for the ledger's life
-    std::optional<Wal> wal_;  // the committer's, after open()
-    Disk* disk_ = nullptr;
-    std::optional<Publisher> publisher_;  // the publisher's, after open()
+    const Clock& clock_;
+    File lock_;                             // flock on <dir>/lock for the ledger's life
+    std::optional<Wal> wal_;                // the committer's, after open()
+    std::optional<Integrator> integrator_;  // the publishing thread's, after open()
 
     // Guards everything below; held for hand-overs only, never across I/O.
     mutable std::mutex mutex_;
-    std::condition_variable arrived_;    // committer: something pending, or room, or stopping
-    std::condition_variable durable_;    // publisher: something durable, a flush, or stopping
-    std::condition_variable published_;  // flush(): a checkpoint was written
+    std::condition_variable arrived_;    // committer: something pending, or stopping
+    std::condition_variable durable_;    // publisher: a flush or stopping
+    std::condition_variable published_;  // flush(): something was settled, published or failed
     std::deque<Pending> pending_;
-    std::deque<Durable> unpublished_;
-    std::size_t unpublished_bytes_ = 0;
+    std::size_t pending_bytes_ = 0;
+    std::uint64_t accepted_ = 0, settled_ = 0;  // appends taken; of them answered
     std::uint64_t durable_size_ = 0, published_size_ = 0;
-    std::uint64_t flushes_ = 0;  // flush() calls waiting: publish at once
-    std::optional<Error> failed_;
-    bool committing_ = false;  // a batch is on its way to the disk
+    std::uint64_t flushes_ = 0;                        // flush() calls waiting: publish at once
+    std::uint64_t attempts_ = 0, failed_attempt_ = 0;  // to publish: begun; the last that failed
+    std::optional<Error> failed_;                      // for good
+    std::string no_room_;          // why there is no next segment to write to; passes
+    std::string publish_trouble_;  // why checkpoints are late; passes
     bool stopping_ = false, drained_ = false;
-    std::thread committer_, integrator_;
+    std::thread committer_, publisher_;
 };
 
+Status DiskLedger::check_options() const {
+    const auto invalid = [](std::string what) {
+        return fail(ErrorCode::kInvalid, std::move(what));
+    };
+    if (!is_plain_name(options_.tenant) || !is_plain_name(options_.node))
+        return invalid("a log's tenant and node are letters, digits, `-`, `_` and `.`");
+    if (!is_key_name(options_.origin))
+        return invalid(
+            "a log's origin is printable, without space and `+`, e.g. "
+            "`writ.local/log/default/gw-1`");
+    if (options_.checkpoint_every_ms < 1 || options_.heartbeat_s < 1)
+        return invalid("the log's checkpoint and heartbeat intervals must be positive");
+    return {};
+}
+
 Status DiskLedger::open(Disk& disk) {
-    disk_ = &disk;
-    std::error_code error;
-    fs::create_directories(options_.dir, error);
-    if (error)
-        return fail(ErrorCode::kIo,
-                    fmt::format("cannot make `{}`: {}", options_.dir.string(), error.message()));
+    if (auto done = check_options(); !done) return done;
+    if (auto done = make_dirs(disk, options_.dir); !done) return done;
     auto lock = File::open(options_.dir / "lock", O_RDWR | O_CREAT);
     if (!lock) return fail(lock.error());
     if (::flock(lock->fd(), LOCK_EX | LOCK_NB) != 0)
@@ -112,21 +138,16 @@ Status DiskLedger::open(Disk& disk) {
                     fmt::format("another process uses the log in `{}`: stop it first",
                                 options_.dir.string()));
     lock_ = std::move(*lock);
-    const fs::path log_dir = options_.dir / "log" / options_.tenant / options_.node;
-    const fs::path state =
+    PublisherOptions published;
+    published.log_dir = options_.dir / "log" / options_.tenant / options_.node;
+    published.state_file =
         options_.dir / "state" / (options_.tenant + "-" + options_.node + ".signed");
-    auto publisher = Publisher::open(log_dir, state, options_.origin, key_);
-    if (!publisher) return fail(publisher.error());
-    publisher_ = std::move(*publisher);
-    const std::uint64_t signed_size = publisher_->signed_size();
-    Status replayed;
-    auto wal = Wal::open(wal_dir(), options_.segment_bytes, disk, signed_size,
-                         [&](std::uint64_t, std::string_view entry) {
-                             replayed = publisher_->append(entry, leaf_hash(as_bytes(entry)));
-                             return replayed.has_value();
-                         });
+    published.origin = options_.origin;
+    integrator_.emplace(std::move(published), wal_dir(), key_, disk);
+    if (auto done = integrator_->resume(); !done) return done;
+    const std::uint64_t signed_size = integrator_->signed_size();
+    auto wal = Wal::open(wal_dir(), options_.segment_bytes, disk, integrator_->reads_from());
     if (!wal) return fail(wal.error());
-    if (!replayed) return replayed;
     if (wal->end() < signed_size)
         return fail(
             ErrorCode::kCorrupt,
@@ -134,11 +155,13 @@ Status DiskLedger::open(Disk& disk) {
                         "lost or removed; restore `{}`, nothing is signed until then",
                         wal->end(), signed_size, wal_dir().string()));
     wal_ = std::move(*wal);
+    // Everything that was signed is compared with its root here, before anything is changed.
     durable_size_ = wal_->end();
-    if (auto done = publisher_->publish(); !done) return done;
+    if (auto done = integrator_->publish(durable_size_); !done) return done;
     published_size_ = durable_size_;
+    if (auto done = wal_->start(); !done) return done;
     committer_ = std::thread([this] { commit_loop(); });
-    integrator_ = std::thread([this] { publish_loop(); });
+    publisher_ = std::thread([this] { publish_loop(); });
     return {};
 }
 
@@ -148,34 +171,40 @@ DiskLedger::~DiskLedger() {
         stopping_ = true;
     }
     arrived_.notify_all();
-    durable_.notify_all();
     if (committer_.joinable()) committer_.join();
     {
         const std::lock_guard lock(mutex_);
         drained_ = true;
     }
     durable_.notify_all();
-    if (integrator_.joinable()) integrator_.join();
+    published_.notify_all();
+    if (publisher_.joinable()) publisher_.join();
+}
+
+// Under mutex_.
+std::optional<Error> DiskLedger::refusal(const std::string& entry) const {
+    if (failed_)
+        return Error{
+            ErrorCode::kUnavailable, "the evidence log cannot be written: " + failed_->detail, {}};
+    if (stopping_) return Error{ErrorCode::kUnavailable, "the evidence log is closing", {}};
+    if (entry.empty() || entry.size() > kMaxEntryBytes)
+        return Error{
+            ErrorCode::kTooLarge, fmt::format("an entry has 1 to {} bytes", kMaxEntryBytes), {}};
+    if (pending_.size() >= kMaxPendingAppends || pending_bytes_ >= kPendingBytes_max)
+        return Error{ErrorCode::kExhausted, "too many events wait for the disk", {}};
+    return std::nullopt;
 }
 
 void DiskLedger::append(std::string entry, AppendDone done) {
     std::optional<Error> refused;
     {
         const std::lock_guard lock(mutex_);
-        if (failed_)
-            refused = Error{ErrorCode::kUnavailable,
-                            "the evidence log cannot be written: " + failed_->detail,
-                            {}};
-        else if (stopping_)
-            refused = Error{ErrorCode::kUnavailable, "the evidence log is closing", {}};
-        else if (entry.empty() || entry.size() > kMaxEntryBytes)
-            refused = Error{ErrorCode::kTooLarge,
-                            fmt::format("an entry has 1 to {} bytes", kMaxEntryBytes),
-                            {}};
-        else if (pending_.size() >= kMaxPendingAppends)
-            refused = Error{ErrorCode::kExhausted, "too many events wait for the disk", {}};
-        else
+        refused = refusal(entry);
+        if (!refused) {
+            pending_bytes_ += entry.size();
+            ++accepted_;
             pending_.push_back({std::move(entry), std::move(done)});
+        }
     }
     if (refused)
         done(fail(std::move(*refused)));
@@ -191,89 +220,123 @@ Result<Appended> DiskLedger::append_sync(std::string entry) {
     return future.get();
 }
 
-std::vector<Pending> DiskLedger::take_batch(std::unique_lock<std::mutex>& lock) {
+std::vector<Pending> DiskLedger::take_batch() {
+    std::unique_lock lock(mutex_);
     // Looks for the segment now and then even when nobody writes.
-    arrived_.wait_for(lock, kInPlaceEvery, [&] {
-        return stopping_ || (!pending_.empty() && unpublished_bytes_ < kUnpublishedBytes_max);
-    });
+    arrived_.wait_for(lock, kInPlaceEvery, [&] { return stopping_ || !pending_.empty(); });
     std::vector<Pending> batch;
-    if (unpublished_bytes_ >= kUnpublishedBytes_max && !stopping_) return batch;
     std::size_t bytes = 0;
     while (!pending_.empty() && batch.size() < kBatchEntries_max && bytes < kBatchBytes_max) {
         bytes += pending_.front().entry.size();
         batch.push_back(std::move(pending_.front()));
         pending_.pop_front();
     }
-    committing_ = !batch.empty();
+    pending_bytes_ -= bytes;
     return batch;
 }
 
 void DiskLedger::commit_loop() {
     auto looked = std::chrono::steady_clock::now();
     while (true) {
-        std::vector<Pending> batch;
-        {
-            std::unique_lock lock(mutex_);
-            batch = take_batch(lock);
-            if (batch.empty() && stopping_ && pending_.empty()) return;
+        std::vector<Pending> batch = take_batch();
+        if (batch.empty()) {
+            const std::lock_guard lock(mutex_);
+            if (stopping_ && pending_.empty()) return;
         }
         const auto now = std::chrono::steady_clock::now();
         if (now - looked >= kInPlaceEvery) {
             looked = now;
-            if (!wal_->in_place())
-                stop_writing(
-                    {ErrorCode::kCorrupt, "its segment was removed or replaced under it", {}});
+            look_after_segment();
         }
         if (!batch.empty()) commit(std::move(batch));
     }
 }
 
-Status DiskLedger::write(const std::vector<Pending>& batch) {
+void DiskLedger::look_after_segment() {
+    if (!wal_->in_place())
+        stop_writing(
+            {ErrorCode::kCorrupt, "its segment was removed, replaced or cut under it", {}});
+    bool retry = false;
     {
         const std::lock_guard lock(mutex_);
-        if (failed_)
-            return fail(ErrorCode::kUnavailable,
-                        "the evidence log cannot be written: " + failed_->detail);
+        retry = !no_room_.empty() && !failed_;
     }
-    for (const auto& item : batch)
-        if (auto added = wal_->add(item.entry); !added) return added;
-    return wal_->commit();
+    if (retry) rotate();  // there may be room again
+}
+
+// Whether the log can be written on.
+bool DiskLedger::rotate() {
+    const auto rotated = wal_->rotate();
+    if (!rotated && rotated.error().code != ErrorCode::kUnavailable) {
+        stop_writing(rotated.error());
+        return false;
+    }
+    const std::lock_guard lock(mutex_);
+    no_room_ = rotated ? "" : rotated.error().detail;
+    return rotated.has_value();
 }
 
 void DiskLedger::commit(std::vector<Pending> batch) {
-    const std::uint64_t first = wal_->end();
-    const Status written = write(batch);
-    if (!written) {
-        stop_writing(written.error());
-        const Error error{ErrorCode::kUnavailable,
-                          "the evidence log cannot be written: " + written.error().detail,
-                          {}};
-        for (auto& item : batch) item.done(fail(error));
-        return;
+    bool stopped = false;
+    {
+        const std::lock_guard lock(mutex_);
+        stopped = failed_.has_value();
     }
+    std::span<Pending> rest(batch);
+    while (!stopped && !rest.empty()) {
+        const std::uint64_t first = wal_->end();
+        std::size_t taken = 0;
+        while (taken < rest.size() && wal_->add(rest[taken].entry)) ++taken;
+        if (taken == 0) {
+            stopped = !rotate();
+            continue;
+        }
+        if (const auto written = wal_->commit(); !written) {
+            stop_writing(written.error());
+            break;
+        }
+        acknowledge(rest.first(taken), first);
+        rest = rest.subspan(taken);
+    }
+    refuse(rest);
+}
+
+void DiskLedger::acknowledge(std::span<Pending> batch, std::uint64_t first) {
     std::vector<Sha256> leaves;
     leaves.reserve(batch.size());
     for (const auto& item : batch) leaves.push_back(leaf_hash(as_bytes(item.entry)));
-    std::vector<AppendDone> waiting;
-    waiting.reserve(batch.size());
     {
         const std::lock_guard lock(mutex_);
-        for (std::size_t i = 0; i < batch.size(); ++i) {
-            unpublished_bytes_ += batch[i].entry.size();
-            waiting.push_back(std::move(batch[i].done));
-            unpublished_.push_back({std::move(batch[i].entry), leaves[i]});
-        }
         durable_size_ = first + batch.size();
-        committing_ = false;
+    }
+    for (std::size_t i = 0; i < batch.size(); ++i) batch[i].done(Appended{first + i, leaves[i]});
+    {
+        const std::lock_guard lock(mutex_);
+        settled_ += batch.size();
+        if (flushes_ == 0) return;
     }
     durable_.notify_one();
-    for (std::size_t i = 0; i < waiting.size(); ++i) waiting[i](Appended{first + i, leaves[i]});
+    published_.notify_all();
+}
+
+void DiskLedger::refuse(std::span<Pending> batch) {
+    if (batch.empty()) return;
+    Error error{ErrorCode::kUnavailable, "the evidence log cannot be written: ", {}};
+    {
+        const std::lock_guard lock(mutex_);
+        error.detail += failed_ ? failed_->detail : no_room_;
+    }
+    for (auto& item : batch) item.done(fail(error));
+    {
+        const std::lock_guard lock(mutex_);
+        settled_ += batch.size();
+    }
+    published_.notify_all();
 }
 
 void DiskLedger::stop_writing(const Error& why) {
     {
         const std::lock_guard lock(mutex_);
-        committing_ = false;
         if (failed_) return;
         failed_ = why;
     }
@@ -284,79 +347,82 @@ void DiskLedger::stop_writing(const Error& why) {
 
 void DiskLedger::publish_loop() {
     const milliseconds cadence(options_.checkpoint_every_ms);
-    const milliseconds heartbeat(options_.heartbeat_s * 1'000);
+    const std::int64_t heartbeat_us = options_.heartbeat_s * 1'000'000;
     auto last = std::chrono::steady_clock::now();
+    std::int64_t last_us = clock_.boot_us();
     while (true) {
-        std::deque<Durable> entries;
         bool finish = false;
+        std::uint64_t to = 0;
         {
             std::unique_lock lock(mutex_);
-            durable_.wait_until(lock, last + cadence, [&] { return flushes_ > 0 || drained_; });
-            const bool full = unpublished_bytes_ >= kUnpublishedBytes_max / 2;
-            const bool due = std::chrono::steady_clock::now() >= last + cadence;
-            if (!due && !full && flushes_ == 0 && !drained_) continue;
+            const auto wanted = [&] {
+                return drained_ || (flushes_ > 0 && published_size_ < durable_size_);
+            };
+            durable_.wait_for(lock, cadence, wanted);
+            const auto pause = publish_trouble_.empty() ? cadence : std::max(cadence, kRetryEvery);
+            const bool due = std::chrono::steady_clock::now() >= last + pause;
+            const bool dirty = published_size_ < durable_size_;
+            const bool idle = clock_.boot_us() - last_us >= heartbeat_us;
             finish = drained_;
-            entries = std::exchange(unpublished_, {});
-            unpublished_bytes_ = 0;
-            if (failed_ && entries.empty() && finish) return;
+            to = durable_size_;
+            if (finish && !dirty) return;
+            if (!finish && !(dirty && (due || flushes_ > 0)) && !(due && idle)) continue;
+            ++attempts_;
         }
-        arrived_.notify_one();
-        const auto now = std::chrono::steady_clock::now();
-        bool wanted = false;
-        {
-            const std::lock_guard lock(mutex_);
-            wanted = flushes_ > 0;
-        }
-        if (!entries.empty() || wanted || finish || now - last >= heartbeat) {
-            publish(std::move(entries));
-            last = std::chrono::steady_clock::now();
-        } else if (now >= last + cadence) {
-            if (const auto spare =
-                    Wal::make_spare(wal_dir(), options_.segment_bytes, *disk_, "spare.ahead");
-                !spare)
-                log::warn("ledger", "no next segment: {}", spare.error().message());
-            // Idle: look again after a cadence without moving the heartbeat.
-            std::unique_lock lock(mutex_);
-            durable_.wait_for(lock, cadence,
-                              [&] { return flushes_ > 0 || drained_ || !unpublished_.empty(); });
-        }
+        last_us = clock_.boot_us();
+        publish(to);
+        last = std::chrono::steady_clock::now();
         if (finish) return;
     }
 }
 
-void DiskLedger::publish(std::deque<Durable> entries) {
-    Status done;
-    for (const auto& item : entries)
-        if (done) done = publisher_->append(item.entry, item.leaf);
-    if (done) done = publisher_->publish();
-    if (!done) {
-        stop_writing(done.error().in("the tiles cannot be written"));
-        return;
-    }
+void DiskLedger::publish(std::uint64_t to) {
+    const auto done = integrator_->publish(to);
+    if (!done && done.error().code == ErrorCode::kCorrupt) stop_writing(done.error());
+    bool news = false;
     {
         const std::lock_guard lock(mutex_);
-        published_size_ = publisher_->signed_size();
+        news = !done && publish_trouble_.empty();
+        publish_trouble_ = done ? "" : "checkpoints are late: " + done.error().detail;
+        if (done)
+            published_size_ = to;
+        else
+            failed_attempt_ = attempts_;
     }
+    if (news) log::warn("ledger", "the tiles cannot be written: {}", done.error().message());
     published_.notify_all();
 }
 
 Status DiskLedger::flush() {
     std::unique_lock lock(mutex_);
+    const std::uint64_t accepted = accepted_;
+    const std::uint64_t attempts = attempts_;
     ++flushes_;
+    published_.wait(lock, [&] { return failed_ || drained_ || settled_ >= accepted; });
+    const std::uint64_t durable = durable_size_;
     durable_.notify_all();
     published_.wait(lock, [&] {
-        return failed_.has_value() || drained_ ||
-               (pending_.empty() && !committing_ && published_size_ == durable_size_);
+        return failed_ || drained_ || published_size_ >= durable || failed_attempt_ > attempts;
     });
     --flushes_;
     if (failed_) return fail(ErrorCode::kUnavailable, failed_->detail);
+    if (published_size_ < durable) return fail(ErrorCode::kUnavailable, publish_trouble_);
     return {};
 }
 
 Health DiskLedger::health() const {
+    const std::string soon = wal_->trouble();
     const std::lock_guard lock(mutex_);
-    return Health{!failed_.has_value(), failed_ ? failed_->message() : "", durable_size_,
-                  published_size_};
+    Health out{!failed_ && no_room_.empty(), "", durable_size_, published_size_};
+    if (failed_)
+        out.reason = failed_->message();
+    else if (!no_room_.empty())
+        out.reason = "there is no room for the next segment: " + no_room_;
+    else if (!publish_trouble_.empty())
+        out.reason = publish_trouble_;
+    else if (!soon.empty())
+        out.reason = "the next segment cannot be made yet: " + soon;
+    return out;
 }
 
 Status DiskLedger::read(std::uint64_t from,
@@ -366,21 +432,21 @@ Status DiskLedger::read(std::uint64_t from,
         const std::lock_guard lock(mutex_);
         to = durable_size_;
     }
-    return Wal::read(wal_dir(), from, to, each);
+    return WalReader(wal_dir(), from).read(to, each);
 }
 
 }  // namespace
 
 Result<std::unique_ptr<Ledger>> open_with_disk(Options options, crypto::Ed25519Key key,
-                                               Disk& disk) {
-    auto ledger = std::make_unique<DiskLedger>(std::move(options), std::move(key));
+                                               const Clock& clock, Disk& disk) {
+    auto ledger = std::make_unique<DiskLedger>(std::move(options), std::move(key), clock);
     if (auto done = ledger->open(disk); !done) return fail(done.error());
     return std::unique_ptr<Ledger>(std::move(ledger));
 }
 
 Result<std::unique_ptr<Ledger>> Ledger::open(Options options, crypto::Ed25519Key key,
-                                             const Clock&) {
-    return open_with_disk(std::move(options), std::move(key), system_disk());
+                                             const Clock& clock) {
+    return open_with_disk(std::move(options), std::move(key), clock, system_disk());
 }
 
 }  // namespace writ::ledger

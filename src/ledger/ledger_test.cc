@@ -42,7 +42,7 @@ class LedgerTest : public ::testing::Test {
         return out;
     }
     Result<std::unique_ptr<Ledger>> open(Disk& disk = system_disk()) {
-        return open_with_disk(options(), *crypto::Ed25519Key::from_seed(seed), disk);
+        return open_with_disk(options(), *crypto::Ed25519Key::from_seed(seed), clock, disk);
     }
     fs::path log_dir() const { return dir / "log/default/node"; }
     Result<LogReader> reader() const {
@@ -70,6 +70,7 @@ class LedgerTest : public ::testing::Test {
 
     fs::path dir;
     Bytes seed;
+    ManualClock clock{1'000'000};
 };
 
 // A disk that fails when told to.

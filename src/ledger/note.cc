@@ -42,6 +42,12 @@ std::optional<std::string_view> take_line(std::string_view& text) {
 
 }  // namespace
 
+bool is_key_name(std::string_view name) {
+    return !name.empty() && name.size() <= 255 && std::all_of(name.begin(), name.end(), [](char c) {
+        return c > 0x20 && c < 0x7f && c != '+';
+    });
+}
+
 std::string make_vkey(std::string_view name, const crypto::Ed25519Key::Public& key) {
     const Bytes typed = typed_key(key);
     return std::string(name) + "+" + to_hex(key_id(name, typed)) + "+" + to_base64(typed);

@@ -9,6 +9,7 @@
 
 namespace writ::ledger {
 
-Result<std::unique_ptr<Ledger>> open_with_disk(Options options, crypto::Ed25519Key key, Disk& disk);
+Result<std::unique_ptr<Ledger>> open_with_disk(Options options, crypto::Ed25519Key key,
+                                               const Clock& clock, Disk& disk);
 
 }  // namespace writ::ledger

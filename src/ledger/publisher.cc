@@ -4,11 +4,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <charconv>
-#include <set>
 
+#include "base/log.h"
 #include "ledger/file.h"
 #include "ledger/note.h"
 #include "ledger/tile.h"
@@ -19,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 constexpr std::string_view kStateHead = "writ-ledger-signed/1";
 constexpr std::size_t kMaxStateBytes = 8 << 10;
-constexpr std::size_t kMaxBundleBytes = kTileWidth * (2 + kMaxEntryBytes);
+constexpr std::size_t kMaxNoteBytes = 128 << 10;
 // Beyond this many files one sync of the file system is cheaper than one each.
 constexpr std::size_t kSyncEach_max = 16;
 
@@ -48,55 +49,57 @@ unsigned partial_width(std::uint64_t size, unsigned level) {
 
 }  // namespace
 
-Result<Publisher> Publisher::open(fs::path log_dir, fs::path state_file, std::string origin,
-                                  const crypto::Ed25519Key& key) {
-    std::error_code error;
-    fs::create_directories(log_dir / "tile" / "entries", error);
-    if (!error) fs::create_directories(state_file.parent_path(), error);
-    if (error)
-        return fail(ErrorCode::kIo, "cannot make `" + log_dir.string() + "`: " + error.message());
-    Publisher out(key);
-    out.log_dir_ = std::move(log_dir);
-    out.state_file_ = std::move(state_file);
-    out.origin_ = std::move(origin);
-    const std::string vkey = make_vkey(out.origin_, key.public_key()) + "\n";
-    const auto old_vkey = read_file(out.log_dir_ / "log.vkey", kMaxStateBytes);
-    if (old_vkey && *old_vkey != vkey)
-        return fail(
-            ErrorCode::kCorrupt,
-            fmt::format("`{}` is the key of another log: the signing key or the names in the "
-                        "configuration were changed; restore them, or start a new data folder",
-                        (out.log_dir_ / "log.vkey").string()));
-    if (!old_vkey)
-        if (auto done = replace_file(out.log_dir_ / "log.vkey", vkey); !done)
-            return fail(done.error());
-    const auto state = read_file(out.state_file_, kMaxStateBytes);
+Result<Publisher> Publisher::open(PublisherOptions options, const crypto::Ed25519Key& key,
+                                  Disk& disk) {
+    Publisher out(std::move(options), key, disk);
+    const auto& log_dir = out.options_.log_dir;
+    if (auto done = make_dirs(disk, log_dir / "tile" / "entries"); !done) return fail(done.error());
+    if (auto done = make_dirs(disk, out.options_.state_file.parent_path()); !done)
+        return fail(done.error());
+    auto opened = File::open(log_dir, O_RDONLY | O_DIRECTORY);
+    if (!opened) return fail(opened.error());
+    out.log_dir_ = std::move(*opened);
+    if (auto done = out.check_key(); !done) return fail(done.error());
+    const auto state = read_file(out.options_.state_file, kMaxStateBytes);
     if (!state && state.error().code == ErrorCode::kNotFound) {
-        if (fs::exists(out.log_dir_ / "checkpoint"))
-            return fail(
-                ErrorCode::kCorrupt,
-                fmt::format("the log has a checkpoint but `{}` is gone: restore it from a backup; "
-                            "signing without it could fork the log",
-                            out.state_file_.string()));
-        return out;
+        if (!fs::exists(log_dir / "checkpoint")) return out;
+        return fail(ErrorCode::kCorrupt,
+                    fmt::format("the log has a checkpoint but `{}` is gone: restore it from a "
+                                "backup; signing without it could fork the log",
+                                out.options_.state_file.string()));
     }
     if (!state) return fail(state.error());
     if (auto loaded = out.load(*state); !loaded) return fail(loaded.error());
+    if (auto loaded = out.load_checkpoint(); !loaded) return fail(loaded.error());
     return out;
+}
+
+Status Publisher::check_key() {
+    const fs::path path = options_.log_dir / "log.vkey";
+    const std::string vkey = make_vkey(options_.origin, key_->public_key()) + "\n";
+    const auto old = read_file(path, kMaxStateBytes);
+    if (!old && old.error().code == ErrorCode::kNotFound) return replace_file(*disk_, path, vkey);
+    if (!old) return fail(old.error());
+    if (*old == vkey) return {};
+    return fail(ErrorCode::kCorrupt,
+                fmt::format("`{}` is the key of another log: the signing key or the names in the "
+                            "configuration were changed; restore them, or start a new data folder",
+                            path.string()));
 }
 
 Status Publisher::load(std::string_view state) {
     const auto damaged = [&](std::string_view why) {
         return fail(ErrorCode::kCorrupt,
                     fmt::format("`{}`: {}; nothing is signed until it is restored",
-                                state_file_.string(), why));
+                                options_.state_file.string(), why));
     };
     const auto lines = lines_of(state);
     if (lines.size() < 4 || lines[0] != kStateHead)
         return damaged("the signed state is unreadable");
-    if (lines[1] != origin_) return damaged("the signed state is another log's");
-    const auto parsed =
-        std::from_chars(lines[2].data(), lines[2].data() + lines[2].size(), signed_size_);
+    if (lines[1] != options_.origin) return damaged("the signed state is another log's");
+    std::uint64_t size = 0;
+    const char* end = lines[2].data() + lines[2].size();
+    const auto parsed = std::from_chars(lines[2].data(), end, size);
     const auto root = hash_from(lines[3]);
     std::vector<Sha256> peaks;
     for (std::size_t i = 4; i < lines.size(); ++i) {
@@ -104,57 +107,106 @@ Status Publisher::load(std::string_view state) {
         if (!peak) return damaged("a peak is unreadable");
         peaks.push_back(*peak);
     }
-    if (parsed.ec != std::errc() || !root ||
-        peaks.size() != static_cast<std::size_t>(std::popcount(signed_size_)))
+    if (parsed.ec != std::errc() || parsed.ptr != end || !root ||
+        peaks.size() != static_cast<std::size_t>(std::popcount(size)))
         return damaged("the signed state is unreadable");
-    tree_ = CompactTree(signed_size_, std::move(peaks));
-    if (tree_.root() != *root) return damaged("the peaks do not give the signed root");
-    return load_partial_rows();
+    const CompactTree tree(size, std::move(peaks));
+    if (tree.root() != *root) return damaged("the peaks do not give the signed root");
+    signed_.push_back({size, *root});
+    if (load_rows(tree)) return {};
+    log::warn("ledger", "tiles of `{}` are missing or altered: all are made again",
+              options_.log_dir.string());
+    rows_.clear();
+    tree_ = CompactTree();
+    return {};
 }
 
-Status Publisher::load_partial_rows() {
-    const auto load_one = [&](const std::string& path, std::size_t max) -> Result<std::string> {
-        auto bytes = read_file(log_dir_ / path, max);
-        if (!bytes)
-            return fail(
-                ErrorCode::kCorrupt,
-                fmt::format("`{}`: restore the log's folder from a backup", bytes.error().detail));
-        return bytes;
-    };
-    for (unsigned level = 0; level < 8 && (signed_size_ >> (8 * level)) > 0; ++level) {
+// The checkpoint may be newer than a state that was put back from an old copy: what it says is
+// signed as well. One that is unreadable is only damaged; the state is the newer of the two then.
+Status Publisher::load_checkpoint() {
+    const auto key = NoteVerifier::parse(make_vkey(options_.origin, key_->public_key()));
+    const auto note = read_file(options_.log_dir / "checkpoint", kMaxNoteBytes);
+    if (!key || !note) return {};
+    const auto text = open_note(*note, *key);
+    const auto body = text ? parse_checkpoint(*text) : fail(text.error());
+    if (!body || body->origin != options_.origin) {
+        log::warn("ledger", "the checkpoint in `{}` does not verify and is written anew",
+                  options_.log_dir.string());
+        return {};
+    }
+    const Signed& state = signed_.front();
+    if (body->size < state.size) return {};
+    if (body->size == state.size && body->root != state.root)
+        return fail(ErrorCode::kCorrupt,
+                    fmt::format("the checkpoint and `{}` have different roots for {} entries: find "
+                                "out which was published, restore the other",
+                                options_.state_file.string(), state.size));
+    if (body->size > state.size) signed_.push_back({body->size, body->root});
+    return {};
+}
+
+// Goes back to the last whole bundle below the state. The rows above the leaves come from their
+// partial tiles, which must give the state's peaks. False: they do not.
+bool Publisher::load_rows(const CompactTree& tree) {
+    const std::uint64_t base = tree.size() / kTileWidth * kTileWidth;
+    const auto& peaks = tree.peaks();
+    auto end = peaks.begin() + std::popcount(base);
+    tree_ = CompactTree(base, std::vector<Sha256>(peaks.begin(), end));
+    rows_.assign(1, "");
+    for (unsigned level = 1; level < 8 && (base >> (8 * level)) > 0; ++level) {
         rows_.emplace_back();
-        const unsigned width = partial_width(signed_size_, level);
+        const unsigned width = partial_width(base, level);
         if (width == 0) continue;
-        auto row = load_one(tile_path(level, (signed_size_ >> (8 * level)) / kTileWidth, width),
-                            kTileWidth * 32);
-        if (!row) return fail(row.error());
-        if (row->size() != width * 32u)
-            return fail(ErrorCode::kCorrupt,
-                        fmt::format("a partial tile of level {} is truncated", level));
+        const std::uint64_t n = (base >> (8 * level)) / kTileWidth;
+        auto row = read_file(options_.log_dir / tile_path(level, n, width), kTileWidth * 32);
+        if (!row || row->size() != width * 32u) return false;
+        CompactTree nodes;
+        for (unsigned i = 0; i < width; ++i) {
+            Sha256 hash;
+            std::copy_n(as_bytes(*row).begin() + i * 32u, hash.size(), hash.begin());
+            nodes.append(hash);
+        }
+        const auto begin = end - std::popcount(width);
+        if (!std::equal(begin, end, nodes.peaks().begin(), nodes.peaks().end())) return false;
+        end = begin;
         rows_[level] = std::move(*row);
     }
-    if (const unsigned width = partial_width(signed_size_, 0); width != 0) {
-        auto bundle = load_one(bundle_path(signed_size_ / kTileWidth, width), kMaxBundleBytes);
-        if (!bundle) return fail(bundle.error());
-        if (const auto split = split_bundle(*bundle, width); !split) return fail(split.error());
-        bundle_ = std::move(*bundle);
+    return true;
+}
+
+std::uint64_t Publisher::signed_size() const {
+    return signed_.empty() ? 0 : signed_.back().size;
+}
+
+Status Publisher::check_signed() const {
+    for (const Signed& known : signed_) {
+        if (known.size != tree_.size() || known.root == tree_.root()) continue;
+        return fail(ErrorCode::kCorrupt,
+                    fmt::format("the write-ahead log does not give the root that was signed for {} "
+                                "entries: entries were changed; restore it, nothing is signed "
+                                "until then",
+                                known.size));
     }
     return {};
 }
 
 Status Publisher::write_file(const std::string& path, std::string_view bytes) {
-    const fs::path target = log_dir_ / path;
-    std::error_code error;
-    fs::create_directories(target.parent_path(), error);
+    const fs::path target = options_.log_dir / path;
+    if (auto done = make_dirs(*disk_, target.parent_path()); !done) return done;
     const fs::path temp = target.string() + ".new";
-    {
-        const auto file = File::open(temp, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-        if (!file) return fail(file.error());
-        if (auto done = write_at(system_disk(), file->fd(), bytes, 0); !done) return done;
-    }
+    auto file = File::open(temp, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    if (!file) return fail(file.error());
+    if (auto done = write_at(*disk_, file->fd(), bytes, 0); !done) return done;
     if (::rename(temp.c_str(), target.c_str()) != 0)
-        return fail(io_error("cannot name `" + target.string() + "`", errno));
-    unsynced_.push_back(target);
+        return fail(disk_error("cannot name `" + target.string() + "`", errno));
+    sync_all_ = sync_all_ || unsynced_.size() >= kSyncEach_max;
+    if (sync_all_) {
+        unsynced_.clear();
+        unsynced_dirs_.clear();
+        return {};
+    }
+    unsynced_.push_back(std::move(*file));
+    unsynced_dirs_.insert(target.parent_path());
     return {};
 }
 
@@ -173,7 +225,8 @@ Status Publisher::append(std::string_view entry, const Sha256& leaf) {
         const std::string whole = std::exchange(rows_[level], {});
         failed_ = write_file(tile_path(level, n / kTileWidth, kTileWidth), whole);
     });
-    return failed_;
+    if (!failed_) return failed_;
+    return check_signed();
 }
 
 Status Publisher::write_partials() {
@@ -193,41 +246,35 @@ Status Publisher::write_partials() {
 }
 
 Status Publisher::sync_written() {
-    if (unsynced_.size() > kSyncEach_max) {
-        const auto dir = File::open(log_dir_, O_RDONLY | O_DIRECTORY);
-        if (!dir) return fail(dir.error());
-        if (::syncfs(dir->fd()) != 0) return fail(io_error("cannot sync the tiles", errno));
-        unsynced_.clear();
-        return {};
-    }
-    std::set<fs::path> dirs;
-    for (const auto& path : unsynced_) {
-        const auto file = File::open(path, O_RDONLY);
-        if (!file) return fail(file.error());
-        if (::fdatasync(file->fd()) != 0) return fail(io_error("cannot sync a tile", errno));
-        // A folder may be new itself: its name stands in its parent.
-        dirs.insert(path.parent_path());
-        dirs.insert(path.parent_path().parent_path());
-    }
-    for (const auto& dir : dirs)
-        if (auto done = sync_dir(dir); !done) return done;
+    if (sync_all_ && ::syncfs(log_dir_.fd()) != 0)
+        return fail(disk_error("cannot sync the tiles", errno));
+    for (const File& file : unsynced_)
+        if (disk_->fsync(file.fd()) != 0) return fail(disk_error("cannot sync a tile", errno));
+    for (const auto& dir : unsynced_dirs_)
+        if (auto done = sync_dir(*disk_, dir); !done) return done;
     unsynced_.clear();
+    unsynced_dirs_.clear();
+    sync_all_ = false;
     return {};
 }
 
 Status Publisher::publish() {
     const std::uint64_t size = tree_.size();
     const Sha256 root = tree_.root();
-    if (size != signed_size_) {
-        if (auto done = write_partials(); !done) return done;
-        if (auto done = sync_written(); !done) return done;
-    }
-    std::string state = fmt::format("{}\n{}\n{}\n{}\n", kStateHead, origin_, size, to_base64(root));
+    if (size < signed_size())
+        return fail(ErrorCode::kCorrupt, fmt::format("{} entries were signed and only {} are there",
+                                                     signed_size(), size));
+    if (auto done = check_signed(); !done) return done;
+    if (auto done = write_partials(); !done) return done;
+    if (auto done = sync_written(); !done) return done;
+    std::string state =
+        fmt::format("{}\n{}\n{}\n{}\n", kStateHead, options_.origin, size, to_base64(root));
     for (const Sha256& peak : tree_.peaks()) state += to_base64(peak) + "\n";
-    if (auto done = replace_file(state_file_, state, 0600); !done) return done;
-    signed_size_ = size;
-    const std::string note = sign_note(checkpoint_text(origin_, size, root), origin_, *key_);
-    return replace_file(log_dir_ / "checkpoint", note);
+    if (auto done = replace_file(*disk_, options_.state_file, state, 0600); !done) return done;
+    signed_.assign(1, {size, root});
+    const std::string note =
+        sign_note(checkpoint_text(options_.origin, size, root), options_.origin, *key_);
+    return replace_file(*disk_, options_.log_dir / "checkpoint", note);
 }
 
 }  // namespace writ::ledger

@@ -10,6 +10,7 @@
 #include "ledger/file.h"
 #include "ledger/note.h"
 #include "ledger/tile.h"
+#include "ledger/tree.h"
 
 namespace writ::ledger {
 namespace {
@@ -17,6 +18,8 @@ namespace {
 namespace fs = std::filesystem;
 constexpr std::size_t kMaxBundleBytes = kTileWidth * (2 + kMaxEntryBytes);
 constexpr std::size_t kMaxNoteBytes = 128 << 10;
+// A wholly damaged log is told apart from a flawed one long before this many.
+constexpr std::size_t kFindings_max = 100;
 
 unsigned width_at(std::uint64_t count, std::uint64_t n) {
     const std::uint64_t rest = count - n * kTileWidth;
@@ -28,7 +31,10 @@ unsigned width_at(std::uint64_t count, std::uint64_t n) {
 Result<std::string> read_either(const fs::path& dir, const std::string& partial,
                                 const std::string& full, std::size_t bytes_max) {
     auto bytes = read_file(dir / partial, bytes_max);
-    if (!bytes && partial != full) return read_file(dir / full, bytes_max);
+    if (!bytes && bytes.error().code == ErrorCode::kNotFound && partial != full)
+        bytes = read_file(dir / full, bytes_max);
+    // The checkpoint promises it: that it is missing is damage, not an answer.
+    if (!bytes) return fail(ErrorCode::kCorrupt, bytes.error().detail);
     return bytes;
 }
 
@@ -107,20 +113,24 @@ class Recount {
         std::vector<Sha256> hashes;
     };
 
+    void report(std::string what) {
+        if (findings_.size() == kFindings_max) what = "and more";
+        if (findings_.size() <= kFindings_max) findings_.push_back({std::move(what)});
+    }
+
     void compare(unsigned level, const Row& row, unsigned width) {
         const auto on_disk = read_tile(dir_, level, row.tile, width);
         if (!on_disk) {
-            findings_.push_back({on_disk.error().detail});
+            report(on_disk.error().detail);
             return;
         }
         for (unsigned i = 0; i < width; ++i) {
             if ((*on_disk)[i] == row.hashes[i]) continue;
             const std::uint64_t at = row.tile * kTileWidth + i;
-            findings_.push_back({level == 0
-                                     ? fmt::format("entry {}: its hash differs from {}", at,
-                                                   tile_path(level, row.tile, width))
-                                     : fmt::format("{}: hash {} differs from the entries below it",
-                                                   tile_path(level, row.tile, width), i)});
+            report(level == 0 ? fmt::format("entry {}: its hash differs from {}", at,
+                                            tile_path(level, row.tile, width))
+                              : fmt::format("{}: hash {} differs from the entries below it",
+                                            tile_path(level, row.tile, width), i));
         }
     }
 
@@ -180,9 +190,10 @@ Result<LogReader> LogReader::open(fs::path dir, std::string vkey) {
     const auto verifier = NoteVerifier::parse(vkey);
     if (!verifier) return fail(verifier.error());
     auto note = read_file(dir / "checkpoint", kMaxNoteBytes);
-    if (!note)
+    if (!note && note.error().code == ErrorCode::kNotFound)
         return fail(ErrorCode::kNotFound,
                     fmt::format("no log in `{}`: it has no checkpoint", dir.string()));
+    if (!note) return fail(note.error());
     const auto text = open_note(*note, *verifier);
     if (!text) return fail(text.error().in("checkpoint"));
     const auto body = parse_checkpoint(*text);
@@ -219,18 +230,30 @@ Status LogReader::entries(std::uint64_t from,
     return {};
 }
 
+// The path is checked against the root before it is handed out: with the tiles' leaf hash here,
+// with the entry's own in proof().
 Result<std::vector<Sha256>> LogReader::inclusion(std::uint64_t index) const {
     if (index >= checkpoint_.size)
         return fail(ErrorCode::kNotFound, fmt::format("the log has {} entries", checkpoint_.size));
     std::vector<Sha256> out;
     const RangeHashes hashes(dir_, checkpoint_.size);
     if (auto done = hashes.path(index, 0, checkpoint_.size, out); !done) return fail(done.error());
+    const auto leaf = hashes.range(index, index + 1);
+    if (!leaf) return fail(leaf.error());
+    if (!check_inclusion(index, checkpoint_.size, *leaf, out, checkpoint_.root))
+        return fail(ErrorCode::kCorrupt,
+                    fmt::format("the tiles do not prove entry {}: they were altered", index));
     return out;
 }
 
 Result<std::string> LogReader::proof(std::uint64_t index) const {
     const auto path = inclusion(index);
     if (!path) return fail(path.error());
+    const auto bytes = entry(index);
+    if (!bytes) return fail(bytes.error());
+    if (!check_inclusion(index, checkpoint_.size, own_leaf_hash(*bytes), *path, checkpoint_.root))
+        return fail(ErrorCode::kCorrupt,
+                    fmt::format("entry {} is not the one that was logged", index));
     std::string out = fmt::format("c2sp.org/tlog-proof@v1\nindex {}\n", index);
     for (const Sha256& hash : *path) out += to_base64(hash) + "\n";
     return out + "\n" + checkpoint_.note;

@@ -27,14 +27,16 @@ class LogReader {
     static Result<LogReader> open(std::filesystem::path dir, std::string vkey);
     const Checkpoint& checkpoint() const { return checkpoint_; }
 
-    // Entry `index` of the checkpoint's tree, from its bundle. Not verified by itself; see prove().
+    // Entry `index` of the checkpoint's tree, from its bundle. Not verified by itself; see proof().
     Result<std::string> entry(std::uint64_t index) const;
     // Calls `each(index, bytes)` for [from, checkpoint size) in order until it returns false.
     Status entries(std::uint64_t from,
                    const std::function<bool(std::uint64_t, std::string_view)>& each) const;
-    // RFC 6962 inclusion path of `index` from the tiles. Errors: kNotFound, kCorrupt.
+    // RFC 6962 inclusion path of `index` from the tiles, checked against the root. Errors:
+    // kNotFound, kCorrupt.
     Result<std::vector<Sha256>> inclusion(std::uint64_t index) const;
-    // A C2SP tlog-proof of one entry (`.tlog-proof`).
+    // A C2SP tlog-proof of one entry (`.tlog-proof`). Errors: as inclusion(), kCorrupt also when
+    // the entry is not the one that was logged.
     Result<std::string> proof(std::uint64_t index) const;
 
     struct Finding {
@@ -44,7 +46,8 @@ class LogReader {
         std::uint64_t entries = 0;
         std::vector<Finding> findings;  // empty: everything verifies
     };
-    // Re-hashes every entry, compares every tile of every level, recomputes the root.
+    // Re-hashes every entry, compares every tile of every level, recomputes the root. At most a
+    // hundred findings, then `and more`.
     // `progress(done, total)` now and then.
     Report verify(const std::function<void(std::uint64_t, std::uint64_t)>& progress = {}) const;
 

@@ -1,0 +1,327 @@
+// What an attacker or a failing disk does to a log that is closed or running: nothing signed is
+// destroyed, signed over or silently skipped, and nothing hangs.
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <fstream>
+#include <thread>
+
+#include "base/secret.h"
+#include "ledger/file.h"
+#include "ledger/ledger.h"
+#include "ledger/open_with_disk.h"
+#include "ledger/reader.h"
+
+namespace writ::ledger {
+namespace {
+
+namespace fs = std::filesystem;
+
+class LedgerAttack : public ::testing::Test {
+  protected:
+    LedgerAttack() {
+        std::string name = (fs::temp_directory_path() / "writ-attack-XXXXXX").string();
+        dir = mkdtemp(name.data());
+        seed = random_bytes(32);
+        options.dir = dir;
+        options.origin = "test.local/log/default/node";
+        options.segment_bytes = 256 << 10;
+        options.checkpoint_every_ms = 10;
+    }
+    ~LedgerAttack() override { fs::remove_all(dir); }
+
+    Result<std::unique_ptr<Ledger>> open(Disk& disk = system_disk()) {
+        return open_with_disk(options, *crypto::Ed25519Key::from_seed(seed), clock, disk);
+    }
+    void fill(int count, std::size_t bytes = 40) {
+        auto ledger = open();
+        ASSERT_TRUE(ledger) << ledger.error().message();
+        for (int i = 0; i < count; ++i)
+            (*ledger)->append(std::string(bytes, 'e') + std::to_string(i), [](auto) {});
+        ASSERT_TRUE((*ledger)->flush());
+    }
+    fs::path log_dir() const { return dir / "log/default/node"; }
+    std::string vkey() const { return *read_file(log_dir() / "log.vkey", 1000); }
+    fs::path segment(std::uint64_t first) const {
+        return dir / "wal" /
+               (std::string(20 - std::to_string(first).size(), '0') + std::to_string(first) +
+                ".seg");
+    }
+    static void flip(const fs::path& path, std::uint64_t at) {
+        std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+        file.seekg(static_cast<std::streamoff>(at));
+        const char byte = static_cast<char>(file.get() ^ 1);
+        file.seekp(static_cast<std::streamoff>(at));
+        file.put(byte);
+    }
+
+    fs::path dir;
+    Bytes seed;
+    Options options;
+    ManualClock clock{1'000'000};
+};
+
+// Fails writes below one folder, as a full file system of its own would.
+class FullDisk final : public Disk {
+  public:
+    explicit FullDisk(std::string part) : part_(std::move(part)) {}
+    ssize_t pwrite(int fd, const void* data, std::size_t size, off_t offset) override {
+        if (full && fs::read_symlink("/proc/self/fd/" + std::to_string(fd)).string().find(part_) !=
+                        std::string::npos) {
+            errno = ENOSPC;
+            return -1;
+        }
+        return Disk::pwrite(fd, data, size, offset);
+    }
+    std::atomic<bool> full = false;
+
+  private:
+    std::string part_;
+};
+
+TEST_F(LedgerAttack, ADamagedSignedFrameIsRefusedAndNothingBehindItIsErased) {
+    fill(300);
+    flip(segment(0), 10'000);
+    const auto damaged = *read_file(segment(0), 1 << 20);
+    const auto again = open();
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().code, ErrorCode::kCorrupt);
+    EXPECT_TRUE(*read_file(segment(0), 1 << 20) == damaged) << "what could be rescued is erased";
+}
+
+TEST_F(LedgerAttack, AMissingLogIsNotBegunAnew) {
+    fill(3);
+    fs::remove_all(dir / "wal");
+    EXPECT_EQ(open().error().code, ErrorCode::kCorrupt);
+    EXPECT_FALSE(fs::exists(segment(0)));
+}
+
+// The frame's checksum is right, only the entry is another one than was signed.
+TEST_F(LedgerAttack, AnEntryChangedInTheWriteAheadLogAfterSigningIsNotSignedOver) {
+    fill(3);
+    const auto state = *read_file(dir / "state/default-node.signed", 10'000);
+    fs::copy(log_dir(), dir / "kept", fs::copy_options::recursive);
+    fs::remove_all(dir / "wal");
+    fs::remove_all(dir / "log");
+    fs::remove_all(dir / "state");
+    fill(3, 41);  // other entries, whole frames
+    fs::remove_all(log_dir());
+    fs::rename(dir / "kept", log_dir());
+    std::ofstream(dir / "state/default-node.signed") << state;
+    const auto again = open();
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().code, ErrorCode::kCorrupt);
+}
+
+TEST_F(LedgerAttack, AnAlteredPartialTileDoesNotReachAFullOne) {
+    fill(300);
+    flip(log_dir() / "tile/0/001.p/44", 70);
+    flip(log_dir() / "tile/1/000.p/1", 5);
+    {
+        auto ledger = open();
+        if (!ledger) return;  // refusing is right too
+        for (int i = 0; i < 300; ++i) (*ledger)->append("more", [](auto) {});
+        ASSERT_TRUE((*ledger)->flush());
+    }
+    const auto report = LogReader::open(log_dir(), vkey())->verify();
+    EXPECT_TRUE(report.findings.empty()) << report.findings.front().what;
+}
+
+TEST_F(LedgerAttack, ATornPartialTileIsMadeAgainFromTheWriteAheadLog) {
+    fill(300);
+    fs::remove(log_dir() / "tile/0/001.p/44");
+    fs::resize_file(log_dir() / "tile/entries/001.p/44", 10);
+    fs::remove(log_dir() / "tile/1/000.p/1");
+    auto ledger = open();
+    ASSERT_TRUE(ledger) << ledger.error().message();
+    ASSERT_TRUE((*ledger)->flush());
+    EXPECT_TRUE(LogReader::open(log_dir(), vkey())->verify().findings.empty());
+}
+
+// State and write-ahead log put back to an older copy; only the checkpoint shows what was signed.
+TEST_F(LedgerAttack, AnOldCopyOfStateAndLogIsNotSignedBelowTheCheckpoint) {
+    fill(3);
+    fs::copy(dir / "state", dir / "old-state", fs::copy_options::recursive);
+    fs::copy(dir / "wal", dir / "old-wal", fs::copy_options::recursive);
+    fill(3);
+    fs::remove_all(dir / "state");
+    fs::remove_all(dir / "wal");
+    fs::rename(dir / "old-state", dir / "state");
+    fs::rename(dir / "old-wal", dir / "wal");
+    const auto again = open();
+    ASSERT_FALSE(again) << "signed " << (*again)->health().published << " after 6";
+    EXPECT_EQ(again.error().code, ErrorCode::kCorrupt);
+    EXPECT_EQ(LogReader::open(log_dir(), vkey())->checkpoint().size, 6u);
+}
+
+TEST_F(LedgerAttack, ReadingSaysWhereTheLogIsDamagedInsteadOfStoppingShort) {
+    fill(300, 4'000);  // several segments
+    auto ledger = open();
+    ASSERT_TRUE(ledger);
+    flip(segment(0), 5'000);
+    std::uint64_t seen = 0;
+    const auto done =
+        (*ledger)->read(0, [&](std::uint64_t, std::string_view) { return ++seen > 0; });
+    ASSERT_FALSE(done) << "reported success after " << seen << " of 300 entries";
+    EXPECT_EQ(done.error().code, ErrorCode::kCorrupt);
+}
+
+TEST_F(LedgerAttack, ASegmentCutInPlaceIsNoticed) {
+    auto ledger = open();
+    ASSERT_TRUE((*ledger)->append_sync("a"));
+    fs::resize_file(segment(0), 0);
+    for (int i = 0; i < 200 && (*ledger)->health().writable; ++i) usleep(10'000);
+    EXPECT_FALSE((*ledger)->health().writable);
+}
+
+TEST_F(LedgerAttack, AForeignNameInTheFolderIsNoSegment) {
+    fill(3);
+    std::ofstream(dir / "wal/99999999999999999999.seg") << "x";
+    EXPECT_TRUE(open());
+}
+
+TEST_F(LedgerAttack, NamesCannotLeaveTheFolderNorForgeACheckpoint) {
+    const auto refused = [&](auto&& change) {
+        const Options before = options;
+        change(options);
+        const auto opened = open();
+        options = before;
+        return !opened && opened.error().code == ErrorCode::kInvalid;
+    };
+    EXPECT_TRUE(refused([](Options& o) { o.tenant = "../../evil"; }));
+    EXPECT_TRUE(refused([](Options& o) { o.tenant = ""; }));
+    EXPECT_TRUE(refused([](Options& o) { o.node = ".."; }));
+    EXPECT_TRUE(refused([](Options& o) { o.node = "a/b"; }));
+    EXPECT_TRUE(refused([](Options& o) { o.origin = ""; }));
+    EXPECT_TRUE(refused([](Options& o) { o.origin = "a b"; }));
+    EXPECT_TRUE(refused([](Options& o) { o.origin = "a+b"; }));
+    EXPECT_TRUE(refused([](Options& o) { o.origin = "log\n9\nforged"; }));
+}
+
+TEST_F(LedgerAttack, ATileThatCannotBeWrittenDelaysCheckpointsOnly) {
+    FullDisk disk("/log/");
+    auto ledger = open(disk);
+    ASSERT_TRUE((*ledger)->append_sync("before"));
+    ASSERT_TRUE((*ledger)->flush());
+    disk.full = true;
+    for (int i = 0; i < 300; ++i) ASSERT_TRUE((*ledger)->append_sync("during")) << i;
+    EXPECT_FALSE((*ledger)->flush()) << "a flush says that it could not publish";
+    EXPECT_TRUE((*ledger)->health().writable);
+    EXPECT_NE((*ledger)->health().reason, "");
+    disk.full = false;
+    ASSERT_TRUE((*ledger)->flush());
+    EXPECT_EQ((*ledger)->health().reason, "");
+    EXPECT_EQ((*ledger)->health().published, 301u);
+    EXPECT_TRUE(LogReader::open(log_dir(), vkey())->verify().findings.empty());
+}
+
+TEST_F(LedgerAttack, FlushReturnsWhileOthersKeepAppending) {
+    auto ledger = open();
+    std::atomic<bool> stop = false;
+    std::thread busy([&] {
+        while (!stop) (*ledger)->append("busy", [](auto) {});
+    });
+    for (int i = 0; i < 5; ++i) EXPECT_TRUE((*ledger)->flush());
+    stop = true;
+    busy.join();
+}
+
+// A killed writer leaves frames in the system's memory; a power cut after they were signed would
+// leave a log shorter than its signature.
+TEST_F(LedgerAttack, WhatAKilledWriterLeftIsSyncedBeforeItIsSigned) {
+    struct Counting final : Disk {
+        int fdatasync(int fd) override {
+            ++syncs;
+            return Disk::fdatasync(fd);
+        }
+        std::atomic<int> syncs = 0;
+    } disk;
+    fill(3);
+    ASSERT_TRUE(open(disk));
+    EXPECT_GE(disk.syncs, 1);
+}
+
+TEST_F(LedgerAttack, AFullDiskRefusesAndRecoversWithoutARestart) {
+    FullDisk disk("/wal/spare");
+    options.segment_bytes = 128 << 10;
+    auto ledger = open(disk);
+    ASSERT_TRUE((*ledger)->append_sync("first"));
+    disk.full = true;
+    int refused = 0;
+    for (int i = 0; i < 200; ++i)
+        refused += (*ledger)->append_sync(std::string(4'000, 'x')) ? 0 : 1;
+    EXPECT_GT(refused, 0);
+    EXPECT_FALSE((*ledger)->health().writable);
+    EXPECT_NE((*ledger)->health().reason.find("room"), std::string::npos);
+    const std::uint64_t kept = (*ledger)->health().durable;
+    EXPECT_EQ(kept + static_cast<std::uint64_t>(refused), 201u);
+    disk.full = false;
+    for (int i = 0; i < 500 && !(*ledger)->health().writable; ++i) usleep(10'000);
+    const auto done = (*ledger)->append_sync("again");
+    ASSERT_TRUE(done) << done.error().message();
+    EXPECT_EQ(done->index, kept);
+    ASSERT_TRUE((*ledger)->flush());
+    EXPECT_TRUE(LogReader::open(log_dir(), vkey())->verify().findings.empty());
+}
+
+TEST_F(LedgerAttack, AnIdleLogRenewsItsCheckpoint) {
+    options.heartbeat_s = 60;
+    auto ledger = open();
+    ASSERT_TRUE((*ledger)->append_sync("only"));
+    ASSERT_TRUE((*ledger)->flush());
+    const auto before = fs::last_write_time(log_dir() / "checkpoint");
+    const auto text = *read_file(log_dir() / "checkpoint", 1000);
+    clock.advance_us(61'000'000);
+    for (int i = 0; i < 500 && fs::last_write_time(log_dir() / "checkpoint") == before; ++i)
+        usleep(10'000);
+    EXPECT_NE(fs::last_write_time(log_dir() / "checkpoint"), before);
+    EXPECT_EQ(*read_file(log_dir() / "checkpoint", 1000), text);
+}
+
+// The reader is pointed at folders that others wrote.
+TEST_F(LedgerAttack, APipeInPlaceOfATileDoesNotHangTheReader) {
+    fill(300);
+    const auto log = LogReader::open(log_dir(), vkey());
+    fs::remove(log_dir() / "tile/0/000");
+    ASSERT_EQ(mkfifo((log_dir() / "tile/0/000").c_str(), 0600), 0);
+    EXPECT_FALSE(log->verify().findings.empty());
+}
+
+TEST_F(LedgerAttack, AProofThatTheRootDoesNotConfirmIsNotHandedOut) {
+    fill(300);
+    const auto log = LogReader::open(log_dir(), vkey());
+    ASSERT_TRUE(log->proof(7));
+    flip(log_dir() / "tile/0/000", 6 * 32);
+    EXPECT_EQ(log->inclusion(7).error().code, ErrorCode::kCorrupt);
+    EXPECT_EQ(log->proof(7).error().code, ErrorCode::kCorrupt);
+    fs::remove(log_dir() / "tile/0/000");
+    EXPECT_EQ(log->inclusion(7).error().code, ErrorCode::kCorrupt);
+}
+
+TEST_F(LedgerAttack, AWhollyDamagedLogGivesABoundedReport) {
+    fill(2'000);
+    for (int n = 0; n < 7; ++n)
+        std::ofstream(log_dir() / ("tile/0/00" + std::to_string(n))) << std::string(8192, 'x');
+    const auto report = LogReader::open(log_dir(), vkey())->verify();
+    EXPECT_FALSE(report.findings.empty());
+    EXPECT_LE(report.findings.size(), 130u);
+}
+
+// Only the tail past what was signed is read at start: damage in an older segment is found by
+// reading it, not by every start.
+TEST_F(LedgerAttack, AStartReadsOnlyTheTail) {
+    fill(300, 4'000);
+    flip(segment(0), 5'000);
+    auto ledger = open();
+    ASSERT_TRUE(ledger) << ledger.error().message();
+    EXPECT_EQ((*ledger)->append_sync("next")->index, 300u);
+}
+
+}  // namespace
+}  // namespace writ::ledger

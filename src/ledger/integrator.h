@@ -1,0 +1,43 @@
+// Brings the published log up to the write-ahead log: reads what became durable back from its files
+// and hands it to the publisher. What it signs is therefore what a restart would find. After an
+// error it begins again from the last signed state. Inner header of the room; one thread uses it.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+
+#include "base/error.h"
+#include "ledger/publisher.h"
+#include "ledger/segment.h"
+
+namespace writ::ledger {
+
+class Integrator {
+  public:
+    Integrator(PublisherOptions options, std::filesystem::path wal_dir,
+               const crypto::Ed25519Key& key, Disk& disk)
+        : options_(std::move(options)), wal_dir_(std::move(wal_dir)), key_(key), disk_(disk) {}
+
+    // Reads the signed state, unless that was done. Errors: Publisher::open()'s.
+    Status resume();
+    // After resume(): the first entry that will be read, and the size that must be there.
+    std::uint64_t reads_from() const { return publisher_->size(); }
+    std::uint64_t signed_size() const { return publisher_->signed_size(); }
+    // Publishes the first `to` entries, all durable; with nothing new it renews the checkpoint.
+    // Errors: kUnavailable and kIo may pass; kCorrupt does not (the entries differ from what was
+    // signed).
+    Status publish(std::uint64_t to);
+
+  private:
+    Status try_publish(std::uint64_t to);
+
+    const PublisherOptions options_;
+    const std::filesystem::path wal_dir_;
+    const crypto::Ed25519Key& key_;
+    Disk& disk_;
+    std::optional<Publisher> publisher_;
+    std::optional<WalReader> reader_;
+};
+
+}  // namespace writ::ledger
