@@ -13,6 +13,7 @@
 #include "base/inert.h"
 #include "base/log.h"
 #include "cli/keys.h"
+#include "cli/leftovers.h"
 #include "cli/parts.h"
 #include "crypto/hash.h"
 
@@ -79,7 +80,6 @@ struct Node::Impl {
     net::Task<void> close();
     net::Task<void> housekeeping();
     net::Task<void> discover();
-    net::Task<Status> close_leftovers();
     Status take_tools(const std::string& server, const json::Value& tools);
     net::Task<void> store_pins(std::vector<catalog::Pin> pins);
     void refresh_policies();
@@ -326,33 +326,6 @@ net::Task<void> Node::Impl::discover() {
     }
 }
 
-// Tasks that were alive when an earlier run was killed: their sessions are gone, so they are ended,
-// on the record.
-net::Task<Status> Node::Impl::close_leftovers() {
-    const auto stored = store->list(config.tenant, "task", "", 1'000'000);
-    if (!stored) co_return fail(stored.error());
-    for (const auto& record : *stored) {
-        const auto body = json::parse(record.value);
-        if (!body || body->root().string("state") != "live") continue;
-        const auto id = TaskId::parse(record.key.id);
-        if (!id) continue;
-        evidence::Draft draft;
-        draft.type = "task.ended";
-        draft.task = *id;
-        draft.actor = self();
-        draft.data["state"] = "ended";
-        draft.data["reason"] = "the gateway was stopped without warning";
-        const auto recorded = co_await recorders.front()->record(std::move(draft));
-        if (!recorded) co_return fail(recorded.error());
-        json::Node changed = json::Node::from(body->root());
-        changed["state"] = "ended";
-        std::vector<store::Change> changes = {{record.key, changed.dump(), std::nullopt}};
-        if (const auto done = store->apply(config.tenant, changes); !done)
-            co_return fail(done.error());
-    }
-    co_return Status();
-}
-
 Status Node::Impl::run(const std::function<void()>& ready) {
     const sigset_t stop_signals = block_stop_signals();
     const net::Fd signals(signalfd(-1, &stop_signals, SFD_CLOEXEC | SFD_NONBLOCK));
@@ -366,7 +339,8 @@ Status Node::Impl::run(const std::function<void()>& ready) {
 
 net::Task<void> Node::Impl::serve(std::function<void()> ready, int signals) {
     net::Reactor& home = *reactors.front();
-    if (auto done = co_await close_leftovers(); !done) {
+    auto leftovers = close_leftovers({*store, *ledger, *recorders.front(), config.tenant});
+    if (auto done = co_await std::move(leftovers); !done) {
         closed = std::move(done);
         home.stop();
         co_return;
