@@ -135,10 +135,9 @@ net::Task<Door::Response> Door::forward(std::string id, identity::SessionPtr ses
         if (!go) flight.refused = go.error();
         return go;
     };
-    std::string tool = admission->tool().name;
-    std::string arguments = admission->arguments();
-    auto reply = co_await upstreams_.call(std::move(target), std::move(tool), std::move(arguments),
-                                          options_.call_timeout, std::move(depart));
+    Outbound outbound{admission->tool().name, admission->arguments(), options_.call_timeout,
+                      std::move(depart), nullptr};
+    auto reply = co_await upstreams_.call(std::move(target), std::move(outbound));
     Ending ending;
     if (reply)
         ending = co_await conclude(id, *admission, std::move(*reply));

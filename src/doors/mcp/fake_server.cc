@@ -83,6 +83,22 @@ void environment(const std::string& id) {
     say(answer(id, text_result(names)));
 }
 
+// Progress under the token that came with the call; a server has nothing else to name it by.
+void progress(const std::string& token, const std::string& rest) {
+    say(R"({"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":)" + token +
+        R"(,"progress":)" + rest + "}}");
+}
+
+void report(const std::string& line) {
+    std::string token = between(line, R"("progressToken":)", ",}");
+    if (token.empty()) token = "2";  // unasked
+    progress(token, R"(0.5,"total":1e0,"message":"half","_meta":{"x":1})");
+    say(R"({"jsonrpc":"2.0","method":"notifications/message",)"
+        R"("params":{"level":"info","data":{"x":1.0}}})");
+    progress("99", "2");  // of no call
+    progress(token, "1");
+}
+
 // Answers that are wrong in one way each, before or instead of the right one.
 bool misbehave(const std::string& id) {
     if (g_mode == "garbage") say("Listening on port 3000!");
@@ -100,6 +116,8 @@ bool misbehave(const std::string& id) {
             R"("params":{"progressToken":1,"progress":1}})");
     }
     if (g_mode == "hang") return true;
+    if (g_mode == "progressflood")
+        for (int i = 0; i < 5'000; ++i) progress(id, std::to_string(i));
     if (g_mode == "dies") std::exit(1);
     if (g_mode == "diesonce" && !std::ifstream(g_log + ".died")) {
         std::ofstream(g_log + ".died") << "x";
@@ -121,6 +139,7 @@ bool misbehave(const std::string& id) {
 void call(const std::string& id, const std::string& line) {
     ++g_calls;
     if (misbehave(id)) return;
+    if (g_mode == "progress") report(line);
     if (g_mode == "environment") return environment(id);
     if (g_mode == "late" || (g_mode == "reorder" && g_calls == 1)) {
         g_held.push_back(id);

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "doors/mcp/upstream_stdio.h"
 
 namespace writ::mcp {
 
@@ -88,13 +89,14 @@ std::size_t Upstreams::instances() const {
     return core_->instances.load();
 }
 
-net::Task<Result<Reply>> Upstreams::call(Target target, std::string tool, std::string arguments,
-                                         net::Millis timeout, Depart depart) {
+net::Task<Result<Reply>> Upstreams::call(Target target, Outbound outbound) {
     const auto* spec = core_->spec(target.server);
     if (spec == nullptr)
         co_return fail(ErrorCode::kNotFound, fmt::format("no tool server `{}`", target.server));
     net::Reactor& from = here();
     Shard& shard = spec->shared ? *shards_.front() : shard_of(*target.home);
+    const ConversationPtr conversation = outbound.conversation;
+    if (conversation) conversation->begin(shard.reactor);
     co_await shard.reactor.hop();
     const Key key{spec->name, spec->shared ? TaskId{} : target.task};
     auto& place = shard.slots[key];
@@ -103,11 +105,11 @@ net::Task<Result<Reply>> Upstreams::call(Target target, std::string tool, std::s
     auto upstream = co_await acquire(core_, slot);
     Result<Reply> reply = fail(Error{});
     if (upstream)
-        reply = co_await (*upstream)->call(std::move(tool), std::move(arguments), timeout,
-                                           std::move(depart));
+        reply = co_await (*upstream)->call(std::move(outbound));
     else
         reply = fail(upstream.error());
     co_await from.hop();
+    if (conversation) conversation->end();
     co_return reply;
 }
 
@@ -155,6 +157,7 @@ net::Task<Result<Upstreams::UpstreamPtr>> Upstreams::launch(std::shared_ptr<Core
     slot->started = std::chrono::steady_clock::now();
     UpstreamOptions one = options.upstream;
     one.ticket = std::move(ticket);
+    one.shared = slot->spec.shared;
     one.on_tools_changed = [core, weak = std::weak_ptr<Slot>(slot)] {
         const auto changed = weak.lock();
         if (!changed || changed->released) return;
@@ -170,10 +173,13 @@ net::Task<Result<Upstreams::UpstreamPtr>> Upstreams::launch(std::shared_ptr<Core
     child.env = child_environment(slot->spec, options.environment);
     child.cwd = slot->spec.cwd;
     std::string name = slot->spec.name;
-    auto started =
-        co_await Upstream::start(slot->reactor, std::move(name), std::move(child), std::move(one));
-    if (!started) log::warn("mcp", "{}", started.error().detail);
-    co_return started;
+    auto started = co_await StdioUpstream::start(slot->reactor, std::move(name), std::move(child),
+                                                 std::move(one));
+    if (!started) {
+        log::warn("mcp", "{}", started.error().detail);
+        co_return fail(started.error());
+    }
+    co_return UpstreamPtr(std::move(*started));
 }
 
 net::Task<Status> Upstreams::list(std::shared_ptr<Core> core, UpstreamPtr upstream) {

@@ -63,10 +63,10 @@ class Upstreams {
     ~Upstreams();
 
     // One tools/call, on whichever instance serves `target`; started if need be. Resumes on the
-    // reactor it was awaited on. Errors: kNotFound (no such server), kExhausted (kMaxInstances),
-    // kUnavailable, kTimeout and the others of Upstream::call.
-    net::Task<Result<Reply>> call(Target target, std::string tool, std::string arguments,
-                                  net::Millis timeout, Depart depart);
+    // reactor it was awaited on, which is the conversation's too. Errors: kNotFound (no such
+    // server), kExhausted (kMaxInstances), kUnavailable, kTimeout, kCancelled and the others of
+    // Upstream::call.
+    net::Task<Result<Reply>> call(Target target, Outbound outbound);
 
     // Starts the server, lists its tools and hands them to OnTools. A shared instance is kept, any
     // other is ended. Errors: kNotFound, kExhausted, what starting and listing can say, OnTools's.

@@ -18,6 +18,10 @@ using testing_peer::eventually;
 using testing_peer::fake;
 using testing_peer::Folder;
 
+Outbound outbound(std::string arguments = "{}") {
+    return {"a", std::move(arguments), net::Millis(20'000), nullptr, nullptr};
+}
+
 class UpstreamsTest : public testing::Test {
   protected:
     void make(std::vector<catalog::ServerSpec> servers, UpstreamsOptions options = {}) {
@@ -33,8 +37,8 @@ class UpstreamsTest : public testing::Test {
     }
     Result<Reply> call(const std::string& server, const TaskId& task,
                        std::string arguments = "{}") {
-        return reactor_.run_until(upstreams_->call(
-            {server, task, &reactor_}, "a", std::move(arguments), net::Millis(20'000), nullptr));
+        return reactor_.run_until(
+            upstreams_->call({server, task, &reactor_}, outbound(std::move(arguments))));
     }
     bool wait(std::function<bool()> ready) {
         return reactor_.run_until(eventually(&reactor_, std::move(ready)));
@@ -88,8 +92,7 @@ TEST_F(UpstreamsTest, ConcurrentFirstCallsStartOneInstance) {
     int done = 0;
     struct Run {
         static net::Task<void> go(Upstreams* u, Target target, int* n) {
-            const auto reply =
-                co_await u->call(std::move(target), "a", "{}", net::Millis(20'000), nullptr);
+            const auto reply = co_await u->call(std::move(target), outbound());
             EXPECT_TRUE(reply.has_value());
             ++*n;
         }
@@ -173,8 +176,7 @@ TEST_F(UpstreamsTest, ATaskReleasedWhileItsInstanceStartsGetsNone) {
     bool done = false;
     struct Run {
         static net::Task<void> go(Upstreams* u, Target target, Result<Reply>* result, bool* end) {
-            *result = co_await u->call(std::move(target), "a", R"({"too":"late"})",
-                                       net::Millis(20'000), nullptr);
+            *result = co_await u->call(std::move(target), outbound(R"({"too":"late"})"));
             *end = true;
         }
     };
@@ -223,11 +225,12 @@ TEST(UpstreamsOnTwoReactors, CallsHopToTheInstanceAndBack) {
     struct Run {
         static net::Task<bool> go(Upstreams* u, net::Reactor* here, Target target) {
             int departed = 0;
-            auto reply =
-                co_await u->call(std::move(target), "a", "{}", net::Millis(20'000), [&departed] {
-                    ++departed;
-                    return Status{};
-                });
+            Outbound out = outbound();
+            out.depart = [&departed] {
+                ++departed;
+                return Status{};
+            };
+            auto reply = co_await u->call(std::move(target), std::move(out));
             co_return reply.has_value() && departed == 1 && here->on_this_thread();
         }
     };

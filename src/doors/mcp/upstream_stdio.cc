@@ -1,4 +1,4 @@
-#include "doors/mcp/upstream.h"
+#include "doors/mcp/upstream_stdio.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/inert.h"
-#include "doors/mcp/http_rules.h"
+#include "doors/mcp/upstream_session.h"
 #include "json/node.h"
 
 namespace writ::mcp {
@@ -23,30 +23,30 @@ constexpr std::chrono::milliseconds kTick{100};
 
 }  // namespace
 
-Upstream::Upstream(net::Reactor& reactor, std::string server, UpstreamOptions options)
+StdioUpstream::StdioUpstream(net::Reactor& reactor, std::string server, UpstreamOptions options)
     : reactor_(reactor), server_(std::move(server)), options_(std::move(options)) {}
 
-Upstream::~Upstream() = default;
+StdioUpstream::~StdioUpstream() = default;
 
-pid_t Upstream::pid() const {
+pid_t StdioUpstream::pid() const {
     return child_ ? child_->pid() : -1;
 }
 
-Upstream::Counters Upstream::counters() const {
+StdioUpstream::Counters StdioUpstream::counters() const {
     Counters out = counters_;
     out.in_flight = pending_.size();
     return out;
 }
 
-net::Task<Result<std::shared_ptr<Upstream>>> Upstream::start(net::Reactor& reactor,
-                                                             std::string server,
-                                                             net::ChildSpec spec,
-                                                             UpstreamOptions options) {
-    struct Made : Upstream {  // the constructor is private
+net::Task<Result<std::shared_ptr<StdioUpstream>>> StdioUpstream::start(net::Reactor& reactor,
+                                                                       std::string server,
+                                                                       net::ChildSpec spec,
+                                                                       UpstreamOptions options) {
+    struct Made : StdioUpstream {  // the constructor is private
         Made(net::Reactor& r, std::string s, UpstreamOptions o)
-            : Upstream(r, std::move(s), std::move(o)) {}
+            : StdioUpstream(r, std::move(s), std::move(o)) {}
     };
-    const std::shared_ptr<Upstream> self =
+    const std::shared_ptr<StdioUpstream> self =
         std::make_shared<Made>(reactor, std::move(server), std::move(options));
     auto child = co_await net::Child::spawn(reactor, std::move(spec));
     if (!child) co_return fail(child.error().in(fmt::format("tool server `{}`", self->server_)));
@@ -71,104 +71,76 @@ net::Task<Result<std::shared_ptr<Upstream>>> Upstream::start(net::Reactor& react
     co_return self;
 }
 
-net::Task<Status> Upstream::shake_hands() {
-    json::Node params = json::Node::object();
-    params["protocolVersion"] = kVersions.front();
-    params["capabilities"] = json::Node::object();
-    params["clientInfo"]["name"] = "writ";
-    params["clientInfo"]["version"] = options_.version;
-    const auto reply =
-        co_await request("initialize", params.dump(), options_.start_timeout, nullptr);
+net::Task<Status> StdioUpstream::shake_hands() {
+    std::string method = "initialize";
+    std::string params = initialize_params(options_.version);
+    const auto reply = co_await request(next_id_++, std::move(method), std::move(params),
+                                        options_.start_timeout, nullptr, nullptr);
     if (!reply) co_return fail(reply.error());
-    if (reply->error) co_return fail(ErrorCode::kUnsupported, "it refused `initialize`");
-    const auto document = json::parse(reply->bytes);
-    if (!document) co_return fail(document.error());
-    const auto version = document->root().string("protocolVersion");
-    if (!version || !supported_version(*version))
-        co_return fail(ErrorCode::kUnsupported,
-                       fmt::format("it speaks revision `{}`, not one of 2024-11-05 to 2025-11-25",
-                                   inert(version.value_or("none"), 40)));
-    const auto capabilities = document->root().find("capabilities");
-    if (!capabilities || !capabilities->is_object())
-        co_return fail(ErrorCode::kInvalid, "its `initialize` answer has no `capabilities`");
-    has_tools_ = capabilities->find("tools").has_value();
+    const auto agreed = read_agreement(*reply);
+    if (!agreed) co_return fail(agreed.error());
+    has_tools_ = agreed->tools;
     send({notification_text("notifications/initialized"), std::nullopt, nullptr});
     co_return Status{};
 }
 
-net::Task<Result<std::string>> Upstream::list_tools() {
+net::Task<Result<std::string>> StdioUpstream::list_tools() {
     const auto self = shared_from_this();
-    std::string out = "[";
-    if (!has_tools_) co_return out + "]";
-    std::string params = "{}";
-    std::size_t tools = 0;
-    for (std::size_t page = 0; page < kMaxListPages; ++page) {
-        const auto reply = co_await request("tools/list", params, options_.list_timeout, nullptr);
-        if (!reply) co_return fail(reply.error());
-        if (reply->error) co_return fail(ErrorCode::kInvalid, "it answered tools/list by an error");
-        const auto document = json::parse(reply->bytes, {.bytes_max = options_.message_bytes_max});
-        if (!document) co_return fail(document.error());
-        const auto list = document->root().find("tools");
-        if (!list || !list->is_array())
-            co_return fail(ErrorCode::kInvalid, "its tools/list answer has no array `tools`");
-        tools += list->size();
-        if (tools > kMaxToolsPerServer)
-            co_return fail(ErrorCode::kTooLarge,
-                           fmt::format("it lists more than {} tools", kMaxToolsPerServer));
-        for (const json::Value tool : list->elements()) {
-            if (out.size() > 1) out += ',';
-            out += tool.raw();
-        }
-        if (out.size() > options_.message_bytes_max)
-            co_return fail(ErrorCode::kTooLarge, "its tools are larger than one message may be");
-        const auto cursor = document->root().find("nextCursor");
-        if (!cursor || cursor->is_null()) co_return out + "]";
-        if (!cursor->is_string()) co_return fail(ErrorCode::kInvalid, "`nextCursor` is no string");
-        params = R"({"cursor":)";
-        params += cursor->raw();
-        params += '}';
-    }
-    co_return fail(ErrorCode::kTooLarge, fmt::format("more than {} pages", kMaxListPages));
+    if (!has_tools_) co_return "[]";
+    Asker ask = [self](std::string method, std::string params) {
+        return self->request(self->next_id_++, std::move(method), std::move(params),
+                             self->options_.list_timeout, nullptr, nullptr);
+    };
+    auto tools = co_await list_all_tools(std::move(ask), options_.message_bytes_max);
+    co_return tools;
 }
 
-net::Task<Result<Reply>> Upstream::call(std::string tool, std::string arguments,
-                                        net::Millis timeout, Depart depart) {
+net::Task<Result<Reply>> StdioUpstream::call(Outbound call) {
     const auto self = shared_from_this();
-    std::string params = R"({"name":)";
-    json::append_string(params, tool);
-    params += R"(,"arguments":)";
-    params += arguments;
-    params += '}';
-    auto reply = co_await request("tools/call", std::move(params), timeout, std::move(depart));
+    const std::int64_t id = next_id_++;
+    const bool progress = call.conversation && call.conversation->wants_progress();
+    std::string params = call_params(call, progress ? std::optional(id) : std::nullopt);
+    std::string method = "tools/call";
+    auto reply = co_await request(id, std::move(method), std::move(params), call.timeout,
+                                  std::move(call.depart), call.conversation);
+    if (call.conversation) call.conversation->bind(nullptr);
     co_return reply;
 }
 
-net::Task<Result<Reply>> Upstream::request(std::string method, std::string params,
-                                           net::Millis timeout, Depart depart) {
+net::Task<Result<Reply>> StdioUpstream::request(std::int64_t id, std::string method,
+                                                std::string params, net::Millis timeout,
+                                                Depart depart, ConversationPtr conversation) {
     if (!alive_)
         co_return fail(ErrorCode::kUnavailable,
                        fmt::format("it has ended ({}); nothing was sent", why_ended_));
-    if (pending_.size() >= kMaxInFlight)
-        co_return fail(ErrorCode::kExhausted,
-                       fmt::format("{} calls are in flight; nothing was sent", kMaxInFlight));
-    const std::int64_t id = next_id_++;
+    if (conversation && conversation->cancelled())
+        co_return fail(ErrorCode::kCancelled, "cancelled; nothing was sent");
+    if (pending_.size() >= options_.in_flight_max)
+        co_return fail(
+            ErrorCode::kExhausted,
+            fmt::format("{} calls are in flight; nothing was sent", options_.in_flight_max));
     net::Promise<Result<Reply>> promise(reactor_);
     pending_.emplace(id, Pending{promise, std::chrono::steady_clock::now() + timeout, false,
-                                 method != "initialize"});
+                                 method != "initialize", conversation});
     send({one_line(request_text(id, method, params)), id, std::move(depart)});
     if (!std::exchange(ticking_, true)) reactor_.spawn(tick(shared_from_this()));
+    if (conversation)
+        conversation->bind([weak = weak_from_this(), id](std::string reason) {
+            if (const auto self = weak.lock())
+                self->give_up(id, ErrorCode::kCancelled, reason, "cancelled");
+        });
     Result<Reply> reply = co_await promise.wait();
     co_return reply;
 }
 
-void Upstream::send(Outgoing outgoing) {
+void StdioUpstream::send(Outgoing outgoing) {
     if (!alive_) return;
     if (outbox_.size() >= kMaxOutbox) return stop("it asks faster than it reads");
     outbox_.push_back(std::move(outgoing));
     if (!std::exchange(pumping_, true)) reactor_.spawn(pump(shared_from_this()));
 }
 
-net::Task<void> Upstream::pump(std::shared_ptr<Upstream> self) {
+net::Task<void> StdioUpstream::pump(std::shared_ptr<StdioUpstream> self) {
     while (self->alive_ && !self->outbox_.empty()) {
         Outgoing next = std::move(self->outbox_.front());
         self->outbox_.pop_front();
@@ -191,7 +163,7 @@ net::Task<void> Upstream::pump(std::shared_ptr<Upstream> self) {
     self->pumping_ = false;
 }
 
-net::Task<void> Upstream::listen(std::shared_ptr<Upstream> self) {
+net::Task<void> StdioUpstream::listen(std::shared_ptr<StdioUpstream> self) {
     while (self->alive_) {
         auto line = co_await self->child_->read_line(self->options_.message_bytes_max, kReadTurn);
         if (!self->alive_) break;
@@ -207,7 +179,7 @@ net::Task<void> Upstream::listen(std::shared_ptr<Upstream> self) {
     self->options_.ticket.reset();
 }
 
-net::Task<void> Upstream::tick(std::shared_ptr<Upstream> self) {
+net::Task<void> StdioUpstream::tick(std::shared_ptr<StdioUpstream> self) {
     while (self->alive_ && !self->pending_.empty()) {
         auto first = Instant::max();
         for (const auto& [id, pending] : self->pending_) first = std::min(first, pending.deadline);
@@ -218,26 +190,32 @@ net::Task<void> Upstream::tick(std::shared_ptr<Upstream> self) {
         const auto now = std::chrono::steady_clock::now();
         for (const auto& [id, pending] : self->pending_)
             if (pending.deadline <= now) overdue.push_back(id);
-        for (const auto id : overdue) self->expire(id);
+        for (const auto id : overdue)
+            self->give_up(id, ErrorCode::kTimeout, "timeout", "it did not answer in time");
     }
     self->ticking_ = false;
 }
 
-void Upstream::expire(std::int64_t id) {
+// Ends the wait for an answer; `reason` is what the server is told, `why` what the caller is.
+void StdioUpstream::give_up(std::int64_t id, ErrorCode code, std::string_view reason,
+                            std::string_view why) {
     const auto pending = pending_.find(id);
     if (pending == pending_.end()) return;
     if (!pending->second.sent)
-        return resolve(id, fail(ErrorCode::kTimeout, "it did not read; nothing was sent"));
+        return resolve(id, fail(code, fmt::format("{}; nothing was sent", why)));
     if (abandoned_.size() >= kMaxAbandoned) abandoned_.erase(abandoned_.begin());
     abandoned_.insert(id);
-    if (pending->second.cancellable)
-        send({notification_text("notifications/cancelled",
-                                fmt::format(R"({{"reason":"timeout","requestId":{}}})", id)),
-              std::nullopt, nullptr});
-    resolve(id, fail(ErrorCode::kTimeout, "it did not answer in time; the outcome is unknown"));
+    if (pending->second.cancellable) {
+        std::string params = R"({"reason":)";
+        json::append_string(params, reason);
+        params += fmt::format(R"(,"requestId":{}}})", id);
+        send({one_line(notification_text("notifications/cancelled", params)), std::nullopt,
+              nullptr});
+    }
+    resolve(id, fail(code, fmt::format("{}; the outcome is unknown", why)));
 }
 
-void Upstream::resolve(std::int64_t id, Result<Reply> reply) {
+void StdioUpstream::resolve(std::int64_t id, Result<Reply> reply) {
     const auto pending = pending_.find(id);
     if (pending == pending_.end()) return;
     const auto promise = pending->second.promise;
@@ -245,7 +223,7 @@ void Upstream::resolve(std::int64_t id, Result<Reply> reply) {
     promise.set(std::move(reply));
 }
 
-void Upstream::stop(std::string why) {
+void StdioUpstream::stop(std::string why) {
     if (!alive_) return;
     alive_ = false;
     why_ended_ = std::move(why);
@@ -258,7 +236,7 @@ void Upstream::stop(std::string why) {
     if (child_) child_->kill();
 }
 
-void Upstream::end() {
+void StdioUpstream::end() {
     stop("ended");
     child_.reset();  // closes its input, then asks, then kills; running operations fail
 }

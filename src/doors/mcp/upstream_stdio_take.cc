@@ -1,26 +1,14 @@
 // What a tool server writes: answers, requests, notifications, and lines that are none of them.
-#include <charconv>
 #include <utility>
 
 #include "base/inert.h"
 #include "base/log.h"
-#include "doors/mcp/upstream.h"
+#include "doors/mcp/upstream_session.h"
+#include "doors/mcp/upstream_stdio.h"
 
 namespace writ::mcp {
 
-namespace {
-
-// The id of an answer, if it can be one of ours: a plain positive integer.
-std::optional<std::int64_t> our_id(std::string_view raw) {
-    std::int64_t id = 0;
-    const auto [end, error] = std::from_chars(raw.data(), raw.data() + raw.size(), id);
-    if (error != std::errc{} || end != raw.data() + raw.size() || id <= 0) return std::nullopt;
-    return id;
-}
-
-}  // namespace
-
-void Upstream::take(std::string line) {
+void StdioUpstream::take(std::string line) {
     if (line.find_first_not_of(" \t\r") == std::string::npos) return;  // an empty line says nothing
     const auto message = parse_message(std::move(line), {.bytes_max = options_.message_bytes_max});
     if (!message) return take_malformed(message.error());
@@ -34,7 +22,7 @@ void Upstream::take(std::string line) {
     }
 }
 
-void Upstream::take_response(const Message& message) {
+void StdioUpstream::take_response(const Message& message) {
     const auto id = our_id(message.id);
     if (!id) return stray("an answer without an id of ours");
     const auto pending = pending_.find(*id);
@@ -49,7 +37,7 @@ void Upstream::take_response(const Message& message) {
 }
 
 // A line that is no message. If it names a call in flight, that call has got its (bad) answer.
-void Upstream::take_malformed(const Malformed& malformed) {
+void StdioUpstream::take_malformed(const Malformed& malformed) {
     if (const auto id = our_id(malformed.id)) {
         const auto pending = pending_.find(*id);
         if (pending != pending_.end() && pending->second.sent)
@@ -58,24 +46,54 @@ void Upstream::take_malformed(const Malformed& malformed) {
     stray(malformed.detail);
 }
 
-void Upstream::take_request(const Message& message) {
+void StdioUpstream::take_request(const Message& message) {
     if (message.method == "ping") {
         send({one_line(result_text(message.id, "{}")), std::nullopt, nullptr});
         return;
     }
-    // Sampling, elicitation and roots were not offered: our capabilities are empty.
     ++counters_.asked;
-    send({one_line(error_text(message.id, kMethodNotFound, "not offered by this client")),
-          std::nullopt, nullptr});
+    ConversationPtr to = is_inward(message.method) ? only_conversation() : nullptr;
+    if (!to) {
+        send({one_line(error_text(message.id, kMethodNotFound, "not offered by this client")),
+              std::nullopt, nullptr});
+        return;
+    }
+    Ask ask{std::string(message.method),
+            message.params ? std::string(message.params->raw()) : std::string("{}")};
+    reactor_.spawn(
+        pass_on(shared_from_this(), std::move(to), std::string(message.id), std::move(ask)));
 }
 
-void Upstream::take_notification(const Message& message) {
+net::Task<void> StdioUpstream::pass_on(Self self, ConversationPtr to, std::string id, Ask ask) {
+    const Reply reply = co_await Conversation::ask(std::move(to), std::move(ask), &self->reactor_);
+    std::string text = R"({"jsonrpc":"2.0","id":)" + id;
+    text += reply.error ? R"(,"error":)" : R"(,"result":)";
+    self->send({one_line(text + reply.bytes + "}"), std::nullopt, nullptr});
+}
+
+// Whose a message without a name is: that of the only call in flight, where the instance serves one
+// task. A log message or a question that comes after a call's end is attributed to the next one of
+// the same task, never to another task's.
+ConversationPtr StdioUpstream::only_conversation() const {
+    if (options_.shared || pending_.size() != 1 || !pending_.begin()->second.sent) return nullptr;
+    return pending_.begin()->second.conversation;
+}
+
+void StdioUpstream::take_notification(const Message& message) {
     if (message.method == "notifications/tools/list_changed" && options_.on_tools_changed)
         return options_.on_tools_changed();
+    const std::string_view params = message.params ? message.params->raw() : "{}";
+    if (message.method == "notifications/progress" && message.params) {
+        const auto pending = pending_.find(message.params->i64("progressToken").value_or(0));
+        if (pending != pending_.end() && pending->second.sent && pending->second.conversation)
+            return pending->second.conversation->progress(params);
+    } else if (message.method == "notifications/message") {
+        if (const auto to = only_conversation()) return to->log(params);
+    }
     ++counters_.dropped;
 }
 
-void Upstream::stray(std::string_view why) {
+void StdioUpstream::stray(std::string_view why) {
     if (++counters_.stray > kMaxStrayLines) return stop("it wrote too much that is no answer");
     log::warn("mcp", "tool server `{}` wrote a line that is ignored: {}", server_, inert(why, 200));
 }

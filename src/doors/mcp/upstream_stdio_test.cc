@@ -1,5 +1,5 @@
 // Defends: what a tool server may do to us (nothing), and what may reach it (decided calls only).
-#include "doors/mcp/upstream.h"
+#include "doors/mcp/upstream_stdio.h"
 
 #include <gtest/gtest.h>
 
@@ -15,22 +15,26 @@ using testing_peer::count;
 using testing_peer::eventually;
 using testing_peer::Folder;
 
-using Started = Result<std::shared_ptr<Upstream>>;
+Outbound outbound(std::string arguments = "{}", int timeout_ms = 20'000, Depart depart = {}) {
+    return {"a", std::move(arguments), net::Millis(timeout_ms), std::move(depart), nullptr};
+}
 
-class UpstreamTest : public testing::Test {
+using Started = Result<std::shared_ptr<StdioUpstream>>;
+
+class StdioUpstreamTest : public testing::Test {
   protected:
     Started start(const std::string& mode, UpstreamOptions options = {}) {
         net::ChildSpec spec;
         spec.argv = {WRIT_FAKE_SERVER, mode, folder_.file("log")};
         spec.env = {{"PATH", "/usr/bin:/bin"}};
         auto started = reactor_.run_until(
-            Upstream::start(reactor_, "fake", std::move(spec), std::move(options)));
+            StdioUpstream::start(reactor_, "fake", std::move(spec), std::move(options)));
         if (started) upstream_ = *started;
         return started;
     }
     Result<Reply> call(std::string arguments = "{}", int timeout_ms = 20'000, Depart depart = {}) {
         return reactor_.run_until(
-            upstream_->call("a", std::move(arguments), net::Millis(timeout_ms), std::move(depart)));
+            upstream_->call(outbound(std::move(arguments), timeout_ms, std::move(depart))));
     }
     bool wait(std::function<bool()> ready) {
         return reactor_.run_until(eventually(&reactor_, std::move(ready)));
@@ -42,10 +46,10 @@ class UpstreamTest : public testing::Test {
 
     Folder folder_;
     net::Reactor reactor_;
-    std::shared_ptr<Upstream> upstream_;
+    std::shared_ptr<StdioUpstream> upstream_;
 };
 
-TEST_F(UpstreamTest, ShakesHandsAndCallsWithTheRawArguments) {
+TEST_F(StdioUpstreamTest, ShakesHandsAndCallsWithTheRawArguments) {
     ASSERT_TRUE(start("echo").has_value());
     const auto reply = call(R"({ "n" : 1.0, "big":1e400, "s":"\u0061\/" })");
     ASSERT_TRUE(reply.has_value()) << reply.error().detail;
@@ -65,7 +69,7 @@ TEST_F(UpstreamTest, ShakesHandsAndCallsWithTheRawArguments) {
 }
 
 // The second line of a pretty-printed argument must not arrive as a call of its own.
-TEST_F(UpstreamTest, ArgumentsCannotSmuggleACallNobodyDecided) {
+TEST_F(StdioUpstreamTest, ArgumentsCannotSmuggleACallNobodyDecided) {
     ASSERT_TRUE(start("echo").has_value());
     const auto reply = call(
         "{\"a\":\n{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"tools/call\",\"params\":{\"name\":"
@@ -75,7 +79,7 @@ TEST_F(UpstreamTest, ArgumentsCannotSmuggleACallNobodyDecided) {
     EXPECT_EQ(upstream_->counters().stray, 0u);
 }
 
-TEST_F(UpstreamTest, NothingIsWrittenWhenDepartRefuses) {
+TEST_F(StdioUpstreamTest, NothingIsWrittenWhenDepartRefuses) {
     ASSERT_TRUE(start("echo").has_value());
     const auto refused = call(R"({"secret":1})", 20'000,
                               [] { return Status(fail(ErrorCode::kUnauthenticated, "revoked")); });
@@ -87,28 +91,29 @@ TEST_F(UpstreamTest, NothingIsWrittenWhenDepartRefuses) {
 }
 
 net::Task<std::pair<std::string, std::string>> two_calls(net::Reactor* reactor,
-                                                         std::shared_ptr<Upstream> upstream) {
+                                                         std::shared_ptr<StdioUpstream> upstream) {
     const net::Promise<std::string> second(*reactor);
     struct Run {
-        static net::Task<void> go(std::shared_ptr<Upstream> u, net::Promise<std::string> done) {
-            auto reply = co_await u->call("a", "{}", net::Millis(20'000), nullptr);
+        static net::Task<void> go(std::shared_ptr<StdioUpstream> u,
+                                  net::Promise<std::string> done) {
+            auto reply = co_await u->call(outbound());
             done.set(reply ? reply->bytes : reply.error().detail);
         }
     };
     reactor->spawn(Run::go(upstream, second));
-    auto first = co_await upstream->call("a", "{}", net::Millis(20'000), nullptr);
+    auto first = co_await upstream->call(outbound());
     std::string other = co_await second.wait();
     co_return std::pair(first ? first->bytes : first.error().detail, other);
 }
 
-TEST_F(UpstreamTest, ConcurrentCallsAreToldApartById) {
+TEST_F(StdioUpstreamTest, ConcurrentCallsAreToldApartById) {
     ASSERT_TRUE(start("reorder").has_value());
     const auto [first, second] = reactor_.run_until(two_calls(&reactor_, upstream_));
     EXPECT_NE(first.find("first"), std::string::npos);  // asked first, answered last
     EXPECT_NE(second.find("ok"), std::string::npos);
 }
 
-TEST_F(UpstreamTest, ATimeoutIsToldToTheServerAndALateAnswerIsDropped) {
+TEST_F(StdioUpstreamTest, ATimeoutIsToldToTheServerAndALateAnswerIsDropped) {
     ASSERT_TRUE(start("late").has_value());
     const auto reply = call("{}", 50);
     ASSERT_FALSE(reply.has_value());
@@ -121,13 +126,13 @@ TEST_F(UpstreamTest, ATimeoutIsToldToTheServerAndALateAnswerIsDropped) {
     EXPECT_TRUE(upstream_->alive());
 }
 
-TEST_F(UpstreamTest, AServerThatHangsCostsOneTimeout) {
+TEST_F(StdioUpstreamTest, AServerThatHangsCostsOneTimeout) {
     ASSERT_TRUE(start("hang").has_value());
     EXPECT_EQ(call("{}", 30).error().code, ErrorCode::kTimeout);
     EXPECT_EQ(upstream_->counters().in_flight, 0u);
 }
 
-TEST_F(UpstreamTest, DeathFailsTheCallWithAnUnknownOutcome) {
+TEST_F(StdioUpstreamTest, DeathFailsTheCallWithAnUnknownOutcome) {
     ASSERT_TRUE(start("dies").has_value());
     const auto reply = call();
     ASSERT_FALSE(reply.has_value());
@@ -137,29 +142,29 @@ TEST_F(UpstreamTest, DeathFailsTheCallWithAnUnknownOutcome) {
     EXPECT_NE(call().error().detail.find("nothing was sent"), std::string::npos);
 }
 
-TEST_F(UpstreamTest, EndFailsWhatIsInFlight) {
+TEST_F(StdioUpstreamTest, EndFailsWhatIsInFlight) {
     ASSERT_TRUE(start("hang").has_value());
-    reactor_.spawn([](std::shared_ptr<Upstream> u, net::Reactor* r) -> net::Task<void> {
+    reactor_.spawn([](std::shared_ptr<StdioUpstream> u, net::Reactor* r) -> net::Task<void> {
         co_await r->sleep(net::Millis(20));
         u->end();
     }(upstream_, &reactor_));
     EXPECT_EQ(call().error().code, ErrorCode::kUnavailable);
 }
 
-TEST_F(UpstreamTest, GarbageIsCountedAndTheCallStillAnswered) {
+TEST_F(StdioUpstreamTest, GarbageIsCountedAndTheCallStillAnswered) {
     ASSERT_TRUE(start("garbage").has_value());
     ASSERT_TRUE(call().has_value());
     EXPECT_EQ(upstream_->counters().stray, 1u);
 }
 
-TEST_F(UpstreamTest, TooMuchGarbageEndsTheInstance) {
+TEST_F(StdioUpstreamTest, TooMuchGarbageEndsTheInstance) {
     ASSERT_TRUE(start("flood").has_value());
     EXPECT_EQ(call().error().code, ErrorCode::kUnavailable);
     EXPECT_EQ(upstream_->counters().stray, kMaxStrayLines + 1);
     EXPECT_FALSE(upstream_->alive());
 }
 
-TEST_F(UpstreamTest, AnswersNobodyAwaitsAreNotTakenForOthers) {
+TEST_F(StdioUpstreamTest, AnswersNobodyAwaitsAreNotTakenForOthers) {
     ASSERT_TRUE(start("wrongid").has_value());
     const auto reply = call();
     ASSERT_TRUE(reply.has_value());
@@ -168,14 +173,14 @@ TEST_F(UpstreamTest, AnswersNobodyAwaitsAreNotTakenForOthers) {
     EXPECT_NE(call()->bytes.find("ok"), std::string::npos);  // its answer came before the question
 }
 
-TEST_F(UpstreamTest, ASecondAnswerIsCountedNotUsed) {
+TEST_F(StdioUpstreamTest, ASecondAnswerIsCountedNotUsed) {
     ASSERT_TRUE(start("twice").has_value());
     EXPECT_NE(call()->bytes.find("ok"), std::string::npos);
     EXPECT_NE(call()->bytes.find("ok"), std::string::npos);
     EXPECT_TRUE(wait([&] { return upstream_->counters().stray == 2; }));
 }
 
-TEST_F(UpstreamTest, AMessageOverTheLimitEndsTheInstance) {
+TEST_F(StdioUpstreamTest, AMessageOverTheLimitEndsTheInstance) {
     UpstreamOptions options;
     options.message_bytes_max = 64 << 10;
     ASSERT_TRUE(start("huge", std::move(options)).has_value());
@@ -183,7 +188,7 @@ TEST_F(UpstreamTest, AMessageOverTheLimitEndsTheInstance) {
     EXPECT_FALSE(upstream_->alive());
 }
 
-TEST_F(UpstreamTest, InvalidUtf8AndDuplicateKeysAreNoAnswer) {
+TEST_F(StdioUpstreamTest, InvalidUtf8AndDuplicateKeysAreNoAnswer) {
     for (const char* mode : {"badutf8", "duplicate"}) {
         ASSERT_TRUE(start(mode).has_value());
         EXPECT_EQ(call("{}", 300).error().code, ErrorCode::kTimeout) << mode;
@@ -192,13 +197,13 @@ TEST_F(UpstreamTest, InvalidUtf8AndDuplicateKeysAreNoAnswer) {
     }
 }
 
-TEST_F(UpstreamTest, AnAnswerOfTheWrongShapeFailsItsCallAtOnce) {
+TEST_F(StdioUpstreamTest, AnAnswerOfTheWrongShapeFailsItsCallAtOnce) {
     ASSERT_TRUE(start("badresult").has_value());
     EXPECT_EQ(call().error().code, ErrorCode::kInvalid);
     EXPECT_TRUE(upstream_->alive());
 }
 
-TEST_F(UpstreamTest, ErrorsComeBackRaw) {
+TEST_F(StdioUpstreamTest, ErrorsComeBackRaw) {
     ASSERT_TRUE(start("rpcerror").has_value());
     const auto reply = call();
     ASSERT_TRUE(reply.has_value());
@@ -207,7 +212,7 @@ TEST_F(UpstreamTest, ErrorsComeBackRaw) {
 }
 
 // We declared no capability: sampling and elicitation are refused, ping is answered.
-TEST_F(UpstreamTest, WhatTheServerAsksIsRefused) {
+TEST_F(StdioUpstreamTest, WhatTheServerAsksIsRefused) {
     ASSERT_TRUE(start("asks").has_value());
     const auto reply = call();
     ASSERT_TRUE(reply.has_value());
@@ -219,7 +224,7 @@ TEST_F(UpstreamTest, WhatTheServerAsksIsRefused) {
     EXPECT_EQ(upstream_->counters().asked, 2u);
 }
 
-TEST_F(UpstreamTest, NotificationsAreDroppedButForListChanged) {
+TEST_F(StdioUpstreamTest, NotificationsAreDroppedButForListChanged) {
     int changed = 0;
     UpstreamOptions options;
     options.on_tools_changed = [&changed] { ++changed; };
@@ -233,7 +238,7 @@ TEST_F(UpstreamTest, NotificationsAreDroppedButForListChanged) {
     EXPECT_TRUE(wait([&] { return changed == 50; }));
 }
 
-TEST_F(UpstreamTest, AServerThatStopsReadingIsGivenUp) {
+TEST_F(StdioUpstreamTest, AServerThatStopsReadingIsGivenUp) {
     UpstreamOptions options;
     options.write_timeout = net::Millis(200);
     ASSERT_TRUE(start("deaf", std::move(options)).has_value());
@@ -242,18 +247,18 @@ TEST_F(UpstreamTest, AServerThatStopsReadingIsGivenUp) {
     EXPECT_FALSE(upstream_->alive());
 }
 
-TEST_F(UpstreamTest, OnlySoManyCallsAreInFlight) {
+TEST_F(StdioUpstreamTest, OnlySoManyCallsAreInFlight) {
     ASSERT_TRUE(start("hang").has_value());
     for (std::size_t i = 0; i < kMaxInFlight; ++i)
-        reactor_.spawn([](std::shared_ptr<Upstream> u) -> net::Task<void> {
-            (void)co_await u->call("a", "{}", net::Millis(20'000), nullptr);
+        reactor_.spawn([](std::shared_ptr<StdioUpstream> u) -> net::Task<void> {
+            (void)co_await u->call(outbound());
         }(upstream_));
     EXPECT_TRUE(wait([&] { return upstream_->counters().in_flight == kMaxInFlight; }));
     const auto refused = call();
     EXPECT_EQ(refused.error().code, ErrorCode::kExhausted);
 }
 
-TEST_F(UpstreamTest, SpeaksOlderRevisionsAndRefusesStrangeOnes) {
+TEST_F(StdioUpstreamTest, SpeaksOlderRevisionsAndRefusesStrangeOnes) {
     EXPECT_TRUE(start("old").has_value());
     const auto alien = start("alien");
     ASSERT_FALSE(alien.has_value());
@@ -261,7 +266,7 @@ TEST_F(UpstreamTest, SpeaksOlderRevisionsAndRefusesStrangeOnes) {
     EXPECT_NE(alien.error().detail.find("1999-01-01"), std::string::npos);
 }
 
-TEST_F(UpstreamTest, AStartThatFailsSaysWhy) {
+TEST_F(StdioUpstreamTest, AStartThatFailsSaysWhy) {
     const auto dead = start("stillborn");
     ASSERT_FALSE(dead.has_value());
     EXPECT_EQ(dead.error().code, ErrorCode::kUnavailable);
@@ -275,12 +280,12 @@ TEST_F(UpstreamTest, AStartThatFailsSaysWhy) {
 
     net::ChildSpec spec;
     spec.argv = {"/nonexistent/server"};
-    const auto none =
-        reactor_.run_until(Upstream::start(reactor_, "gone", std::move(spec), UpstreamOptions{}));
+    const auto none = reactor_.run_until(
+        StdioUpstream::start(reactor_, "gone", std::move(spec), UpstreamOptions{}));
     EXPECT_EQ(none.error().code, ErrorCode::kNotFound);
 }
 
-TEST_F(UpstreamTest, ListsToolsOverPagesWithinBounds) {
+TEST_F(StdioUpstreamTest, ListsToolsOverPagesWithinBounds) {
     ASSERT_TRUE(start("pages").has_value());
     const auto pages = reactor_.run_until(upstream_->list_tools());
     ASSERT_TRUE(pages.has_value()) << pages.error().detail;

@@ -1,0 +1,44 @@
+// What both transports say to a tool server in the same way: the handshake and the listing
+// (MCP 2025-11-25, sections "Lifecycle" and "Tools").
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "doors/mcp/upstream.h"
+#include "net/task.h"
+
+namespace writ::mcp {
+
+// Sends one request and awaits its answer.
+using Asker = std::function<net::Task<Result<Reply>>(std::string method, std::string params)>;
+
+// Params of `initialize`: the newest revision, no capabilities, our name and `version`.
+std::string initialize_params(std::string_view version);
+
+// What a server's answer to `initialize` settles.
+struct Agreement {
+    std::string version;  // negotiated, one of ours
+    bool tools = false;   // it offers tools at all
+};
+// Errors: kUnsupported (an error, or a revision we do not speak), kInvalid.
+Result<Agreement> read_agreement(const Reply& reply);
+
+// All pages of tools/list as one JSON array; the errors of Upstream::list_tools. `ask` and what it
+// holds live until the end.
+net::Task<Result<std::string>> list_all_tools(Asker ask, std::size_t message_bytes_max);
+
+// Params of tools/call. `token`: our progress token, if progress is wanted.
+std::string call_params(const Outbound& call, std::optional<std::int64_t> token);
+
+// The id of an answer, if it can be one of ours: a plain positive integer.
+std::optional<std::int64_t> our_id(std::string_view raw);
+
+// Whether a server may put that question to a client at all.
+bool is_inward(std::string_view method);
+
+}  // namespace writ::mcp
