@@ -12,18 +12,19 @@ bool is_letter(char c) {
     return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-// Edits (insert, delete, replace) that turn a into b.
+// Edits (insert, delete, replace, swap of neighbours) that turn a into b.
 std::size_t distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
+    std::vector<std::size_t> before(b.size() + 1), above(b.size() + 1), row(b.size() + 1);
     std::iota(row.begin(), row.end(), std::size_t{0});
     for (std::size_t i = 1; i <= a.size(); ++i) {
-        std::size_t diagonal = row[0];
+        std::swap(before, above);
+        std::swap(above, row);
         row[0] = i;
         for (std::size_t j = 1; j <= b.size(); ++j) {
-            const std::size_t above = row[j];
-            row[j] =
-                std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-            diagonal = above;
+            row[j] = std::min(
+                {above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                row[j] = std::min(row[j], before[j - 2] + 1);
         }
     }
     return row[b.size()];
@@ -66,6 +67,7 @@ std::string nearest(std::string_view wrong, std::span<const std::string_view> na
     std::string_view best;
     std::size_t least = std::max<std::size_t>(1, wrong.size() / 3) + 1;
     for (std::string_view name : names) {
+        if (name.size() > wrong.size() + least) continue;
         const std::size_t edits = distance(wrong, name);
         if (edits >= least) continue;
         least = edits;
