@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <fstream>
+#include <future>
 #include <thread>
 
 #include "base/secret.h"
@@ -268,6 +269,52 @@ TEST_F(LedgerAttack, AFullDiskRefusesAndRecoversWithoutARestart) {
     EXPECT_EQ(done->index, kept);
     ASSERT_TRUE((*ledger)->flush());
     EXPECT_TRUE(LogReader::open(log_dir(), vkey())->verify().findings.empty());
+}
+
+// With a full disk the kill switch is still recorded: narrowing acts have space kept for them.
+TEST_F(LedgerAttack, AFullDiskStillRecordsNarrowingActs) {
+    FullDisk disk("/wal/spare");
+    options.segment_bytes = 128 << 10;
+    auto ledger = open(disk);
+    ASSERT_TRUE((*ledger)->append_sync("first"));
+    for (int i = 0; i < 500 && !fs::exists(dir / "wal/reserve"); ++i) usleep(10'000);
+    disk.full = true;
+    while ((*ledger)->append_sync(std::string(4'000, 'x'))) {
+    }
+    EXPECT_FALSE((*ledger)->health().writable);
+    EXPECT_TRUE((*ledger)->health().kept);
+    const auto kept = [&](std::string entry) {
+        std::promise<Result<Appended>> promise;
+        (*ledger)->append_kept(std::move(entry),
+                               [&](Result<Appended> done) { promise.set_value(std::move(done)); });
+        return promise.get_future().get();
+    };
+    const std::uint64_t before = (*ledger)->health().durable;
+    for (std::uint64_t i = 0; i < 50; ++i) {
+        const auto done = kept("revoked " + std::string(500, ' ') + std::to_string(i));
+        ASSERT_TRUE(done) << done.error().message();
+        EXPECT_EQ(done->index, before + i);
+        EXPECT_FALSE((*ledger)->append_sync("a call")) << "calls may not use the space kept";
+    }
+    ASSERT_TRUE((*ledger)->flush()) << "checkpoints go on where their folder has room";
+    // A restart on the full disk keeps the rest of the space for narrowing acts.
+    ledger->reset();
+    ledger = open(disk);
+    ASSERT_TRUE(ledger) << ledger.error().message();
+    EXPECT_FALSE((*ledger)->append_sync("a call"));
+    ASSERT_TRUE(kept("revoked after the restart"));
+    // There is an end to it, and it is told.
+    while (kept(std::string(4'000, 'k'))) {
+    }
+    EXPECT_FALSE((*ledger)->health().kept);
+    disk.full = false;
+    for (int i = 0; i < 500 && !(*ledger)->health().writable; ++i) usleep(10'000);
+    ASSERT_TRUE((*ledger)->append_sync("again"));
+    EXPECT_TRUE((*ledger)->health().kept);
+    ASSERT_TRUE((*ledger)->flush());
+    EXPECT_TRUE(LogReader::open(log_dir(), vkey())->verify().findings.empty());
+    for (int i = 0; i < 500 && !fs::exists(dir / "wal/reserve"); ++i) usleep(10'000);
+    EXPECT_TRUE(fs::exists(dir / "wal/reserve")) << "the space is kept again";
 }
 
 TEST_F(LedgerAttack, AnIdleLogRenewsItsCheckpoint) {

@@ -37,14 +37,20 @@ constexpr std::size_t kBatchEntries_max = 4096;
 constexpr std::size_t kBatchBytes_max = 4 << 20;
 // Appends waiting for the disk, in bytes: kMaxPendingAppends of the largest would be a gigabyte.
 constexpr std::size_t kPendingBytes_max = 64 << 20;
+// What narrowing acts have beyond both: a flood of calls must not keep a revocation out.
+constexpr std::size_t kKeptAppends_max = 4096;
+constexpr std::size_t kKeptBytes_max = 8 << 20;
 // After tiles could not be written, as on a full disk, the next attempt comes this much later.
 constexpr milliseconds kRetryEvery{1'000};
 // How often the open segment is looked for under its name.
 constexpr milliseconds kInPlaceEvery{500};
 
+enum class Room { kShared, kKept };
+
 struct Pending {
     std::string entry;
     AppendDone done;
+    Room room = Room::kShared;
 };
 
 // A name that is one component of a path.
@@ -65,7 +71,12 @@ class DiskLedger final : public Ledger {
 
     Status open(Disk& disk);
 
-    void append(std::string entry, AppendDone done) override;
+    void append(std::string entry, AppendDone done) override {
+        queue({std::move(entry), std::move(done), Room::kShared});
+    }
+    void append_kept(std::string entry, AppendDone done) override {
+        queue({std::move(entry), std::move(done), Room::kKept});
+    }
     Result<Appended> append_sync(std::string entry) override;
     Status flush() override;
     Health health() const override;
@@ -76,11 +87,14 @@ class DiskLedger final : public Ledger {
   private:
     fs::path wal_dir() const { return options_.dir / "wal"; }
     Status check_options() const;
-    std::optional<Error> refusal(const std::string& entry) const;
+    void queue(Pending item);
+    std::optional<Error> refusal(const Pending& item) const;
     void commit_loop();
     std::vector<Pending> take_batch();
     void look_after_segment();
     void commit(std::vector<Pending> batch);
+    std::vector<Pending> refuse_shared(std::span<Pending> batch);
+    bool make_room(std::span<Pending> batch);
     bool rotate();
     void acknowledge(std::span<Pending> batch, std::uint64_t first);
     void refuse(std::span<Pending> batch);
@@ -108,6 +122,7 @@ class DiskLedger final : public Ledger {
     std::uint64_t attempts_ = 0, failed_attempt_ = 0;  // to publish: begun; the last that failed
     std::optional<Error> failed_;                      // for good
     std::string no_room_;          // why there is no next segment to write to; passes
+    bool kept_full_ = false;       // nor space for narrowing acts
     std::string publish_trouble_;  // why checkpoints are late; passes
     bool stopping_ = false, drained_ = false;
     std::thread committer_, publisher_;
@@ -182,32 +197,34 @@ DiskLedger::~DiskLedger() {
 }
 
 // Under mutex_.
-std::optional<Error> DiskLedger::refusal(const std::string& entry) const {
+std::optional<Error> DiskLedger::refusal(const Pending& item) const {
     if (failed_)
         return Error{
             ErrorCode::kUnavailable, "the evidence log cannot be written: " + failed_->detail, {}};
     if (stopping_) return Error{ErrorCode::kUnavailable, "the evidence log is closing", {}};
-    if (entry.empty() || entry.size() > kMaxEntryBytes)
+    if (item.entry.empty() || item.entry.size() > kMaxEntryBytes)
         return Error{
             ErrorCode::kTooLarge, fmt::format("an entry has 1 to {} bytes", kMaxEntryBytes), {}};
-    if (pending_.size() >= kMaxPendingAppends || pending_bytes_ >= kPendingBytes_max)
+    const bool kept = item.room == Room::kKept;
+    if (pending_.size() >= kMaxPendingAppends + (kept ? kKeptAppends_max : 0) ||
+        pending_bytes_ >= kPendingBytes_max + (kept ? kKeptBytes_max : 0))
         return Error{ErrorCode::kExhausted, "too many events wait for the disk", {}};
     return std::nullopt;
 }
 
-void DiskLedger::append(std::string entry, AppendDone done) {
+void DiskLedger::queue(Pending item) {
     std::optional<Error> refused;
     {
         const std::lock_guard lock(mutex_);
-        refused = refusal(entry);
+        refused = refusal(item);
         if (!refused) {
-            pending_bytes_ += entry.size();
+            pending_bytes_ += item.entry.size();
             ++accepted_;
-            pending_.push_back({std::move(entry), std::move(done)});
+            pending_.push_back(std::move(item));
         }
     }
     if (refused)
-        done(fail(std::move(*refused)));
+        item.done(fail(std::move(*refused)));
     else
         arrived_.notify_one();
 }
@@ -256,6 +273,7 @@ void DiskLedger::look_after_segment() {
     if (!wal_->in_place())
         stop_writing(
             {ErrorCode::kCorrupt, "its segment was removed, replaced or cut under it", {}});
+    wal_->look_after_spares();
     bool retry = false;
     {
         const std::lock_guard lock(mutex_);
@@ -273,22 +291,58 @@ bool DiskLedger::rotate() {
     }
     const std::lock_guard lock(mutex_);
     no_room_ = rotated ? "" : rotated.error().detail;
+    if (rotated) kept_full_ = false;
     return rotated.has_value();
 }
 
-void DiskLedger::commit(std::vector<Pending> batch) {
-    bool stopped = false;
+// The open segment is full: goes on in the next, or for narrowing acts in the space kept for them.
+bool DiskLedger::make_room(std::span<Pending> batch) {
+    if (rotate()) return true;
+    const bool wanted = std::any_of(batch.begin(), batch.end(),
+                                    [](const Pending& item) { return item.room == Room::kKept; });
     {
         const std::lock_guard lock(mutex_);
-        stopped = failed_.has_value();
+        if (!wanted || failed_) return false;
     }
+    const auto entered = wal_->enter_reserve();
+    if (entered) {
+        log::warn("ledger", "the disk is full: only narrowing acts are recorded");
+        return true;
+    }
+    if (entered.error().code != ErrorCode::kUnavailable) stop_writing(entered.error());
+    const std::lock_guard lock(mutex_);
+    kept_full_ = true;
+    return false;
+}
+
+// Refuses what may not use the space kept, and returns the others in their order.
+std::vector<Pending> DiskLedger::refuse_shared(std::span<Pending> batch) {
+    std::vector<Pending> kept, shared;
+    for (Pending& item : batch)
+        (item.room == Room::kKept ? kept : shared).push_back(std::move(item));
+    refuse(shared);
+    return kept;
+}
+
+void DiskLedger::commit(std::vector<Pending> batch) {
     std::span<Pending> rest(batch);
+    bool stopped = false;
     while (!stopped && !rest.empty()) {
+        bool full = wal_->narrowing_only();
+        {
+            const std::lock_guard lock(mutex_);
+            if (failed_) break;
+            full = full || !no_room_.empty();
+        }
+        if (full && !rotate()) {
+            batch = refuse_shared(rest);
+            rest = batch;
+        }
         const std::uint64_t first = wal_->end();
         std::size_t taken = 0;
         while (taken < rest.size() && wal_->add(rest[taken].entry)) ++taken;
         if (taken == 0) {
-            stopped = !rotate();
+            stopped = rest.empty() || !make_room(rest);
             continue;
         }
         if (const auto written = wal_->commit(); !written) {
@@ -413,7 +467,11 @@ Status DiskLedger::flush() {
 Health DiskLedger::health() const {
     const std::string soon = wal_->trouble();
     const std::lock_guard lock(mutex_);
-    Health out{!failed_ && no_room_.empty(), "", durable_size_, published_size_};
+    Health out;
+    out.writable = !failed_ && no_room_.empty();
+    out.kept = !failed_ && !kept_full_;
+    out.durable = durable_size_;
+    out.published = published_size_;
     if (failed_)
         out.reason = failed_->message();
     else if (!no_room_.empty())

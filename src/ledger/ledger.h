@@ -12,8 +12,9 @@
 // when idle), one that zero-fills the next segment. append() may be called from any thread and
 // never blocks on the disk. A failed write or fdatasync, a segment removed, replaced or cut under
 // it, or entries that do not give a signed root stop the writer for good: every append then fails
-// with kUnavailable and health() says why. A full disk refuses appends once the segment made ahead
-// is full, and tiles that cannot be written delay checkpoints: both pass when there is room again.
+// with kUnavailable and health() says why. A full disk refuses append() once the segment made ahead
+// is full, while append_kept() goes on in space kept for it; tiles that cannot be written delay
+// checkpoints. Both pass when there is room again.
 #pragma once
 
 #include <cstdint>
@@ -51,7 +52,8 @@ struct Appended {
 using AppendDone = std::function<void(Result<Appended>)>;
 
 struct Health {
-    bool writable = true;
+    bool writable = true;         // by append()
+    bool kept = true;             // by append_kept()
     std::string reason;           // why not; or what is wrong although it is writable
     std::uint64_t durable = 0;    // entries acknowledged
     std::uint64_t published = 0;  // size of the newest checkpoint
@@ -72,7 +74,14 @@ class Ledger {
     // Queues `entry` (1..65,535 bytes). `done` is called exactly once. Errors come through `done`:
     // kTooLarge, kExhausted (kMaxPendingAppends or 64 MiB waiting), kUnavailable.
     virtual void append(std::string entry, AppendDone done) = 0;
-    // The same, waiting. For tests and tools; never on an I/O thread.
+    // The same for a narrowing act (revoke, end, suspend, seal) or a gap event, and for nothing
+    // else: it has room of its own in the queue, and when the disk is full it goes into space that
+    // was zero-filled and kept for it (kReserveBytes; some 2,500 events). Errors: as append(), once
+    // that space is full too.
+    virtual void append_kept(std::string entry, AppendDone done) {
+        append(std::move(entry), std::move(done));
+    }
+    // The same as append(), waiting. For tests and tools; never on an I/O thread.
     virtual Result<Appended> append_sync(std::string entry) = 0;
     // Waits until everything appended before is answered, in tiles and under a signed checkpoint.
     // Errors: kUnavailable (stopped, or it cannot be published now).

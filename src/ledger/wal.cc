@@ -66,7 +66,7 @@ Status Wal::start() {
         if (auto done = clear_tail(); !done) return done;
         next = std::clamp<std::size_t>(capacity_ * 2, next, segment_bytes_);
     }
-    spare_ = std::make_unique<Spare>(dir_, next, segment_bytes_, *disk_);
+    spare_ = std::make_unique<Spare>(dir_, next, segment_bytes_, *disk_, first);
     return first ? rotate() : Status();
 }
 
@@ -120,25 +120,47 @@ Status Wal::commit() {
 
 Status Wal::rotate() {
     WRIT_CHECK(batch_.empty());
-    const auto again_later = [](Error error) {
-        error.code = ErrorCode::kUnavailable;
-        return fail(std::move(error));
-    };
-    if (auto ready = spare_->wait(); !ready) return again_later(ready.error());
-    auto file = File::open(spare_->path(), O_RDWR | O_NOFOLLOW);
+    if (auto ready = spare_->wait(); !ready) {
+        Error later = ready.error();
+        later.code = ErrorCode::kUnavailable;
+        return fail(std::move(later));
+    }
+    auto done = go_on_in(spare_->path());
+    if (done || done.error().code == ErrorCode::kNotFound) spare_->taken();
+    if (done) in_reserve_ = false;
+    if (!done && done.error().code == ErrorCode::kNotFound)  // somebody removed it
+        return fail(ErrorCode::kUnavailable, done.error().detail);
+    return done;
+}
+
+Status Wal::enter_reserve() {
+    WRIT_CHECK(batch_.empty());
+    if (in_reserve_) return fail(ErrorCode::kUnavailable, "the space kept is full");
+    auto done = go_on_in(spare_->reserve_path());
+    if (done || done.error().code == ErrorCode::kNotFound) spare_->reserve_taken();
+    if (done) in_reserve_ = true;
+    if (!done && done.error().code == ErrorCode::kNotFound)
+        return fail(ErrorCode::kUnavailable, "no space could be kept: " + done.error().detail);
+    return done;
+}
+
+// Makes the zero-filled file `ready` the open segment. Errors: kNotFound, kUnavailable (both leave
+// the log as it was), others.
+Status Wal::go_on_in(const fs::path& ready) {
+    auto file = File::open(ready, O_RDWR | O_NOFOLLOW);
     if (!file) {
-        spare_->taken();  // somebody removed it
-        return again_later(file.error());
+        Error later = file.error();
+        if (later.code != ErrorCode::kNotFound) later.code = ErrorCode::kUnavailable;
+        return fail(std::move(later));
     }
     if (auto done = write_at(*disk_, file->fd(), segment_header(end_), 0); !done)
-        return again_later(done.error());
+        return fail(ErrorCode::kUnavailable, done.error().detail);
     if (disk_->fdatasync(file->fd()) != 0) return fail(io_error("cannot sync a segment", errno));
     const fs::path path = segment_path(dir_, end_);
     // From here on the new name may stand on the disk, so that nothing may go to the old segment.
-    if (::rename(spare_->path().c_str(), path.c_str()) != 0)
+    if (::rename(ready.c_str(), path.c_str()) != 0)
         return fail(io_error("cannot name a segment", errno));
     if (auto done = sync_dir(*disk_, dir_); !done) return fail(ErrorCode::kIo, done.error().detail);
-    spare_->taken();
     return use(std::move(*file), path);
 }
 

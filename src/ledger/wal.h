@@ -38,15 +38,24 @@ class Wal {
     // Goes on in the next segment. The batch must be empty. Errors: kUnavailable (there is none yet
     // and the log stays as it is: try again), others: the log must not be used again.
     Status rotate();
+    // Goes on in the space kept for narrowing acts, when rotate() finds no room. The batch must be
+    // empty. Errors: as rotate().
+    Status enter_reserve();
+    // Only narrowing acts may be added: the open segment is the reserve, or there is no other
+    // reserve and no room to make one. rotate() ends the first, room the second.
+    bool narrowing_only() const { return in_reserve_ || (spare_ && !spare_->has_reserve()); }
 
     // Whether the open segment is still the file that its name says, in its full length.
     bool in_place() const;
+    // Has spare and reserve made again if somebody removed them.
+    void look_after_spares() { spare_->look(); }
     // Why the next segment cannot be made, or empty. Thread: any.
     std::string trouble() const { return spare_ ? spare_->trouble() : ""; }
 
   private:
     Wal() = default;
     Status use(File file, std::filesystem::path path);
+    Status go_on_in(const std::filesystem::path& ready);
     Status clear_tail();
 
     std::filesystem::path dir_;
@@ -59,6 +68,7 @@ class Wal {
     std::uint64_t offset_ = 0;    // where the batch begins in the segment
     std::uint64_t end_ = 0;       // index of the next entry
     std::string batch_;
+    bool in_reserve_ = false;
 };
 
 }  // namespace writ::ledger
