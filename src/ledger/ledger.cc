@@ -53,16 +53,6 @@ struct Pending {
     Room room = Room::kShared;
 };
 
-// A name that is one component of a path.
-bool is_plain_name(std::string_view name) {
-    const auto plain = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               c == '-' || c == '_' || c == '.';
-    };
-    return !name.empty() && name.size() <= 128 && name.front() != '.' &&
-           std::all_of(name.begin(), name.end(), plain);
-}
-
 class DiskLedger final : public Ledger {
   public:
     DiskLedger(Options options, crypto::Ed25519Key key, const Clock& clock)

@@ -48,6 +48,15 @@ bool is_key_name(std::string_view name) {
     });
 }
 
+bool is_plain_name(std::string_view name) {
+    const auto plain = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '-' || c == '_' || c == '.';
+    };
+    return !name.empty() && name.size() <= 128 && name.front() != '.' &&
+           std::all_of(name.begin(), name.end(), plain);
+}
+
 std::string make_vkey(std::string_view name, const crypto::Ed25519Key::Public& key) {
     const Bytes typed = typed_key(key);
     return std::string(name) + "+" + to_hex(key_id(name, typed)) + "+" + to_base64(typed);

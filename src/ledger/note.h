@@ -17,6 +17,9 @@ namespace writ::ledger {
 // Usable as a key's name and a log's origin: printable ASCII without space and `+`.
 bool is_key_name(std::string_view name);
 
+// A name that is one component of a path: letters, digits, `-`, `_` and `.`, not first.
+bool is_plain_name(std::string_view name);
+
 // `name+hex8(key id)+base64(0x01 || key)`.
 std::string make_vkey(std::string_view name, const crypto::Ed25519Key::Public& key);
 
