@@ -11,6 +11,7 @@
 #include "policy/grants.h"
 #include "policy/policy.h"
 #include "policy/request.h"
+#include "policy/schema.h"
 
 namespace writ::policy {
 namespace {
@@ -124,8 +125,12 @@ std::string advice_for(std::string_view code) {
 class CedarEngine final : public Engine {
   public:
     CedarEngine(std::shared_ptr<const Loaded> loaded, Agents agents,
-                std::shared_ptr<const cedar::Entities> standing)
-        : loaded_(std::move(loaded)), agents_(std::move(agents)), standing_(std::move(standing)) {}
+                std::shared_ptr<const cedar::Entities> standing,
+                std::shared_ptr<const Shapes> shapes)
+        : loaded_(std::move(loaded)),
+          agents_(std::move(agents)),
+          standing_(std::move(standing)),
+          shapes_(std::move(shapes)) {}
 
     Verdict decide(const Question& question) const override;
     bool visible(const identity::Task& task, const catalog::Tool& tool) const override;
@@ -142,6 +147,7 @@ class CedarEngine final : public Engine {
     std::shared_ptr<const Loaded> loaded_;
     Agents agents_;
     std::shared_ptr<const cedar::Entities> standing_;
+    std::shared_ptr<const Shapes> shapes_;
 };
 
 Verdict CedarEngine::decide(const Question& question) const {
@@ -152,7 +158,7 @@ Verdict CedarEngine::decide(const Question& question) const {
         refused->advice = advice_for(refused->code);
         return std::move(*refused);
     }
-    const auto prepared = prepare(question, standing_);
+    const auto prepared = prepare(question, *shapes_->of(question.tool), standing_);
     if (!prepared) {
         verdict.granted = true;
         verdict.code = "bad_argument";
@@ -236,7 +242,8 @@ std::shared_ptr<const Engine> CedarEngine::with(
     auto standing = standing_entities(agents_, *catalog);
     if (!standing) return nullptr;
     return std::make_shared<CedarEngine>(
-        loaded_, agents_, std::make_shared<const cedar::Entities>(std::move(*standing)));
+        loaded_, agents_, std::make_shared<const cedar::Entities>(std::move(*standing)),
+        std::make_shared<const Shapes>(*catalog));
 }
 
 std::string_view match_name(Match match) {
@@ -302,7 +309,7 @@ json::Node CedarEngine::explain(const Question& question) const {
     json::Node domains = json::Node::array();
     for (const auto& domain : question.resource.domains) domains.push_back(domain);
     out["domains"] = std::move(domains);
-    const auto prepared = prepare(question, standing_);
+    const auto prepared = prepare(question, *shapes_->of(question.tool), standing_);
     json::Node grants = json::Node::array();
     for (const auto& link : match_chain(question.task, question.tool, &question.resource,
                                         question.now_us, prepared ? &*prepared : nullptr)) {
@@ -344,7 +351,8 @@ Result<std::shared_ptr<const Engine>> Engine::make(
     auto standing = standing_entities(agents, *catalog);
     if (!standing) return fail(standing.error());
     return std::make_shared<CedarEngine>(
-        std::move(*loaded), agents, std::make_shared<const cedar::Entities>(std::move(*standing)));
+        std::move(*loaded), agents, std::make_shared<const cedar::Entities>(std::move(*standing)),
+        std::make_shared<const Shapes>(*catalog));
 }
 
 }  // namespace writ::policy

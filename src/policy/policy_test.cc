@@ -22,8 +22,14 @@ class PolicyTest : public ::testing::Test {
                         {"balance", catalog::Effect::kRead, "", {}, {}}};
         catalog_ = std::move(*catalog::Catalog::make(
             {server}, {{"accounts", catalog::Sensitivity::kConfidential, {"account/*"}}}, {}));
-        const std::string tools = R"([{"name":"pay","inputSchema":{"type":"object"}},
-            {"name":"balance","inputSchema":{"type":"object"}},
+        const std::string tools = R"([
+            {"name":"pay","inputSchema":{"type":"object","additionalProperties":false,"properties":{
+                "to":{"type":"string"},"amount":{"type":"integer"},"rate":{"type":"number"},
+                "memo":{},"tags":{"type":"array","items":{"type":["integer","string"]}}},
+                "required":["to"]}},
+            {"name":"balance","inputSchema":{"type":"object","properties":{
+                "limit":{"type":"integer"},"never":{"type":"boolean"},
+                "who":{"type":"object","properties":{}}}}},
             {"name":"close","inputSchema":{"type":"object"}}])";
         const auto listed = json::parse(tools);
         EXPECT_TRUE(catalog_->update("bank", listed->root()));
@@ -63,13 +69,14 @@ class PolicyTest : public ::testing::Test {
     }
 
     Verdict decide(const std::string& policies, const std::string& tool,
-                   const std::string& arguments = "{}") {
+                   const std::string& arguments = "{}", const std::string& uri = "") {
         const auto made = engine(policies);
         EXPECT_TRUE(made) << made.error().message();
         const auto snapshot = catalog_->snapshot();
         const auto found = snapshot->by_qualified(tool);
         const auto parsed = json::parse(arguments);
-        const auto resource = snapshot->resource(*found, parsed->root());
+        const auto resource = uri.empty() ? snapshot->resource(*found, parsed->root())
+                                          : Result<catalog::Resource>(snapshot->classify(uri));
         EXPECT_TRUE(resource) << resource.error().message();
         return (*made)->decide({*task_, *found, *resource, parsed->root(), kNow_us, false});
     }
@@ -182,14 +189,17 @@ TEST_F(PolicyTest, AConditionCannotSmuggleAPolicy) {
 
 TEST_F(PolicyTest, ArgumentsWithoutACedarFormAreRefused) {
     for (const char* arguments :
-         {R"({"to":"1","x":null})", R"({"to":"1","x":1.5})", R"({"to":"1","x":1e3})",
-          R"({"to":"1","x":9223372036854775808})", R"({"to":"1","x":[{"y":null}]})"}) {
-        const auto verdict = decide(kAll, "bank/pay", arguments);
+         {R"({"to":null})", R"({"to":"1","amount":null})", R"({"to":"1","amount":1.5})",
+          R"({"to":"1","amount":9223372036854775808})", R"({"to":"1","rate":0.00001})",
+          R"({"to":"1","rate":1e300})", R"({"to":"1","tags":[1,null]})", R"({"to":5})",
+          R"({"to":"1","evil":1})", R"({"amount":1})"}) {
+        const auto verdict = decide(kAll, "bank/pay", arguments, "account/1");
         EXPECT_EQ(verdict.code, "bad_argument") << arguments;
     }
-    EXPECT_EQ(
-        decide(kAll, "bank/pay", R"({"to":"1","x":[1,"a",true,{"k":-9223372036854775808}]})").kind,
-        Kind::kPermit);
+    EXPECT_EQ(decide(kAll, "bank/pay",
+                     R"({"to":"1","amount":1e3,"rate":2.5,"tags":[1,"a"],"memo":{"k":[null,1e9]}})")
+                  .kind,
+              Kind::kPermit);
 }
 
 TEST_F(PolicyTest, AnArgumentCannotPoseAsAnEntity) {

@@ -1,6 +1,7 @@
 #include "policy/request.h"
 
 #include "base/bytes.h"
+#include "policy/input.h"
 
 namespace writ::policy {
 namespace {
@@ -73,9 +74,9 @@ Result<cedar::Entities> standing_entities(
     return cedar::Entities::build(std::move(out));
 }
 
-Result<Prepared> prepare(const Question& question,
+Result<Prepared> prepare(const Question& question, const Shape& shape,
                          const std::shared_ptr<const cedar::Entities>& standing) {
-    auto input = input_value(question.arguments, question.tool);
+    auto input = input_value(question.arguments, shape);
     if (!input) return fail(input.error());
     auto entities = cedar::Entities::overlay(standing, {resource_entity(question.resource)});
     if (!entities) return fail(entities.error());

@@ -9,6 +9,7 @@
 #include "cedar/cedar.h"
 #include "identity/types.h"
 #include "policy/policy.h"
+#include "policy/shape.h"
 
 namespace writ::policy {
 
@@ -28,8 +29,8 @@ struct Prepared {
     cedar::Entities entities;
 };
 
-// Errors: kInvalid (an argument that has no Cedar form).
-Result<Prepared> prepare(const Question& question,
+// `shape` is the tool's. Errors: kInvalid (an argument that has no Cedar form).
+Result<Prepared> prepare(const Question& question, const Shape& shape,
                          const std::shared_ptr<const cedar::Entities>& standing);
 
 }  // namespace writ::policy
