@@ -155,8 +155,10 @@ class Turn {
 };
 
 // Accepts on `listener` until it is closed and hands each connection over (close-on-exec,
-// non-blocking, TCP_NODELAY).
-Task<void> accept_loop(std::shared_ptr<Poll> listener, std::function<void(Fd)> on_connection);
+// non-blocking, TCP_NODELAY). Out of descriptors or memory it pauses (kAcceptPause) and calls
+// `on_exhausted` first, which may let something go.
+Task<void> accept_loop(std::shared_ptr<Poll> listener, std::function<void(Fd)> on_connection,
+                       std::function<void()> on_exhausted = {});
 
 // A connected descriptor. Errors: kUnavailable (detail names the endpoint), kTimeout.
 Task<Result<Fd>> connect_fd(Reactor* reactor, Endpoint endpoint, TimePoint deadline);

@@ -65,6 +65,9 @@ class Responder {
     // counts as gone too. Noticed while the handler waits, unless more than 64 KiB of pipelined
     // requests stand in front of the end.
     virtual bool peer_gone() const = 0;
+    // Calls `then` on the loop, once, when the peer is noticed to be gone while the handler waits;
+    // it replaces what was given before and is dropped when the handler returns.
+    virtual void on_gone(std::function<void()> then) { static_cast<void>(then); }
 };
 
 using HttpHandler = std::function<Task<void>(HttpRequest, Responder&)>;
@@ -72,7 +75,12 @@ using HttpHandler = std::function<Task<void>(HttpRequest, Responder&)>;
 struct HttpServerOptions {
     std::size_t body_bytes_max = kMaxBodyBytes;
     std::size_t header_bytes_max = kMaxHeaderBytes;
+    // Beyond it the connection that has been idle longest is closed for the new one; only where
+    // all are busy the new one gets a 503.
     std::size_t connections_max = 4096;
+    // Of request bodies in memory at once, over all connections; what would exceed it gets a 503.
+    // 64 whole bodies: far more than are ever under way, far less than connections_max of them.
+    std::size_t bodies_bytes_max = 64 * kMaxBodyBytes;
     Millis head_timeout{10'000};  // from accept or from the end of the last answer + idle
     Millis body_timeout{30'000};
     Millis idle_timeout{75'000};

@@ -15,12 +15,15 @@ constexpr Millis kDrainTime{1'000};
 }  // namespace
 
 Connection::Connection(std::shared_ptr<Poll> poll, Peer peer,
-                       std::shared_ptr<const HttpHandler> handler, const HttpServerOptions& options)
+                       std::shared_ptr<const HttpHandler> handler, const HttpServerOptions& options,
+                       std::shared_ptr<BodyBudget> budget)
     : wire_(std::move(poll)),
       peer_(std::move(peer)),
       handler_(std::move(handler)),
       options_(options),
-      accepted_at_(std::chrono::steady_clock::now()) {
+      budget_(std::move(budget)),
+      accepted_at_(std::chrono::steady_clock::now()),
+      idle_since_(accepted_at_) {
     // While a handler runs, input is read ahead: that is how a peer that left is noticed.
     wire_.poll->watch([this] {
         if (exchange_ == nullptr) return;
@@ -29,7 +32,10 @@ Connection::Connection(std::shared_ptr<Poll> poll, Peer peer,
             return;
         }
         slurp(wire_);
-        if (!wire_.ended) wire_.poll->arm_read();
+        if (wire_.ended)
+            exchange_->note_gone();
+        else
+            wire_.poll->arm_read();
     });
 }
 
@@ -47,6 +53,7 @@ Task<void> Connection::serve(std::shared_ptr<Connection> self) {
             break;
         }
         more = co_await self->answer();
+        self->charge(0);
         self->first_ = false;
     }
     self->wire_.poll->close();
@@ -58,6 +65,18 @@ void Connection::finish() {
     if (idle_) wire_.poll->close();
 }
 
+std::optional<TimePoint> Connection::idle_since() const {
+    if (!idle_ || finishing_) return std::nullopt;
+    return idle_since_;
+}
+
+bool Connection::charge(std::size_t bytes) {
+    if (bytes > charged_ && bytes - charged_ > budget_->max - budget_->used) return false;
+    budget_->used = budget_->used - charged_ + bytes;
+    charged_ = bytes;
+    return true;
+}
+
 Task<Connection::Got> Connection::read_request() {
     const Got got = co_await read_head();
     if (got != Got::kRequest) co_return got;
@@ -67,6 +86,7 @@ Task<Connection::Got> Connection::read_request() {
 Task<Connection::Got> Connection::read_head() {
     idle_ = wire_.in.empty();
     if (idle_ && finishing_) co_return Got::kNothing;
+    if (idle_ && !first_) idle_since_ = std::chrono::steady_clock::now();
     TimePoint deadline = deadline_in(idle_ ? options_.idle_timeout : options_.head_timeout);
     if (first_) deadline = accepted_at_ + options_.head_timeout;
     HeadEnd end;
@@ -98,11 +118,17 @@ Task<Connection::Got> Connection::read_body() {
     request_ = HttpRequest{std::move(head_.method), std::move(head_.target),
                            std::move(head_.headers), std::string(), peer_};
     const TimePoint deadline = deadline_in(options_.body_timeout);
+    std::size_t received = 0;
     for (bool invited = !head_.framing.expects_continue;; invited = true) {
+        const std::size_t before = wire_.in.size();
         const Body got = message->put_body(wire_.in);
+        received += before - wire_.in.size();
         if (got == Body::kDone) break;
         if (got == Body::kTooLarge) co_return refused({413, "request body too large"});
         if (got == Body::kMalformed) co_return refused({400, "malformed request body"});
+        // OPTIMIZATION: a body that came with its head is never counted; it is here already.
+        if (!charge(received))
+            co_return refused({503, "too many request bodies at once; try later"});
         if (!invited && wire_.in.empty()) {
             std::string go_on = "HTTP/1.1 100 Continue\r\n\r\n";
             std::string none;

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "net/http_exchange.h"
 #include "net/http_head.h"
@@ -11,15 +12,24 @@
 
 namespace writ::net {
 
+// What the bodies of all connections of one server take. Thread: the reactor's.
+struct BodyBudget {
+    std::size_t used = 0;
+    const std::size_t max;
+};
+
 class Connection final : public std::enable_shared_from_this<Connection> {
   public:
     Connection(std::shared_ptr<Poll> poll, Peer peer, std::shared_ptr<const HttpHandler> handler,
-               const HttpServerOptions& options);
+               const HttpServerOptions& options, std::shared_ptr<BodyBudget> budget);
 
+    ~Connection() { charge(0); }
     // Serves until either side ends it, then closes it.
     static Task<void> serve(std::shared_ptr<Connection> self);
     // No further request: an idle connection is closed, a busy one after its answer.
     void finish();
+    // Since when nothing of a request is here, if nothing is.
+    std::optional<TimePoint> idle_since() const;
 
   private:
     enum class Got { kRequest, kNothing, kRefused };
@@ -27,6 +37,8 @@ class Connection final : public std::enable_shared_from_this<Connection> {
     Task<Got> read_request();
     Task<Got> read_head();
     Task<Got> read_body();
+    // This connection's body takes `bytes` from now on. False: that is too much.
+    bool charge(std::size_t bytes);
     Task<bool> answer();
     Task<void> refuse();
     Task<void> drain();
@@ -36,7 +48,10 @@ class Connection final : public std::enable_shared_from_this<Connection> {
     Peer peer_;
     const std::shared_ptr<const HttpHandler> handler_;
     const HttpServerOptions options_;
+    const std::shared_ptr<BodyBudget> budget_;
+    std::size_t charged_ = 0;  // of budget_
     const TimePoint accepted_at_;
+    TimePoint idle_since_;
     RequestHead head_;
     HttpRequest request_;
     Refusal refusal_;

@@ -1,6 +1,9 @@
 // How one request is answered: the Responder that a handler gets.
 #pragma once
 
+#include <functional>
+#include <utility>
+
 #include "net/http_head.h"
 #include "net/http_wire.h"
 
@@ -23,6 +26,11 @@ class Exchange final : public Responder {
     Task<Status> chunk(std::string bytes) override;
     Task<Status> end() override;
     bool peer_gone() const override { return wire_.ended || broken_; }
+    void on_gone(std::function<void()> then) override { on_gone_ = std::move(then); }
+    // The connection has noticed that the peer is gone.
+    void note_gone() {
+        if (const auto then = std::exchange(on_gone_, nullptr)) then();
+    }
 
     // After the handler: answers 500 if it said nothing. True if the connection may go on.
     Task<bool> finish();
@@ -42,6 +50,7 @@ class Exchange final : public Responder {
     bool bodiless_ = false;
     bool broken_ = false;  // an answer was cut short: the connection is unusable
     Stage stage_ = Stage::kNothing;
+    std::function<void()> on_gone_;
     const Millis write_timeout_;
 };
 

@@ -11,6 +11,13 @@
 
 namespace writ::net {
 
+namespace {
+
+// How long a connection may say nothing before another one may have its place.
+constexpr Millis kIdleGrace{1'000};
+
+}  // namespace
+
 struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
     Reactor* reactor = nullptr;
     std::shared_ptr<Poll> listener;
@@ -19,16 +26,21 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
     std::atomic<std::size_t> open = 0;
     std::mutex mutex;  // guards filter, which may be set while the loop runs elsewhere
     std::function<bool(const Peer&)> filter;
-    std::unordered_set<Connection*> connections;  // the reactor's thread only
+    // The reactor's thread only:
+    std::unordered_set<Connection*> connections;
+    std::shared_ptr<BodyBudget> budget;
     bool closed = false;
 
     void take(Fd fd);
+    // Makes room for one more connection by closing the one that has been idle longest. False if
+    // all are busy.
+    bool shed();
     void close();
     static Task<void> serve(std::shared_ptr<Impl> impl, std::shared_ptr<Connection> connection);
 };
 
 void HttpServer::Impl::take(Fd fd) {
-    if (connections.size() >= options.connections_max) {
+    if (connections.size() >= options.connections_max && !shed()) {
         const std::string busy = refusal_response(503, "too many connections");
         send(fd.get(), busy.data(), busy.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
         return;
@@ -43,10 +55,26 @@ void HttpServer::Impl::take(Fd fd) {
     auto poll = Poll::open(*reactor, std::move(fd));
     if (!poll) return;
     auto connection =
-        std::make_shared<Connection>(std::move(*poll), std::move(peer), handler, options);
+        std::make_shared<Connection>(std::move(*poll), std::move(peer), handler, options, budget);
     connections.insert(connection.get());
     open = connections.size();
     reactor->spawn(serve(shared_from_this(), std::move(connection)));
+}
+
+bool HttpServer::Impl::shed() {
+    Connection* oldest = nullptr;
+    auto since = TimePoint::max();
+    for (Connection* connection : connections) {
+        const auto idle = connection->idle_since();
+        if (!idle || *idle >= since) continue;
+        since = *idle;
+        oldest = connection;
+    }
+    // A whole generation that arrived just now gives way to nobody: connecting in a loop must not
+    // throw out those who are about to speak.
+    if (oldest == nullptr || std::chrono::steady_clock::now() - since < kIdleGrace) return false;
+    oldest->finish();
+    return true;
 }
 
 Task<void> HttpServer::Impl::serve(std::shared_ptr<Impl> impl,
@@ -68,6 +96,7 @@ HttpServer::HttpServer(Reactor& reactor, Listener listener, HttpHandler handler,
     impl_->reactor = &reactor;
     impl_->handler = std::make_shared<const HttpHandler>(std::move(handler));
     impl_->options = options;
+    impl_->budget = std::make_shared<BodyBudget>(BodyBudget{.max = options.bodies_bytes_max});
     const std::string at = listener.endpoint().text();
     auto poll = Poll::open(reactor, std::move(listener).take());
     if (!poll) {
@@ -75,7 +104,9 @@ HttpServer::HttpServer(Reactor& reactor, Listener listener, HttpHandler handler,
         return;
     }
     impl_->listener = *poll;
-    reactor.spawn(accept_loop(*poll, [impl = impl_](Fd fd) { impl->take(std::move(fd)); }));
+    reactor.spawn(accept_loop(
+        *poll, [impl = impl_](Fd fd) { impl->take(std::move(fd)); },
+        [impl = impl_] { impl->shed(); }));
 }
 
 HttpServer::~HttpServer() {

@@ -17,6 +17,26 @@ namespace {
 
 constexpr int kAcceptBatch = 64;  // then others have a turn, however fast strangers connect
 
+// Without descriptors a listener stays readable: asking again at once would spin.
+constexpr Millis kAcceptPause{50};
+// One line about it is enough for so long.
+constexpr std::chrono::seconds kComplaintInterval{10};
+
+void complain(int error) {
+    static thread_local TimePoint said_at = TimePoint::min();
+    static thread_local std::uint64_t unsaid = 0;
+    const auto now = std::chrono::steady_clock::now();
+    if (said_at != TimePoint::min() && now - said_at < kComplaintInterval) {
+        ++unsaid;
+        return;
+    }
+    said_at = now;
+    log::warn("net",
+              "cannot accept connections: {} ({} more times since the last such line); they "
+              "wait in the kernel. Raise the limit of open files (ulimit -n)",
+              std::strerror(error), std::exchange(unsaid, 0));
+}
+
 void no_delay(int fd) {
     const int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // fails on unix sockets: fine
@@ -162,7 +182,8 @@ Task<Result<std::unique_ptr<Stream>>> Stream::connect(Reactor& reactor, Endpoint
     co_return std::make_unique<SocketStream>(std::move(*poll), std::move(peer));
 }
 
-Task<void> accept_loop(std::shared_ptr<Poll> listener, std::function<void(Fd)> on_connection) {
+Task<void> accept_loop(std::shared_ptr<Poll> listener, std::function<void(Fd)> on_connection,
+                       std::function<void()> on_exhausted) {
     for (;;) {
         const Ready ready = co_await listener->readable(TimePoint::max());
         if (ready == Ready::kClosed) co_return;
@@ -177,8 +198,9 @@ Task<void> accept_loop(std::shared_ptr<Poll> listener, std::function<void(Fd)> o
             if (error == EAGAIN) break;
             if (error == EINTR || error == ECONNABORTED || error == EPROTO) continue;
             // Out of descriptors or memory: the connection stays in the backlog meanwhile.
-            log::warn("net", "cannot accept a connection: {}", std::strerror(error));
-            co_await listener->reactor().sleep(Millis(50));
+            complain(error);
+            if (on_exhausted) on_exhausted();
+            co_await listener->reactor().sleep(kAcceptPause);
             if (error == EINVAL || error == EBADF) break;
         }
     }

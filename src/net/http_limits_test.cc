@@ -1,0 +1,180 @@
+// Defends: that many connections, many bodies and exhausted descriptors cost a bounded amount, and
+// that a handler which waits long learns that its peer has gone.
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "net/http.h"
+#include "net/testing.h"
+
+namespace writ::net {
+namespace {
+
+Task<void> echo(HttpRequest request, Responder& responder) {
+    HttpResponse response;
+    response.body = request.method + " " + std::to_string(request.body.size());
+    (void)co_await responder.send(std::move(response));
+}
+
+class Served {
+  public:
+    explicit Served(HttpHandler handler, HttpServerOptions options = {}) {
+        auto listener = Listener::bind(*Endpoint::parse("127.0.0.1:0"));
+        WRIT_CHECK(listener.has_value());
+        endpoint_ = listener->endpoint();
+        server_ = std::make_unique<HttpServer>(reactor_, std::move(*listener), std::move(handler),
+                                               options);
+        thread_ = std::thread([this] {
+            pthread_getcpuclockid(pthread_self(), &cpu_);
+            reactor_.run();
+        });
+    }
+    ~Served() {
+        reactor_.stop();
+        thread_.join();
+        server_.reset();
+    }
+    const Endpoint& endpoint() const { return endpoint_; }
+    std::size_t connections() const { return server_->connections(); }
+    Reactor& reactor() { return reactor_; }
+    double cpu_s() const {
+        timespec now{};
+        clock_gettime(cpu_, &now);
+        return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
+    }
+
+  private:
+    Reactor reactor_;
+    Endpoint endpoint_;
+    std::unique_ptr<HttpServer> server_;
+    std::thread thread_;
+    clockid_t cpu_{};
+};
+
+const std::string kGet = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+template <class F>
+bool eventually(F condition) {
+    for (int i = 0; i < 400; ++i) {
+        if (condition()) return true;
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
+}
+
+TEST(HttpLimits, ANewConnectionTakesThePlaceOfTheLongestIdleOne) {
+    HttpServerOptions options;
+    options.connections_max = 3;
+    Served served(echo, options);
+    std::vector<std::unique_ptr<RawClient>> clients;
+    for (int i = 0; i < 3; ++i) {
+        clients.push_back(std::make_unique<RawClient>(served.endpoint()));
+        clients.back()->say(kGet);
+        clients.back()->hear_until("GET 0");
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    // Nobody has been idle for long: those who connect in a loop throw out nobody.
+    RawClient early(served.endpoint());
+    EXPECT_TRUE(early.hear_all().starts_with("HTTP/1.1 503 "));
+    std::this_thread::sleep_for(std::chrono::milliseconds(1'100));
+    RawClient late(served.endpoint());
+    late.say(kGet);
+    EXPECT_TRUE(late.hear_until("GET 0").starts_with("HTTP/1.1 200 "));
+    EXPECT_EQ(clients[0]->hear_all(), "");  // closed
+    clients[1]->say(kGet);
+    EXPECT_TRUE(clients[1]->hear_until("GET 0").starts_with("HTTP/1.1 200 "));
+}
+
+TEST(HttpLimits, BodiesOfAllConnectionsTogetherAreBounded) {
+    HttpServerOptions options;
+    options.body_bytes_max = 300'000;
+    options.bodies_bytes_max = 500'000;
+    Served served(echo, options);
+    const std::string head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n";
+    RawClient slow(served.endpoint());
+    RawClient second(served.endpoint());
+    slow.say(head + std::string(280'000, 'x'));
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    second.say(head + std::string(280'000, 'x'));
+    EXPECT_TRUE(second.hear_all().starts_with("HTTP/1.1 503 "));
+    slow.say(std::string(20'000, 'x'));
+    EXPECT_TRUE(slow.hear_until("POST 300000").starts_with("HTTP/1.1 200 "));
+    // What was answered, refused or cut off is given back.
+    for (int i = 0; i < 4; ++i) {
+        RawClient cut(served.endpoint());
+        cut.say(head + std::string(280'000, 'x'));
+        std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    RawClient whole(served.endpoint());
+    whole.say(head + std::string(300'000, 'x'));
+    EXPECT_TRUE(whole.hear_until("POST 300000").starts_with("HTTP/1.1 200 "));
+}
+
+// Streams until its peer has gone.
+struct Streamer {
+    std::promise<void> left;
+    static Task<void> go(Streamer* self, Reactor* reactor, Responder* responder) {
+        const Promise<bool> gone(*reactor);
+        responder->on_gone([gone] { gone.set(true); });
+        (void)co_await responder->begin(200, Headers());
+        (void)co_await gone.wait();
+        self->left.set_value();
+    }
+};
+
+TEST(HttpLimits, AHandlerThatWaitsLearnsThatItsPeerHasGone) {
+    Streamer streamer;
+    Served* at = nullptr;
+    Served served([&](HttpRequest, Responder& responder) {
+        return Streamer::go(&streamer, &at->reactor(), &responder);
+    });
+    at = &served;
+    auto client = std::make_unique<RawClient>(served.endpoint());
+    client->say(kGet);
+    client->hear_until("\r\n\r\n");
+    client.reset();
+    EXPECT_EQ(streamer.left.get_future().wait_for(std::chrono::seconds(5)),
+              std::future_status::ready);
+    EXPECT_TRUE(eventually([&] { return served.connections() == 0; }));
+}
+
+// Out of descriptors: what is idle gives way, the loop does not spin, and it serves again.
+TEST(HttpLimits, ExhaustedDescriptorsDoNotSpinAndPass) {
+    Served served(echo);
+    rlimit before{};
+    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+    std::vector<Fd> clients;
+    rlimit tight = before;
+    tight.rlim_cur = 200;
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    const auto address = Address::of(served.endpoint());
+    // Both ends live in this process: connect until it has no descriptor left.
+    for (;;) {
+        Fd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        if (!fd.valid()) break;
+        if (connect(fd.get(), &address->any, address->size) != 0) break;
+        clients.push_back(std::move(fd));
+    }
+    EXPECT_GT(clients.size(), 20u);
+    const double began = served.cpu_s();
+    std::this_thread::sleep_for(std::chrono::milliseconds(400));
+    EXPECT_LT(served.cpu_s() - began, 0.2) << "the accept loop spins";
+    clients.clear();
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+    EXPECT_TRUE(eventually([&] {
+        RawClient client(served.endpoint());
+        client.say("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        return client.hear_all().starts_with("HTTP/1.1 200 ");
+    }));
+}
+
+}  // namespace
+}  // namespace writ::net
