@@ -19,11 +19,7 @@ net::Task<void> answer(net::HttpResponse response, net::Responder* responder) {
 net::Task<void> route(std::shared_ptr<const Routes> routes, net::HttpRequest request,
                       net::Responder* responder) {
     const bool get = request.method == "GET";
-    if (request.target == "/mcp") {
-        co_await routes->mcp(std::move(request), *responder);
-        co_return;
-    }
-    net::HttpResponse response = net::HttpResponse::json(404, R"({"error":"not_found"})");
+    net::HttpResponse response;
     if (get && request.target == "/healthz") {
         response = net::HttpResponse::json(200, R"({"status":"ok"})");
     } else if (get && request.target == "/readyz") {
@@ -33,6 +29,10 @@ net::Task<void> route(std::shared_ptr<const Routes> routes, net::HttpRequest req
             writable ? R"({"status":"ready"})" : R"({"status":"evidence cannot be written"})");
     } else if (get && request.target == "/jwks") {
         response = net::HttpResponse::json(200, routes->directory.jwks().dump());
+    } else {
+        // The door's, which also says what is not there.
+        co_await routes->mcp(std::move(request), *responder);
+        co_return;
     }
     co_await answer(std::move(response), responder);
 }

@@ -240,7 +240,9 @@ void Node::Impl::wire() {
         [this](const std::string& server, const json::Value& tools) {
             return take_tools(server, tools);
         });
-    door = std::make_unique<mcp::Door>(*gate, *upstreams, clock);
+    mcp::DoorOptions door_options;
+    if (!config.agents_listen.empty()) door_options.public_url = config.public_url();
+    door = std::make_unique<mcp::Door>(*gate, *upstreams, clock, std::move(door_options));
 }
 
 evidence::Actor Node::Impl::self() const {

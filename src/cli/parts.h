@@ -20,8 +20,8 @@
 
 namespace writ::cli {
 
-// `/mcp` for bearer writs (where the operator allows them), `/jwks`, `/healthz`, `/readyz`;
-// everything else is 404.
+// `/mcp` and `/mcp/{server}` for bearer writs (where the operator allows them), their metadata
+// under `/.well-known/oauth-protected-resource`, `/jwks`, `/healthz`, `/readyz`; all else is 404.
 net::HttpHandler agents_handler(const Config& config, mcp::Door& door,
                                 const identity::Directory& directory, const ledger::Ledger& ledger,
                                 std::uint16_t port);

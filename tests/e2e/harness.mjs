@@ -45,9 +45,11 @@ ${servers}
   policy(text) { return this.write('policies/test.cedar', text); }
   task(text) { return this.write('task.toml', `agent = "bot"\nsubject = "person:alice"\npurpose = "test"\nprompt = "test"\n${text}`); }
 
-  // Starts `writ up` and waits until it serves.
-  async up() {
-    this.process = spawn(writ, ['--config', this.path('writ.toml'), '--json', 'up'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  // Starts `writ up` and waits until it serves. `openFiles`: its limit of descriptors.
+  async up({ openFiles } = {}) {
+    const args = ['--config', this.path('writ.toml'), '--json', 'up'];
+    const [file, all] = openFiles ? ['/bin/sh', ['-c', `ulimit -n ${openFiles}; exec "$0" "$@"`, writ, ...args]] : [writ, args];
+    this.process = spawn(file, all, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.log = '';
     this.process.stderr.on('data', (d) => { this.log += d; });
     let out = '';

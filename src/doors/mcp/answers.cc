@@ -1,5 +1,8 @@
 #include "doors/mcp/answers.h"
 
+#include <algorithm>
+#include <functional>
+#include <iterator>
 #include <utility>
 
 #include "base/ids.h"
@@ -21,8 +24,9 @@ void append_member(std::string& out, std::string_view key, std::string_view raw)
     out += raw;
 }
 
-// A definition with its exposed name; empty if it is not an object (the catalog refuses those).
-std::string exposed_definition(const catalog::Tool& tool) {
+// A definition under the name it is called by; empty if it is not an object (the catalog refuses
+// those).
+std::string exposed_definition(const catalog::Tool& tool, ToolNames names) {
     const auto document = json::parse(tool.definition, kAnswerLimits);
     if (!document || !document->root().is_object()) return {};
     std::string out = "{";
@@ -30,7 +34,7 @@ std::string exposed_definition(const catalog::Tool& tool) {
         if (key == "icons" || key == "execution") continue;
         if (key == "name") {
             std::string name;
-            json::append_string(name, tool.exposed());
+            json::append_string(name, names == ToolNames::kOwn ? tool.name : tool.exposed());
             append_member(out, key, name);
         } else {
             append_member(out, key, value.raw());
@@ -51,10 +55,11 @@ std::string receipt_json(const evidence::Receipt& receipt) {
     return node.dump();
 }
 
-std::string tools_result(const std::vector<std::shared_ptr<const catalog::Tool>>& tools) {
+std::string tools_result(const std::vector<std::shared_ptr<const catalog::Tool>>& tools,
+                         ToolNames names) {
     std::string out = R"({"tools":[)";
     for (const auto& tool : tools) {
-        const std::string definition = exposed_definition(*tool);
+        const std::string definition = exposed_definition(*tool, names);
         if (definition.empty()) continue;
         if (out.back() != '[') out += ',';
         out += definition;
@@ -63,13 +68,55 @@ std::string tools_result(const std::vector<std::shared_ptr<const catalog::Tool>>
     return out;
 }
 
+std::uint64_t tools_digest(const std::vector<std::shared_ptr<const catalog::Tool>>& tools) {
+    std::uint64_t digest = tools.size();
+    const auto mix = [&digest](std::uint64_t value) {
+        digest = (digest ^ value) * 0x9e3779b97f4a7c15ULL;
+        digest ^= digest >> 29;
+    };
+    for (const auto& tool : tools) {
+        mix(std::hash<std::string>{}(tool->server));
+        mix(std::hash<std::string>{}(tool->name));
+        for (const auto byte : tool->pin) mix(static_cast<std::uint64_t>(byte));
+    }
+    return digest;
+}
+
 std::string initialize_result(std::string_view version, std::string_view writ_version) {
     json::Node node = json::Node::object();
     node["protocolVersion"] = version;
-    node["capabilities"]["tools"] = json::Node::object();
+    node["capabilities"]["logging"] = json::Node::object();
+    node["capabilities"]["tools"]["listChanged"] = true;
     node["serverInfo"]["name"] = "writ";
     node["serverInfo"]["version"] = writ_version;
     return node.dump();
+}
+
+std::optional<LogLevel> log_level_from(std::string_view name) {
+    static constexpr std::string_view kNames[] = {"debug", "info",     "notice", "warning",
+                                                  "error", "critical", "alert",  "emergency"};
+    const auto it = std::ranges::find(kNames, name);
+    if (it == std::end(kNames)) return std::nullopt;
+    return static_cast<LogLevel>(it - std::begin(kNames));
+}
+
+std::optional<std::string> log_params(const json::Value& params, std::string_view server,
+                                      LogLevel level) {
+    const auto name = params.string("level");
+    const auto severity = name ? log_level_from(*name) : std::nullopt;
+    const auto data = params.find("data");
+    const auto logger = params.find("logger");
+    if (!severity || *severity < level || !data || (logger && !logger->is_string()))
+        return std::nullopt;
+    std::string from(server);
+    if (logger) (from += '/') += *logger->as_string();
+    std::string out = "{";
+    append_member(out, "level", params.find("level")->raw());
+    std::string quoted;
+    json::append_string(quoted, from);
+    append_member(out, "logger", quoted);
+    append_member(out, "data", data->raw());
+    return out + "}";
 }
 
 std::string refused_result(std::string_view text, const std::optional<CallId>& call,

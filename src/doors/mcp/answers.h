@@ -3,6 +3,7 @@
 // (docs/architecture.md, rule 2).
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 #include "base/error.h"
 #include "catalog/catalog.h"
 #include "evidence/event.h"
+#include "json/value.h"
 
 namespace writ::mcp {
 
@@ -23,12 +25,37 @@ inline constexpr std::string_view kMetaReceipt = "dev.writ/receipt";
 // `{"event":…,"index":…,"leaf":…,"origin":…}`: the proof that the decision is in the ledger.
 std::string receipt_json(const evidence::Receipt& receipt);
 
-// The `tools` result: the pinned definitions with exposed names, without icons (a remote icon is a
-// tracking beacon), `execution` (tasks are not offered) and members under our prefix.
-std::string tools_result(const std::vector<std::shared_ptr<const catalog::Tool>>& tools);
+// How tools are called: `server__tool`, or by their own names where one server is served alone.
+enum class ToolNames : std::uint8_t { kPrefixed, kOwn };
+
+// The `tools` result: the pinned definitions with the names to call them by, without icons (a
+// remote icon is a tracking beacon), `execution` (tasks are not offered) and members under our
+// prefix.
+std::string tools_result(const std::vector<std::shared_ptr<const catalog::Tool>>& tools,
+                         ToolNames names = ToolNames::kPrefixed);
+// The same for the same list of tools (names, pins, order), most likely not for another.
+std::uint64_t tools_digest(const std::vector<std::shared_ptr<const catalog::Tool>>& tools);
 
 // The result of `initialize`.
 std::string initialize_result(std::string_view version, std::string_view writ_version);
+
+// Severities of notifications/message, rising (RFC 5424); kNone: above all of them.
+enum class LogLevel : std::uint8_t {
+    kDebug,
+    kInfo,
+    kNotice,
+    kWarning,
+    kError,
+    kCritical,
+    kAlert,
+    kEmergency,
+    kNone
+};
+std::optional<LogLevel> log_level_from(std::string_view name);
+// The params of notifications/message for a client that wants `level` and above: `params`, foreign,
+// with the tool server's name before its logger's. Nothing if it is below, or not such params.
+std::optional<std::string> log_params(const json::Value& params, std::string_view server,
+                                      LogLevel level);
 
 // `{"content":[{"text":…,"type":"text"}],"isError":true}` with the call and its receipt in `_meta`.
 std::string refused_result(std::string_view text, const std::optional<CallId>& call,

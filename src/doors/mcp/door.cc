@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "base/check.h"
-#include "base/secret.h"
 #include "doors/mcp/answers.h"
+#include "doors/mcp/door_visit.h"
 #include "doors/mcp/http_rules.h"
 
 namespace writ::mcp {
@@ -47,10 +47,6 @@ std::string_view why_dead(const identity::Session& session) {
     return session.ended.load() ? "session ended" : "session expired";
 }
 
-net::HttpResponse not_found() {
-    return refuse({404, "not_found", "there is nothing here"});
-}
-
 net::HttpResponse invalid_params(std::string_view id, std::string_view why) {
     return net::HttpResponse::json(200, error_text(id, kInvalidParams, why));
 }
@@ -66,10 +62,10 @@ net::HttpHandler Door::for_session(identity::SessionPtr session, std::string pat
     // Held by the handler only: when its last copy goes, so do the protocol sessions.
     const std::shared_ptr<void> guard(
         nullptr, [sessions = sessions_, id = session->id](void*) { sessions->forget(id); });
-    return [this, session = std::move(session), path = std::move(path), port, guard](
-               net::HttpRequest request, net::Responder& responder) {
-        const bool here = constant_time_equal(as_bytes(path), as_bytes(request.target));
-        return serve_session(session, here, port, std::move(request), responder);
+    const auto secret = std::make_shared<const std::string>(std::move(path));
+    return [this, session = std::move(session), secret, port, guard](net::HttpRequest request,
+                                                                     net::Responder& responder) {
+        return serve_session(session, *secret, port, std::move(request), responder);
     };
 }
 
@@ -80,140 +76,225 @@ net::HttpHandler Door::for_bearer(Authenticate authenticate, std::uint16_t port)
     };
 }
 
-net::Task<void> Door::serve_session(identity::SessionPtr session, bool here, std::uint16_t port,
-                                    net::HttpRequest request, net::Responder& responder) {
-    net::Reactor& reactor = upstreams_.here();
+net::Task<void> Door::serve_session(identity::SessionPtr session, std::string_view path,
+                                    std::uint16_t port, net::HttpRequest request,
+                                    net::Responder& responder) {
     Response response;
-    if (!here) {
+    if (const auto scope = scope_behind_secret(path, request.target); !scope) {
         response = not_found();
     } else if (const auto source = check_source(request, port)) {
         response = refuse(*source);
     } else {
-        response = co_await answer(std::move(session), std::move(request));
+        Visit visit{.session = std::move(session),
+                    .server = std::string(scope->server),
+                    .responder = &responder};
+        co_await serve(std::move(visit), std::move(request));
+        co_return;
     }
-    co_await reactor.hop();
-    // The client may have gone meanwhile: what was done is done and recorded.
     (void)co_await responder.send(std::move(response));
 }
 
 net::Task<void> Door::serve_bearer(std::shared_ptr<const Authenticate> authenticate,
                                    std::uint16_t port, net::HttpRequest request,
                                    net::Responder& responder) {
-    net::Reactor& reactor = upstreams_.here();
     Response response;
-    if (request.target != "/mcp") {
-        response = not_found();
-    } else if (const auto source = check_source(request, port)) {
+    const auto scope = scope_behind("/mcp", request.target);
+    if (const auto source = check_source(request, port)) {
         response = refuse(*source);
+    } else if (!scope) {
+        const auto metadata = options_.public_url.empty() || request.method != "GET"
+                                  ? std::nullopt
+                                  : resource_metadata(options_.public_url, request.target);
+        response = metadata ? Response::json(200, *metadata) : not_found();
     } else if (const auto token = bearer(request); !token) {
-        response = unauthenticated(options_.resource_metadata, "a bearer token is needed");
+        // Something else than one bearer token is as good as nothing.
+        response = unauthenticated(Credential::kAbsent, metadata_url(scope->server),
+                                   "a bearer token is needed");
     } else if (auto session = (*authenticate)(*token); !session || *session == nullptr) {
         // The detail is for evidence; a stranger learns only that the token is not valid.
-        response = unauthenticated(options_.resource_metadata, "the token is not valid now");
+        response = unauthenticated(Credential::kInvalid, metadata_url(scope->server),
+                                   "the token is not valid now");
     } else {
-        response = co_await answer(std::move(*session), std::move(request));
+        Visit visit{.session = std::move(*session),
+                    .server = std::string(scope->server),
+                    .responder = &responder};
+        co_await serve(std::move(visit), std::move(request));
+        co_return;
     }
-    co_await reactor.hop();
     (void)co_await responder.send(std::move(response));
 }
 
-Door::Response Door::dead(const identity::Session& session) {
-    sessions_->forget(session.id);
-    return unauthenticated(options_.resource_metadata, why_dead(session));
+std::string Door::metadata_url(std::string_view server) const {
+    if (options_.public_url.empty()) return {};
+    std::string out = options_.public_url;
+    out += kMetadataPath;
+    out += "/mcp";
+    if (!server.empty()) (out += '/') += server;
+    return out;
 }
 
-net::Task<Door::Response> Door::answer(identity::SessionPtr session, net::HttpRequest request) {
-    if (!session->live(clock_.boot_us())) co_return dead(*session);
-    if (request.method == "DELETE") co_return remove(session, request);
-    // No stream of our own yet, so nothing to GET (405 is the specification's word for that).
-    if (request.method != "POST")
-        co_return refuse({405, "method_not_allowed", "use POST, or DELETE to end the session"});
-    auto response = co_await post(std::move(session), std::move(request));
-    co_return response;
+Door::Response Door::dead(const Visit& visit, std::string_view id) {
+    sessions_->forget(visit.session->id);
+    // A stream that has begun has its status: the request ends with an error instead.
+    if (visit.stream && visit.stream->begun())
+        return Response::json(200, error_text(id, kInternalError,
+                                              std::string(why_dead(*visit.session)) +
+                                                  "; nothing more of the output follows"));
+    return unauthenticated(Credential::kInvalid, metadata_url(visit.server),
+                           why_dead(*visit.session));
 }
 
-Door::Response Door::remove(const identity::SessionPtr& session, const net::HttpRequest& request) {
+net::Task<void> Door::serve(Visit visit, net::HttpRequest request) {
+    visit.reactor = &upstreams_.here();
+    Response response;
+    if (!visit.session->live(clock_.boot_us())) {
+        response = dead(visit, {});
+    } else if (request.method == "POST") {
+        auto answer = co_await post(visit, std::move(request));
+        co_await visit.reactor->hop();
+        response = std::move(answer);
+    } else if (request.method == "GET") {
+        co_await listen(visit, std::move(request));
+        co_return;
+    } else if (request.method == "DELETE") {
+        response = remove(visit, request);
+    } else {
+        // Also OPTIONS: no page of another origin is let in, so a preflight is told nothing.
+        response = refuse({405, "method_not_allowed", "use POST, GET for the stream, or DELETE"});
+    }
+    const bool events = response.status == 200 && visit.accepts.events && !visit.accepts.json;
+    if (!events && !visit.silent && !(visit.stream && visit.stream->begun())) {
+        // The client may have gone meanwhile: what was done is done and recorded.
+        (void)co_await visit.responder->send(std::move(response));
+        co_return;
+    }
+    if (!visit.stream)
+        visit.stream = std::make_shared<AnswerStream>(*visit.reactor, *visit.responder, nullptr);
+    std::string last = visit.silent ? std::string() : std::move(response.body);
+    co_await visit.stream->finish(std::move(last));
+}
+
+tl::expected<ProtocolSessionPtr, Door::Response> Door::protocol(const Visit& visit,
+                                                                const net::HttpRequest& request) {
     const auto id = request.headers.get(kSessionHeader);
     if (!id || request.headers.count(kSessionHeader) != 1)
-        return refuse({400, "invalid_request", "`MCP-Session-Id` is needed"});
-    if (!sessions_->end(session->id, *id)) return not_found();
+        return tl::unexpected(
+            refuse({400, "invalid_request", "`initialize` first, then send `MCP-Session-Id`"}));
+    auto found = sessions_->find(visit.session->id, *id, visit.server);
+    if (!found) return tl::unexpected(not_found());
+    if (const auto refusal = check_version(request)) return tl::unexpected(refuse(*refusal));
+    return found;
+}
+
+Door::Response Door::remove(const Visit& visit, const net::HttpRequest& request) {
+    const auto found = protocol(visit, request);
+    if (!found) return found.error();
+    if (!sessions_->end(visit.session->id, (*found)->id(), visit.server)) return not_found();
     Response gone;
     gone.status = 204;
     return gone;
 }
 
-net::Task<Door::Response> Door::post(identity::SessionPtr session, net::HttpRequest request) {
-    if (const auto refusal = check_content(request)) co_return refuse(*refusal);
+net::Task<Door::Response> Door::post(Visit& visit, net::HttpRequest request) {
+    visit.accepts = accepts(request);
+    if (const auto refusal = check_content(request, visit.accepts)) co_return refuse(*refusal);
     auto message = parse_message(std::move(request.body));
     if (!message) {
         const auto& bad = message.error();
         co_return Response::json(400, error_text(bad.id, bad.code, bad.detail));
     }
     const Message& m = **message;
-    if (m.kind == MessageKind::kRequest && m.method == "initialize")
-        co_return initialize(session, m);
-
-    const auto id = request.headers.get(kSessionHeader);
-    if (!id || request.headers.count(kSessionHeader) != 1)
-        co_return refuse(
-            {400, "invalid_request", "`initialize` first, then send `MCP-Session-Id`"});
-    if (!sessions_->known(session->id, *id)) co_return not_found();
-    if (const auto refusal = check_version(request)) co_return refuse(*refusal);
-
-    Response accepted;
-    accepted.status = 202;
-    switch (m.kind) {
-        case MessageKind::kResponse:
-            co_return Response::json(
-                400, error_text({}, kInvalidRequest, "nothing was asked that this could answer"));
-        case MessageKind::kNotification:
-            if (m.method.starts_with("notifications/")) co_return accepted;
-            co_return Response::json(400,
-                                     error_text({}, kInvalidRequest, "a request needs an `id`"));
-        case MessageKind::kRequest:
-            break;
+    if (m.kind == MessageKind::kRequest && m.method == "initialize") {
+        auto hello = co_await initialize(visit, std::move(*message));
+        co_return hello;
     }
-    auto response = co_await dispatch(std::move(session), std::move(*message));
+    auto found = protocol(visit, request);
+    if (!found) co_return std::move(found.error());
+    visit.protocol = std::move(*found);
+    if (m.kind != MessageKind::kRequest) co_return notified(visit, m);
+    auto response = co_await dispatch(visit, std::move(*message));
     co_return response;
 }
 
-Door::Response Door::initialize(const identity::SessionPtr& session, const Message& message) {
-    const auto& params = message.params;
+// A notification, or an answer to something that we asked.
+Door::Response Door::notified(Visit& visit, const Message& message) {
+    if (message.kind == MessageKind::kResponse)
+        return Response::json(
+            400, error_text({}, kInvalidRequest, "nothing was asked that this could answer"));
+    if (!message.method.starts_with("notifications/"))
+        return Response::json(400, error_text({}, kInvalidRequest, "a request needs an `id`"));
+    if (message.method == "notifications/cancelled") {
+        // An id that is not in flight (any more) is no error: the answer may have crossed it.
+        const auto& params = message.params;
+        const auto id = params ? params->find("requestId") : std::nullopt;
+        if (id && (id->is_string() || id->is_number()))
+            visit.protocol->cancel(flight_key(id->raw()));
+    }
+    Response accepted;
+    accepted.status = 202;
+    return accepted;
+}
+
+net::Task<Door::Response> Door::initialize(Visit& visit, MessagePtr message) {
+    const auto& params = message->params;
     const auto asked = params ? params->string("protocolVersion") : std::nullopt;
-    if (!asked) return invalid_params(message.id, "`params.protocolVersion` is needed");
+    if (!asked) co_return invalid_params(message->id, "`params.protocolVersion` is needed");
     for (const auto* name : {"capabilities", "clientInfo"}) {
         const auto member = params->find(name);
         if (member && !member->is_object())
-            return invalid_params(message.id, "`capabilities` and `clientInfo` are objects");
+            co_return invalid_params(message->id, "`capabilities` and `clientInfo` are objects");
+    }
+    if (!visit.server.empty()) {
+        const auto tools = co_await visible(visit.session, visit.server);
+        if (tools.empty()) co_return not_found();
     }
     const auto version = supported_version(*asked) ? *asked : kVersions.front();
     auto response =
-        Response::json(200, result_text(message.id, initialize_result(version, options_.version)));
-    response.headers.add(std::string(kSessionHeader), sessions_->mint(session));
-    return response;
+        Response::json(200, result_text(message->id, initialize_result(version, options_.version)));
+    const auto session =
+        sessions_->mint(visit.session, {std::string(version), std::move(visit.server)});
+    response.headers.add(std::string(kSessionHeader), session->id());
+    co_return response;
 }
 
-net::Task<Door::Response> Door::dispatch(identity::SessionPtr session, MessagePtr message) {
+net::Task<Door::Response> Door::dispatch(Visit& visit, MessagePtr message) {
     const Message& m = *message;
+    if (m.method == "tools/call") {
+        auto called = co_await call(visit, std::move(message));
+        co_return called;
+    }
+    if (m.method == "logging/setLevel") {
+        const auto name = m.params ? m.params->string("level") : std::nullopt;
+        const auto level = name ? log_level_from(*name) : std::nullopt;
+        if (!level) co_return invalid_params(m.id, "`level` is one of debug to emergency");
+        visit.protocol->set_log_level(*level);
+        co_return Response::json(200, result_text(m.id, "{}"));
+    }
     if (m.method == "ping") co_return Response::json(200, result_text(m.id, "{}"));
     if (m.method == "tools/list") {
-        auto listed = co_await list(std::move(session), std::move(message));
+        auto listed = co_await list(visit, std::move(message));
         co_return listed;
-    }
-    if (m.method == "tools/call") {
-        auto called = co_await call(std::move(session), std::move(message));
-        co_return called;
     }
     // 200, never 404: towards these revisions 404 means that the protocol session is gone.
     co_return Response::json(200, error_text(m.id, kMethodNotFound, "Method not found"));
 }
 
-net::Task<Door::Response> Door::list(identity::SessionPtr session, MessagePtr message) {
+net::Task<std::vector<std::shared_ptr<const catalog::Tool>>> Door::visible(
+    identity::SessionPtr session, std::string server) {
+    auto tools = co_await gate_.visible(std::move(session));
+    if (!server.empty())
+        std::erase_if(tools, [&](const auto& tool) { return tool->server != server; });
+    co_return tools;
+}
+
+net::Task<Door::Response> Door::list(Visit& visit, MessagePtr message) {
     // One page is all: we hand out no cursor, so none is ours.
     if (message->params && message->params->find("cursor"))
         co_return invalid_params(message->id, "`cursor` is not one of this server's");
-    const auto tools = co_await gate_.visible(std::move(session));
-    co_return Response::json(200, result_text(message->id, tools_result(tools)));
+    const auto tools = co_await visible(visit.session, visit.server);
+    visit.protocol->shows(tools_digest(tools));
+    const auto names = visit.server.empty() ? ToolNames::kPrefixed : ToolNames::kOwn;
+    co_return Response::json(200, result_text(message->id, tools_result(tools, names)));
 }
 
 }  // namespace writ::mcp

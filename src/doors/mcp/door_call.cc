@@ -9,16 +9,18 @@
 
 #include "base/inert.h"
 #include "doors/mcp/answers.h"
-#include "doors/mcp/door.h"
+#include "doors/mcp/door_flight.h"
+#include "doors/mcp/door_visit.h"
 #include "doors/mcp/http_rules.h"
 #include "json/node.h"
 
 namespace writ::mcp {
 
 // What happened between admission and answer.
-struct Door::Flight {
-    bool left = false;             // depart() agreed: bytes may have reached the server
-    std::optional<Error> refused;  // depart() did not
+struct Door::Course {
+    bool left = false;                 // depart() agreed: bytes may have reached the server
+    std::optional<Error> refused;      // depart() did not
+    std::optional<Told::Why> stopped;  // by the client, or by death
 };
 
 // How a call ends: what is recorded, then what is sent.
@@ -58,6 +60,15 @@ bool traceparent(std::string_view text) {
     return true;
 }
 
+// The client's progressToken, raw, or empty: a string or an integer, as ids are.
+std::string progress_token(const Message& message) {
+    const auto meta = message.params ? message.params->find("_meta") : std::nullopt;
+    const auto token = meta && meta->is_object() ? meta->find("progressToken") : std::nullopt;
+    if (!token || token->raw().size() > kMaxIdBytes) return {};
+    if (!token->is_string() && !(token->is_number() && token->as_i64())) return {};
+    return std::string(token->raw());
+}
+
 // The Call of a tools/call, or why it is none (-32602).
 Result<gate::Call> read_call(const Message& message) {
     const auto wrong = [](std::string why) { return fail(ErrorCode::kInvalid, std::move(why)); };
@@ -86,29 +97,56 @@ Result<gate::Call> read_call(const Message& message) {
 
 }  // namespace
 
-net::Task<Door::Response> Door::call(identity::SessionPtr session, MessagePtr message) {
+net::Task<Door::Response> Door::call(Visit& visit, MessagePtr message) {
     std::string id(message->id);
     auto call = read_call(*message);
     if (!call) co_return error_with(id, kInvalidParams, call.error().detail);
-    call->session = session;
-    const std::string name = call->tool;
-    gate::Answer answer = co_await gate_.admit(std::move(*call));
+    std::string token = progress_token(*message);
+    message.reset();
+    const auto flight = std::make_shared<Flight>(visit, std::move(token));
+    std::string key = flight_key(id);
+    if (const Status begun = visit.protocol->begin(key, flight); !begun) {
+        if (begun.error().code == ErrorCode::kNotFound) co_return not_found();
+        if (begun.error().code == ErrorCode::kConflict)
+            co_return Response::json(400, error_text(id, kInvalidRequest, begun.error().detail));
+        co_return error_with(id, kInternalError, begun.error().detail);
+    }
+    watch(visit.protocol);
+    call->session = visit.session;
+    auto response = co_await admit(visit, id, std::move(*call), flight);
+    co_await visit.reactor->hop();
+    flight->leave();
+    visit.protocol->end(key);
+    // Nobody waits for the answer of a request that was taken back (section "cancellation"), but a
+    // client that takes JSON only must get some.
+    if (flight->stopped() == Told::Why::kCancelled && response.status == 200) {
+        visit.silent = visit.accepts.events;
+        co_return error_with(id, kRequestCancelled, "cancelled by the client");
+    }
+    co_return response;
+}
+
+net::Task<Door::Response> Door::admit(Visit& visit, std::string id, gate::Call call,
+                                      std::shared_ptr<Flight> flight) {
+    const std::string name = call.tool;
+    if (!visit.server.empty()) call.tool = visit.server + "__" + name;
+    gate::Answer answer = co_await gate_.admit(std::move(call));
     if (const auto* refusal = std::get_if<gate::Refusal>(&answer))
-        co_return refused(id, name, *refusal, *session);
+        co_return refused(visit, id, name, *refusal);
     if (const auto* parked = std::get_if<gate::Parked>(&answer))
         co_return answer_with(id, refused_result("a person must approve this call first; call "
                                                  "again when it is approved",
                                                  parked->call, nullptr));
     auto admission = std::move(std::get<gate::AdmissionPtr>(answer));
-    auto response = co_await forward(std::move(id), std::move(session), std::move(admission));
+    auto response = co_await forward(visit, std::move(id), std::move(flight), std::move(admission));
     co_return response;
 }
 
-Door::Response Door::refused(const std::string& id, std::string_view name,
-                             const gate::Refusal& refusal, const identity::Session& session) {
+Door::Response Door::refused(const Visit& visit, const std::string& id, std::string_view name,
+                             const gate::Refusal& refusal) {
     switch (refusal.kind) {
         case gate::RefusalKind::kUnauthenticated:
-            return dead(session);
+            return dead(visit, id);
         case gate::RefusalKind::kUnknown:
             // The same words whether the tool is not there or not granted; nothing else is said.
             return error_with(id, kInvalidParams, fmt::format("Unknown tool: {}", name));
@@ -124,39 +162,53 @@ Door::Response Door::refused(const std::string& id, std::string_view name,
                                           "the evidence log cannot be written; nothing was done"));
 }
 
-net::Task<Door::Response> Door::forward(std::string id, identity::SessionPtr session,
-                                        gate::AdmissionPtr admission) {
-    Target target{admission->tool().server, session->task->id,
-                  gate_.home(session->task->root).reactor};
-    Flight flight;  // outlives the call: Upstream asks depart() only while we wait for it
-    Depart depart = [&flight, &gates = *admission]() -> Status {
-        Status go = gates.depart();
-        flight.left = go.has_value();
-        if (!go) flight.refused = go.error();
-        return go;
-    };
-    Outbound outbound{admission->tool().name, admission->arguments(), options_.call_timeout,
-                      std::move(depart), nullptr};
-    auto reply = co_await upstreams_.call(std::move(target), std::move(outbound));
+net::Task<Door::Response> Door::forward(Visit& visit, std::string id,
+                                        std::shared_ptr<Flight> flight,
+                                        gate::AdmissionPtr admitted) {
+    co_await visit.reactor->hop();
+    const identity::Session& session = *visit.session;
+    const ConversationPtr conversation = flight->converse(std::move(admitted));
+    gate::Admission& admission = flight->admission();
+    Course course;  // outlives the call: Upstream asks depart() only while we wait for it
+    course.stopped = flight->stopped();
+    Result<Reply> reply = fail(ErrorCode::kCancelled, "stopped before it was sent");
+    if (!course.stopped) {
+        Target target{admission.tool().server, session.task->id,
+                      gate_.home(session.task->root).reactor};
+        Outbound outbound;
+        outbound.tool = admission.tool().name;
+        outbound.arguments = admission.arguments();
+        outbound.timeout = options_.call_timeout;
+        outbound.conversation = conversation;
+        outbound.depart = [&course, &admission]() -> Status {
+            Status go = admission.depart();
+            course.left = go.has_value();
+            if (!go) course.refused = go.error();
+            return go;
+        };
+        reply = co_await upstreams_.call(std::move(target), std::move(outbound));
+        course.stopped = flight->stopped();
+    }
+    co_await flight->quiet();
     Ending ending;
     if (reply)
-        ending = co_await conclude(id, *admission, std::move(*reply));
+        ending = co_await conclude(id, admission, std::move(*reply));
     else
-        ending = stopped(id, *admission, flight, reply.error());
-    const auto closed = co_await admission->close(std::move(ending.outcome));
+        ending = stopped(id, admission, course, reply.error());
+    const auto closed = co_await admission.close(std::move(ending.outcome));
     // Dead is dead: a task that ended meanwhile gets no output, and an instance that was started
     // for it too late is ended.
-    if (!session->task->live(clock_.boot_us())) upstreams_.release(session->task->id);
-    if (!session->live(clock_.boot_us())) co_return dead(*session);
+    if (!session.task->live(clock_.boot_us())) upstreams_.release(session.task->id);
+    if (!session.live(clock_.boot_us())) co_return dead(visit, id);
     if (!closed && closed.error().code == ErrorCode::kCancelled)
         co_return answer_with(
             id, refused_result("the call took too long; it may have taken effect, its output is "
                                "withheld",
-                               admission->call(), &admission->receipt()));
+                               admission.call(), &admission.receipt()));
     if (!closed)
         co_return Response::json(
             503, error_text(id, kInternalError,
-                            flight.left ? "the call was made, but its outcome cannot be recorded; "
+                            course.left ? "the call was made, but its outcome cannot be recorded; "
                                           "its output is withheld"
                                         : "the evidence log cannot be written; nothing was done"));
     co_return std::move(ending.response);
@@ -214,15 +266,20 @@ net::Task<Door::Ending> Door::conclude(std::string id, gate::Admission& admissio
 
 // No answer. The words are ours: what the server or its process said stays with the operator.
 Door::Ending Door::stopped(const std::string& id, const gate::Admission& admission,
-                           const Flight& flight, const Error& error) {
+                           const Course& course, const Error& error) {
     const std::string& server = admission.tool().server;
     Ending ending;
     std::string advice;
-    if (flight.refused) {
+    if (error.code == ErrorCode::kCancelled && course.stopped) {
+        ending.outcome.status = gate::Status_::kCancelled;
+        ending.outcome.error =
+            course.left ? "cancelled; it may have taken effect" : "cancelled; nothing was sent";
+        advice = ending.outcome.error;
+    } else if (course.refused) {
         ending.outcome.status = gate::Status_::kBlocked;
         ending.outcome.error = "revoked before it left";
         advice = "this call is not permitted any more; nothing was sent";
-    } else if (!flight.left) {
+    } else if (!course.left) {
         ending.outcome.status = gate::Status_::kProtocolError;
         ending.outcome.error = fmt::format("not sent: {}", name(error.code));
         advice = error.code == ErrorCode::kExhausted

@@ -39,8 +39,8 @@ class CallTest : public DoorTest {
 };
 
 TEST_F(CallTest, IsAdmittedDepartsIsForwardedRecordedAnsweredInThisOrder) {
-    const auto response = call(
-        R"({"name":"fs__a","arguments":{ "n" : 1.0, "e":1e400 },"_meta":{"progressToken":1}})");
+    const auto response =
+        call(R"({"name":"fs__a","arguments":{ "n" : 1.0, "e":1e400 },"_meta":{"x.y/k":"secret"}})");
     EXPECT_EQ(response.status, 200);
     EXPECT_EQ(response.body,
               R"({"jsonrpc":"2.0","id":"c-1","result":{"content":[],"structuredContent":)"
@@ -56,7 +56,7 @@ TEST_F(CallTest, IsAdmittedDepartsIsForwardedRecordedAnsweredInThisOrder) {
     EXPECT_EQ(gate_.outcomes[0].output,
               R"({"content":[],"structuredContent":{ "n" : 1.0, "e":1e400 }})");
     // Of the client's message only the arguments travel on.
-    EXPECT_EQ(received().find("progressToken"), std::string::npos);
+    EXPECT_EQ(received().find("secret"), std::string::npos);
     EXPECT_NE(received().find(R"("name":"a","arguments":{ "n" : 1.0, "e":1e400 }}})"),
               std::string::npos);
 }

@@ -25,7 +25,8 @@ TEST_F(DoorTest, ShakesHands) {
     const auto response = post(initialize());
     EXPECT_EQ(response.status, 200);
     EXPECT_EQ(response.body,
-              R"({"jsonrpc":"2.0","id":0,"result":{"capabilities":{"tools":{}},)"
+              R"({"jsonrpc":"2.0","id":0,"result":{"capabilities":{"logging":{},)"
+              R"("tools":{"listChanged":true}},)"
               R"("protocolVersion":"2025-11-25","serverInfo":{"name":"writ","version":"0.1.0"}}})");
     id_ = std::string(*response.headers.get("MCP-Session-Id"));
     EXPECT_GE(id_.size(), 32u);
@@ -80,10 +81,10 @@ TEST_F(DoorTest, OnlyItsOwnPathIsServed) {
 
 TEST_F(DoorTest, OtherMethodsAreNotAllowed) {
     open();
-    for (const char* method : {"GET", "PUT", "OPTIONS", "HEAD", "PATCH"}) {
+    for (const char* method : {"TRACE", "PUT", "OPTIONS", "HEAD", "PATCH"}) {
         const auto response = ask(handler_, method, "/secret", "");
         EXPECT_EQ(response.status, 405) << method;
-        EXPECT_EQ(response.headers.get("allow"), "POST, DELETE");
+        EXPECT_EQ(response.headers.get("allow"), "GET, POST, DELETE");
         EXPECT_FALSE(response.headers.get("access-control-allow-origin").has_value());
     }
 }
@@ -120,7 +121,7 @@ TEST_F(DoorTest, BadMessagesAreRefusedWithTheRightCode) {
 TEST_F(DoorTest, UnknownMethodsAreJsonRpcErrorsNot404) {
     open();
     for (const char* method :
-         {"x/y", "resources/list", "prompts/get", "logging/setLevel", "tasks/list",
+         {"x/y", "resources/list", "prompts/get", "logging/setlevel", "tasks/list",
           "sampling/createMessage", "notifications/initialized", "server/discover", "Tools/call"}) {
         const auto response =
             post(std::string(R"({"jsonrpc":"2.0","id":5,"method":")") + method + R"("})");
@@ -189,8 +190,9 @@ TEST_F(DoorTest, ADeadTaskIsToldSoOnEveryRequest) {
         EXPECT_EQ(response.status, 401) << body;
         EXPECT_EQ(response.body, R"({"error":"invalid_token","error_description":"task revoked"})");
         EXPECT_EQ(response.headers.get("WWW-Authenticate"),
-                  R"(Bearer resource_metadata="http://127.0.0.1:7420/.well-known/x", )"
-                  R"(error="invalid_token")");
+                  "Bearer resource_metadata=\"http://127.0.0.1:7420/.well-known/"
+                  "oauth-protected-resource/mcp\", error=\"invalid_token\", "
+                  "error_description=\"task revoked\"");
     }
     EXPECT_EQ(ask(handler_, "DELETE", "/secret", "").status, 401);
     EXPECT_EQ(ask(handler_, "GET", "/secret", "").status, 401);
@@ -268,6 +270,81 @@ TEST_F(DoorTest, BearersAreAuthenticatedOnEveryRequest) {
     EXPECT_EQ(asked, before);  // the source is checked before the token
     end_task(identity::TaskState::kEnded);
     EXPECT_EQ(with("Bearer good").status, 401);
+}
+
+std::shared_ptr<catalog::Tool> tool_of(const std::string& server, const std::string& name) {
+    auto tool = std::make_shared<catalog::Tool>();
+    tool->server = server;
+    tool->name = name;
+    tool->definition = R"({"inputSchema":{"type":"object"},"name":")" + name + "\"}";
+    return tool;
+}
+
+TEST_F(DoorTest, OneServerIsServedAloneUnderItsOwnNames) {
+    gate_.tools = {tool_of("fs", "a"), tool_of("db", "b")};
+    const auto hello = ask(handler_, "POST", "/secret/fs", initialize());
+    ASSERT_EQ(hello.status, 200);
+    id_ = std::string(*hello.headers.get("MCP-Session-Id"));
+    const auto listed = ask(handler_, "POST", "/secret/fs", kList);
+    EXPECT_NE(listed.body.find(R"("name":"a")"), std::string::npos) << listed.body;
+    EXPECT_EQ(listed.body.find("\"b\""), std::string::npos) << listed.body;
+    const std::string call =
+        R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{}}})";
+    EXPECT_EQ(ask(handler_, "POST", "/secret/fs", call).status, 200);
+    EXPECT_EQ(gate_.calls.back().tool, "fs__a");
+    // A name that looks like another server's is only a name here.
+    gate_.refuse = gate::Refusal{};
+    const std::string other =
+        R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"db__b"}})";
+    EXPECT_NE(ask(handler_, "POST", "/secret/fs", other).body.find("Unknown tool: db__b"),
+              std::string::npos);
+    EXPECT_EQ(gate_.calls.back().tool, "fs__db__b");
+    // The protocol session is of that endpoint only.
+    EXPECT_EQ(post(kPing).status, 404);
+    EXPECT_EQ(ask(handler_, "POST", "/secret/db", kPing).status, 404);
+}
+
+TEST_F(DoorTest, AServerThatIsNotGrantedIsNotThere) {
+    gate_.tools = {tool_of("fs", "a")};
+    const auto ungranted = ask(handler_, "POST", "/secret/db", initialize());
+    const auto unknown = ask(handler_, "POST", "/secret/nobody", initialize());
+    EXPECT_EQ(ungranted.status, 404);
+    EXPECT_EQ(ungranted.body, unknown.body);
+    EXPECT_EQ(ungranted.headers.fields(), unknown.headers.fields());
+    for (const char* odd : {"/secret/FS", "/secret/fs/", "/secret/fs/x", "/secret/-a",
+                            "/secret/%66s", "/secretfs", "/secret//fs"})
+        EXPECT_EQ(ask(handler_, "POST", odd, initialize()).status, 404) << odd;
+}
+
+TEST_F(DoorTest, TheProtectedResourceMetadataIsForEverybody) {
+    const auto handler = door_->for_bearer(
+        [](std::string_view) -> Result<identity::SessionPtr> { return fail(Error{}); }, 7420);
+    const std::string base = "/.well-known/oauth-protected-resource";
+    for (const std::string path : {"/mcp", "/mcp/fs", "/mcp/nobody"}) {
+        const auto response = ask(handler, "GET", base + path, "");
+        EXPECT_EQ(response.status, 200);
+        EXPECT_NE(response.body.find("\"resource\":\"http://127.0.0.1:7420" + path + "\""),
+                  std::string::npos)
+            << response.body;
+    }
+    EXPECT_EQ(ask(handler, "GET", base, "").body, ask(handler, "GET", base + "/mcp", "").body);
+    for (const std::string path : {"/x", "/mcp/", "/mcp/A", "mcp"})
+        EXPECT_EQ(ask(handler, "GET", base + path, "").status, 404) << path;
+    EXPECT_EQ(ask(handler, "GET", base, "", {{"Host", "evil.example"}}).status, 403);
+    // The challenge names the one that belongs to the path (RFC 9728 section 5.1).
+    EXPECT_EQ(ask(handler, "POST", "/mcp/fs", kPing).headers.get("www-authenticate"),
+              "Bearer resource_metadata=\"http://127.0.0.1:7420" + base + "/mcp/fs\"");
+}
+
+TEST_F(DoorTest, LogLevelsAreNamed) {
+    open();
+    const auto set = [&](const std::string& level) {
+        return post(R"({"jsonrpc":"2.0","id":1,"method":"logging/setLevel","params":{"level":)" +
+                    level + "}}");
+    };
+    EXPECT_EQ(set("\"warning\"").body, R"({"jsonrpc":"2.0","id":1,"result":{}})");
+    for (const char* bad : {"\"loud\"", "\"\"", "3", "null"})
+        EXPECT_EQ(error_of(set(bad)), "-32602");
 }
 
 TEST_F(DoorTest, ProtocolSessionsEndWithTheListener) {

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <utility>
 
+#include "base/secret.h"
 #include "json/node.h"
 
 namespace writ::mcp {
@@ -72,6 +73,20 @@ bool lists(const net::Headers& headers, std::string_view name,
     return false;
 }
 
+// A name that a tool server can have (catalog/catalog.h).
+bool server_name(std::string_view name) {
+    const auto good = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+    if (name.empty() || name.size() > kMaxServerNameBytes || !good(name[0])) return false;
+    return std::ranges::all_of(name, [&](char c) { return good(c) || c == '-'; });
+}
+
+// `rest` is what follows the endpoint's path.
+std::optional<Scope> scope_of(std::string_view rest) {
+    if (rest.empty()) return Scope{};
+    if (rest[0] != '/' || !server_name(rest.substr(1))) return std::nullopt;
+    return Scope{rest.substr(1)};
+}
+
 std::string body_of(std::string_view error, std::string_view description) {
     json::Node node = json::Node::object();
     node["error"] = error;
@@ -99,11 +114,16 @@ std::optional<HttpRefusal> check_source(const net::HttpRequest& request, std::ui
     return std::nullopt;
 }
 
-std::optional<HttpRefusal> check_content(const net::HttpRequest& request) {
+Accepts accepts(const net::HttpRequest& request) {
+    return {lists(request.headers, "accept", {"application/json", "application/*", "*/*"}),
+            lists(request.headers, "accept", {"text/event-stream", "text/*", "*/*"})};
+}
+
+std::optional<HttpRefusal> check_content(const net::HttpRequest& request, Accepts accepted) {
     const auto type = request.headers.get("content-type");
     if (request.headers.count("content-type") != 1 || !same(media_type(*type), "application/json"))
         return HttpRefusal{415, "unsupported_media_type", "send `Content-Type: application/json`"};
-    if (!lists(request.headers, "accept", {"application/json", "application/*", "*/*"}))
+    if (!accepted.json && !accepted.events)
         return HttpRefusal{406, "not_acceptable",
                            "send `Accept: application/json, text/event-stream`"};
     return std::nullopt;
@@ -119,24 +139,64 @@ std::optional<HttpRefusal> check_version(const net::HttpRequest& request) {
                        "2024-11-05"};
 }
 
+std::optional<Scope> scope_behind(std::string_view path, std::string_view target) {
+    if (!target.starts_with(path)) return std::nullopt;
+    return scope_of(target.substr(path.size()));
+}
+
+std::optional<Scope> scope_behind_secret(std::string_view path, std::string_view target) {
+    if (target.size() < path.size()) return std::nullopt;
+    if (!constant_time_equal(as_bytes(path), as_bytes(target.substr(0, path.size()))))
+        return std::nullopt;
+    return scope_of(target.substr(path.size()));
+}
+
 net::HttpResponse refuse(const HttpRefusal& refusal) {
     auto response =
         net::HttpResponse::json(refusal.status, body_of(refusal.error, refusal.description));
-    if (refusal.status == 405) response.headers.add("Allow", "POST, DELETE");
+    if (refusal.status == 405) response.headers.add("Allow", "GET, POST, DELETE");
     return response;
 }
 
-net::HttpResponse unauthenticated(std::string_view resource_metadata, std::string_view reason) {
-    auto response = net::HttpResponse::json(401, body_of("invalid_token", reason));
+net::HttpResponse not_found() {
+    return refuse({404, "not_found", "there is nothing here"});
+}
+
+net::HttpResponse unauthenticated(Credential credential, std::string_view metadata,
+                                  std::string_view reason) {
+    const bool absent = credential == Credential::kAbsent;
+    auto response =
+        net::HttpResponse::json(401, body_of(absent ? "unauthorized" : "invalid_token", reason));
     std::string challenge = "Bearer ";
-    if (!resource_metadata.empty()) {
+    if (!metadata.empty()) {
         challenge += "resource_metadata=\"";
-        challenge += resource_metadata;
-        challenge += "\", ";
+        challenge += metadata;
+        challenge += '"';
     }
-    challenge += "error=\"invalid_token\"";
+    if (!absent) {
+        if (!metadata.empty()) challenge += ", ";
+        challenge += "error=\"invalid_token\", error_description=\"";
+        challenge += reason;  // our own fixed words: no quote, no backslash
+        challenge += '"';
+    } else if (metadata.empty()) {
+        challenge += "realm=\"writ\"";  // a challenge has at least one parameter
+    }
     response.headers.add("WWW-Authenticate", std::move(challenge));
     return response;
+}
+
+std::optional<std::string> resource_metadata(std::string_view public_url, std::string_view target) {
+    if (!target.starts_with(kMetadataPath)) return std::nullopt;
+    std::string_view behind = target.substr(kMetadataPath.size());
+    // The root form serves clients that look there only (digest mcp.md, section 9, rule 4).
+    if (behind.empty()) behind = "/mcp";
+    if (!scope_behind("/mcp", behind)) return std::nullopt;
+    json::Node node = json::Node::object();
+    node["resource"] = std::string(public_url) + std::string(behind);
+    node["resource_name"] = "Writ";
+    node["authorization_servers"].push_back(json::Node(public_url));
+    node["bearer_methods_supported"].push_back(json::Node(std::string_view("header")));
+    return node.dump();
 }
 
 }  // namespace writ::mcp

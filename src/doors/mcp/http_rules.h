@@ -26,16 +26,48 @@ struct HttpRefusal {
     std::string description;  // what to do instead
 };
 
+// Longest server name (catalog: `[a-z0-9][a-z0-9-]{0,30}`).
+inline constexpr std::size_t kMaxServerNameBytes = 31;
+
 // Host and Origin. `port` is the listener's; 0 accepts any. A unix socket has no port.
 std::optional<HttpRefusal> check_source(const net::HttpRequest& request, std::uint16_t port);
-// Content-Type (415) and Accept (406) of a POST. `*/*` is taken for JSON.
-std::optional<HttpRefusal> check_content(const net::HttpRequest& request);
+// The forms of an answer that a request takes (its Accept).
+struct Accepts {
+    bool json = false;    // one object
+    bool events = false;  // text/event-stream
+};
+Accepts accepts(const net::HttpRequest& request);
+// Content-Type (415) and Accept (406: neither form) of a POST.
+std::optional<HttpRefusal> check_content(const net::HttpRequest& request, Accepts accepted);
 // MCP-Protocol-Version after initialize: absent or a supported one (400).
 std::optional<HttpRefusal> check_version(const net::HttpRequest& request);
 
+// What stands behind the endpoint's own path: nothing (every server the session may use), or one
+// server's name. Nothing at all if `target` is not this endpoint or one of its servers.
+struct Scope {
+    std::string_view server;  // of `target`
+};
+std::optional<Scope> scope_behind(std::string_view path, std::string_view target);
+// The same for a `path` that is a secret: compared in constant time.
+std::optional<Scope> scope_behind_secret(std::string_view path, std::string_view target);
+
 // `{"error":…,"error_description":…}` with that status.
 net::HttpResponse refuse(const HttpRefusal& refusal);
-// 401 with the challenge of RFC 6750 section 3 and RFC 9728 section 5.1.
-net::HttpResponse unauthenticated(std::string_view resource_metadata, std::string_view reason);
+// 404. The same bytes whatever is not there, or not for this caller.
+net::HttpResponse not_found();
+// Why a caller gets 401. Without a credential there is nothing to call invalid (RFC 6750
+// section 3.1).
+enum class Credential : std::uint8_t { kAbsent, kInvalid };
+// 401 with the challenge of RFC 6750 section 3 and RFC 9728 section 5.1. `metadata` is the URL of
+// the protected resource metadata, or empty.
+net::HttpResponse unauthenticated(Credential credential, std::string_view metadata,
+                                  std::string_view reason);
+
+// The protected resource metadata (RFC 9728 section 3.2) of `<public_url>/mcp` or one server behind
+// it. `target` begins with `/.well-known/oauth-protected-resource`; nothing for a path that no
+// resource of ours can have. Any well-formed server name is answered alike: a stranger learns
+// nothing from it.
+inline constexpr std::string_view kMetadataPath = "/.well-known/oauth-protected-resource";
+std::optional<std::string> resource_metadata(std::string_view public_url, std::string_view target);
 
 }  // namespace writ::mcp

@@ -19,7 +19,8 @@ int source(std::initializer_list<std::pair<std::string, std::string>> fields,
 }
 
 int content(std::initializer_list<std::pair<std::string, std::string>> fields) {
-    const auto refusal = check_content(request(fields));
+    const auto r = request(fields);
+    const auto refusal = check_content(r, accepts(r));
     return refusal ? refusal->status : 200;
 }
 
@@ -59,7 +60,8 @@ TEST(HttpRules, BodiesAreJsonAndSoAreAnswers) {
         EXPECT_EQ(content({json, {"Accept", accept}}), 200) << accept;
     EXPECT_EQ(content({json, {"Accept", "text/event-stream"}, {"Accept", "application/json"}}),
               200);
-    for (const char* accept : {"text/event-stream", "text/html", "application/jsonx", ""})
+    EXPECT_EQ(content({json, {"Accept", "text/event-stream"}}), 200);
+    for (const char* accept : {"text/html", "application/jsonx", "text/event-streams", ""})
         EXPECT_EQ(content({json, {"Accept", accept}}), 406) << accept;
     EXPECT_EQ(content({json}), 406);
     EXPECT_EQ(content({{"Content-Type", "application/json; charset=utf-8"}, {"Accept", "*/*"}}),
@@ -79,12 +81,48 @@ TEST(HttpRules, ProtocolVersionIsAbsentOrOneWeSpeak) {
         EXPECT_EQ(check_version(request({{"mcp-protocol-version", version}}))->status, 400);
 }
 
+TEST(HttpRules, AcceptNamesTheFormsOfAnAnswer) {
+    const auto forms = [](const char* accept) {
+        const auto a = accepts(request({{"Accept", accept}}));
+        return std::string(a.json ? "j" : "") + (a.events ? "e" : "");
+    };
+    EXPECT_EQ(forms("application/json, text/event-stream"), "je");
+    EXPECT_EQ(forms("*/*"), "je");
+    EXPECT_EQ(forms("application/json"), "j");
+    EXPECT_EQ(forms("TEXT/Event-Stream; q=1"), "e");
+    EXPECT_EQ(forms("text/plain"), "");
+}
+
 TEST(HttpRules, TheChallengeNamesTheMetadata) {
-    const auto response = unauthenticated("http://127.0.0.1:7420/meta", "task ended");
+    const auto response =
+        unauthenticated(Credential::kInvalid, "http://127.0.0.1:7420/meta", "task ended");
     EXPECT_EQ(response.status, 401);
     EXPECT_EQ(response.headers.get("www-authenticate"),
-              R"(Bearer resource_metadata="http://127.0.0.1:7420/meta", error="invalid_token")");
+              R"(Bearer resource_metadata="http://127.0.0.1:7420/meta", error="invalid_token", )"
+              R"(error_description="task ended")");
     EXPECT_EQ(response.body, R"({"error":"invalid_token","error_description":"task ended"})");
+}
+
+// RFC 6750 section 3.1: who brought nothing has brought nothing invalid.
+TEST(HttpRules, WithoutACredentialTheChallengeHasNoError) {
+    EXPECT_EQ(unauthenticated(Credential::kAbsent, "http://x/meta", "why")
+                  .headers.get("www-authenticate"),
+              R"(Bearer resource_metadata="http://x/meta")");
+    EXPECT_EQ(unauthenticated(Credential::kAbsent, "", "why").headers.get("www-authenticate"),
+              R"(Bearer realm="writ")");
+}
+
+TEST(HttpRules, AnEndpointAndItsServers) {
+    for (const auto scope : {scope_behind, scope_behind_secret}) {
+        EXPECT_EQ(scope("/mcp", "/mcp")->server, "");
+        EXPECT_EQ(scope("/mcp", "/mcp/fs-2")->server, "fs-2");
+        for (const char* target :
+             {"/", "", "/mc", "/mcpx", "/mcp/", "/mcp//", "/mcp/fs/", "/mcp/Fs", "/mcp/fs?x=1",
+              "/mcp?x", "/mcp/-fs", "/mcp/..", "/MCP"})
+            EXPECT_FALSE(scope("/mcp", target).has_value()) << target;
+        EXPECT_TRUE(scope("/mcp", "/mcp/" + std::string(31, 'a')).has_value());
+        EXPECT_FALSE(scope("/mcp", "/mcp/" + std::string(32, 'a')).has_value());
+    }
 }
 
 }  // namespace

@@ -28,7 +28,7 @@ class DoorTest : public testing::Test {
             std::vector<net::Reactor*>{&reactor_},
             std::vector<catalog::ServerSpec>{testing_peer::fake(folder_, "fs", mode)},
             [](const std::string&, const json::Value&) { return Status{}; });
-        options.resource_metadata = "http://127.0.0.1:7420/.well-known/x";
+        options.public_url = "http://127.0.0.1:7420";
         handler_ = {};
         door_ = std::make_unique<Door>(gate_, *upstreams_, clock_, std::move(options));
         session_ = new_session();
@@ -74,6 +74,7 @@ class DoorTest : public testing::Test {
         responder.gone = peer_gone_;
         reactor_.run_until(handler(std::move(request), responder));
         EXPECT_EQ(responder.sent, 1);
+        streamed_ = responder.streamed;
         return responder.response;
     }
     net::HttpResponse post(std::string body, const Fields& fields = {}) {
@@ -109,6 +110,7 @@ class DoorTest : public testing::Test {
     net::HttpHandler handler_;
     std::string id_;
     bool peer_gone_ = false;
+    std::string streamed_;  // the last answer's body, if it was a stream
 };
 
 }  // namespace writ::mcp

@@ -117,7 +117,8 @@ class FakeGate final : public gate::Gate {
 
     // The door uses none of these.
     void set_engine(std::shared_ptr<const policy::Engine>) override {}
-    std::shared_ptr<const policy::Engine> engine() const override { return nullptr; }
+    std::shared_ptr<const policy::Engine> engine() const override { return engine_now; }
+    std::shared_ptr<const policy::Engine> engine_now;  // another one: what is visible may differ
     net::Task<gate::Spent> spent(TaskId) override { co_return gate::Spent{}; }
     net::Task<void> restore(TaskId, gate::Spent) override { co_return; }
     net::Task<Status> sweep() override { co_return Status{}; }
@@ -155,13 +156,37 @@ class FakeResponder final : public net::Responder {
         if (gone) co_return fail(ErrorCode::kCancelled, "the peer is gone");
         co_return Status{};
     }
-    net::Task<Status> begin(int, net::Headers) override { co_return fail(Error{}); }
-    net::Task<Status> chunk(std::string) override { co_return fail(Error{}); }
-    net::Task<Status> end() override { co_return fail(Error{}); }
+    std::string streamed;
+    std::function<void()> on_chunk;  // after each
+    net::Task<Status> begin(int status, net::Headers headers) override {
+        ++sent;
+        journal_.push_back("begin " + std::to_string(status));
+        response.status = status;
+        response.headers = std::move(headers);
+        if (gone) co_return fail(ErrorCode::kCancelled, "the peer is gone");
+        co_return Status{};
+    }
+    net::Task<Status> chunk(std::string bytes) override {
+        journal_.emplace_back("event");
+        if (gone) co_return fail(ErrorCode::kCancelled, "the peer is gone");
+        streamed += bytes;
+        if (on_chunk) on_chunk();
+        co_return Status{};
+    }
+    net::Task<Status> end() override {
+        journal_.emplace_back("end");
+        co_return Status{};
+    }
+    void on_gone(std::function<void()> then) override { then_ = std::move(then); }
+    void leave() {
+        gone = true;
+        if (then_) then_();
+    }
     bool peer_gone() const override { return gone; }
 
   private:
     Journal& journal_;
+    std::function<void()> then_;
 };
 
 }  // namespace writ::mcp::testing_gate

@@ -1,0 +1,121 @@
+#include "doors/mcp/door_stream.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace writ::mcp {
+
+std::string event_text(std::string_view json) {
+    static constexpr std::string_view kField = "data: ";
+    std::string out;
+    out.reserve(kField.size() + json.size() + 2);
+    out += kField;
+    out += json;
+    // A line break cannot stand inside a JSON string, so a raw one is white space between tokens.
+    std::replace_if(out.begin(), out.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+    out += "\n\n";
+    return out;
+}
+
+net::Headers event_headers() {
+    net::Headers out;
+    out.add("Content-Type", "text/event-stream");
+    out.add("Cache-Control", "no-store");
+    out.add("X-Accel-Buffering", "no");
+    return out;
+}
+
+AnswerStream::AnswerStream(net::Reactor& reactor, net::Responder& responder, Release release)
+    : reactor_(reactor), responder_(responder), release_(std::move(release)) {}
+
+bool AnswerStream::say(std::string message) {
+    if (closed_ || broken_ || responder_.peer_gone()) return false;
+    if (queue_.size() >= kMaxQueuedMessages || queued_bytes_ + message.size() > kMaxQueuedBytes)
+        return false;
+    queued_bytes_ += message.size();
+    queue_.push_back(std::move(message));
+    if (!std::exchange(pumping_, true)) reactor_.spawn(pump(shared_from_this()));
+    return true;
+}
+
+net::Task<void> AnswerStream::pump(std::shared_ptr<AnswerStream> self) {
+    while (!self->queue_.empty() && !self->broken_) {
+        std::string message = std::move(self->queue_.front());
+        self->queue_.pop_front();
+        self->queued_bytes_ -= message.size();
+        auto releasing = self->release_(std::move(message));
+        const auto released = co_await std::move(releasing);
+        if (!released) {
+            self->broken_ = true;
+            break;
+        }
+        if (!std::exchange(self->begun_, true)) {
+            auto headers = event_headers();
+            (void)co_await self->responder_.begin(200, std::move(headers));
+        }
+        std::string event = event_text(*released);
+        if (!co_await self->responder_.chunk(std::move(event))) self->broken_ = true;
+    }
+    self->queue_.clear();
+    self->queued_bytes_ = 0;
+    self->pumping_ = false;
+    if (self->drained_) self->drained_->set(true);
+}
+
+net::Task<void> AnswerStream::drain() {
+    closed_ = true;
+    if (!pumping_) co_return;
+    drained_.emplace(reactor_);
+    const auto drained = *drained_;
+    (void)co_await drained.wait();
+}
+
+net::Task<void> AnswerStream::finish(std::string message) {
+    co_await drain();
+    if (!std::exchange(begun_, true)) {
+        auto headers = event_headers();
+        (void)co_await responder_.begin(200, std::move(headers));
+    }
+    if (!message.empty()) {
+        std::string event = event_text(message);
+        (void)co_await responder_.chunk(std::move(event));
+    }
+    // The client may have gone meanwhile: what was done is done and recorded.
+    (void)co_await responder_.end();
+}
+
+void Listening::tell(Why why) {
+    if (reactor_.on_this_thread()) return note(why);
+    mailbox_->post([self = shared_from_this(), why] { self->note(why); });
+}
+
+void Listening::gone() {
+    gone_ = true;
+    news_.over = true;
+    wake();
+}
+
+void Listening::note(Why why) {
+    news_.over |= why == Why::kDead || why == Why::kCancelled;
+    news_.catalog |= why == Why::kCatalog;
+    news_.beat |= why == Why::kBeat;
+    wake();
+}
+
+void Listening::wake() {
+    if (!waiting_) return;
+    const auto waiting = *waiting_;
+    waiting_.reset();
+    waiting.set(true);
+}
+
+net::Task<Listening::News> Listening::next() {
+    if (!news_.over && !news_.catalog && !news_.beat) {
+        waiting_.emplace(reactor_);
+        const auto waiting = *waiting_;
+        (void)co_await waiting.wait();
+    }
+    co_return std::exchange(news_, News{.over = news_.over});
+}
+
+}  // namespace writ::mcp

@@ -1,0 +1,97 @@
+// Event streams towards agents (MCP 2025-11-25, streamable HTTP; digest mcp.md, sections 3.3 and
+// 3.5): how a message becomes an event, the answer of a POST that has something to say before its
+// result, and the stream of a GET.
+//
+// Events carry no `id`: a stream that breaks is not resumed (an answer kept for whoever asks again
+// would be output outside the call that was decided), so nobody is told that it could be.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "doors/mcp/protocol_sessions.h"
+#include "net/http.h"
+#include "net/reactor.h"
+#include "net/task.h"
+
+namespace writ::mcp {
+
+// What one answer keeps for a client that reads slowly. Beyond it messages that only inform
+// (progress, log) are dropped; the result never is.
+inline constexpr std::size_t kMaxQueuedMessages = 32;
+inline constexpr std::size_t kMaxQueuedBytes = 256 << 10;
+
+// `data: …` with its empty line. Line breaks between the tokens of `json`, which would end the
+// event, become spaces.
+std::string event_text(std::string_view json);
+// Of a stream: text/event-stream, not stored, not buffered by proxies.
+net::Headers event_headers();
+
+// The answer of one POST. Thread: the reactor of its connection. `responder` outlives finish().
+class AnswerStream final : public std::enable_shared_from_this<AnswerStream> {
+  public:
+    // What every message passes before it leaves (Admission::chunk); an error ends the stream.
+    using Release = std::function<net::Task<Result<std::string>>(std::string)>;
+
+    AnswerStream(net::Reactor& reactor, net::Responder& responder, Release release);
+
+    // Queues one message. False: dropped.
+    bool say(std::string message);
+    // Takes no more, and waits until what was said has left, or cannot. `release` is not called
+    // after it.
+    net::Task<void> drain();
+    // The last message (nothing, if empty) and the end. A stream that has not begun begins.
+    net::Task<void> finish(std::string message);
+    // Whether bytes have left: the status of the answer is settled.
+    bool begun() const { return begun_; }
+
+  private:
+    static net::Task<void> pump(std::shared_ptr<AnswerStream> self);
+
+    net::Reactor& reactor_;
+    net::Responder& responder_;
+    Release release_;
+    std::deque<std::string> queue_;
+    std::size_t queued_bytes_ = 0;
+    bool begun_ = false;
+    bool closed_ = false;  // drain() was called
+    bool broken_ = false;  // nothing more may leave, or can
+    bool pumping_ = false;
+    std::optional<net::Promise<bool>> drained_;
+};
+
+// What wakes the stream of a GET. tell() from any thread; the rest on the stream's reactor.
+class Listening final : public Told, public std::enable_shared_from_this<Listening> {
+  public:
+    explicit Listening(net::Reactor& reactor) : reactor_(reactor), mailbox_(reactor.mailbox()) {}
+
+    struct News {
+        bool over = false;  // dead, or the peer is gone
+        bool catalog = false;
+        bool beat = false;
+    };
+    void tell(Why why) override;
+    void gone();  // the peer
+    bool is_gone() const { return gone_; }
+    // Waits until there is news, and takes it.
+    net::Task<News> next();
+
+  private:
+    void note(Why why);
+    void wake();
+
+    net::Reactor& reactor_;
+    const std::shared_ptr<net::Mailbox> mailbox_;
+    News news_;
+    bool gone_ = false;
+    std::optional<net::Promise<bool>> waiting_;
+};
+
+}  // namespace writ::mcp
