@@ -228,6 +228,9 @@ test('older revisions are negotiated down', async () => {
       assert.equal(r.json.result.protocolVersion, got);
       const session = { ...way.headers, 'mcp-session-id': r.headers.get('mcp-session-id') };
       assert.equal((await post(way.url, '{"jsonrpc":"2.0","id":1,"method":"ping"}', session)).status, 200, 'no version header is needed');
+      const batch = await post(way.url, '[{"jsonrpc":"2.0","id":1,"method":"ping"},{"jsonrpc":"2.0","id":2,"method":"ping"}]', session);
+      assert.equal(batch.status, got === '2025-03-26' ? 200 : 400);
+      if (batch.status === 200) assert.deepEqual(batch.json.map((r) => r.id), [1, 2]);
     }
   }
 });

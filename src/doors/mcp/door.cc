@@ -198,6 +198,10 @@ Door::Response Door::remove(const Visit& visit, const net::HttpRequest& request)
 net::Task<Door::Response> Door::post(Visit& visit, net::HttpRequest request) {
     visit.accepts = accepts(request);
     if (const auto refusal = check_content(request, visit.accepts)) co_return refuse(*refusal);
+    if (is_batch(request.body)) {
+        auto answers = co_await batch(visit, std::move(request));
+        co_return answers;
+    }
     auto message = parse_message(std::move(request.body));
     if (!message) {
         const auto& bad = message.error();

@@ -4,7 +4,8 @@
 //
 // What an agent may ask: initialize, ping, tools/list, tools/call, each as one POST; a GET opens
 // the stream that says when the list of tools has changed; DELETE ends the protocol session.
-// Everything else is an unknown method. On every request the source (Host, Origin) and the writ
+// Everything else is an unknown method. A batch is refused, but in revision 2025-03-26, which has
+// them. On every request the source (Host, Origin) and the writ
 // session are checked; a dead task is told 401 with the challenge, on the launcher's listener too.
 //
 // An endpoint serves every tool of the session, with its server's prefix; `{endpoint}/{server}`
@@ -43,6 +44,9 @@ namespace writ::mcp {
 
 // A tool's name as the caller writes it; our own are at most 128.
 inline constexpr std::size_t kMaxToolNameBytes = 256;
+// Messages of one batch (2025-03-26), answered one after the other: no more answers than that are
+// in memory at once.
+inline constexpr std::size_t kMaxBatch = 16;
 // How often what runs is looked at for a task that died or a catalog that changed: streams close
 // within 100 ms of a revocation (docs/architecture.md, section 7).
 inline constexpr net::Millis kWatchInterval{50};
@@ -92,6 +96,7 @@ class Door {
     net::Task<void> serve(Visit visit, net::HttpRequest request);
 
     net::Task<Response> post(Visit& visit, net::HttpRequest request);
+    net::Task<Response> batch(Visit& visit, net::HttpRequest request);  // door_batch.cc
     net::Task<Response> dispatch(Visit& visit, MessagePtr message);
     net::Task<Response> initialize(Visit& visit, MessagePtr message);
     Response notified(Visit& visit, const Message& message);

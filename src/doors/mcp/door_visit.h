@@ -23,4 +23,7 @@ struct Door::Visit {
     bool silent = false;                     // the request was cancelled: no answer is owed
 };
 
+// Whether `body` is an array, if it is JSON at all.
+bool is_batch(std::string_view body);
+
 }  // namespace writ::mcp
