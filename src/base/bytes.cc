@@ -61,11 +61,11 @@ std::optional<Bytes> decode64(std::string_view in, std::string_view alphabet, bo
 
 std::string to_hex(ByteView bytes) {
     constexpr std::string_view digits = "0123456789abcdef";
-    std::string out;
-    out.reserve(bytes.size() * 2);
+    std::string out(bytes.size() * 2, '\0');
+    char* at = out.data();
     for (const std::uint8_t b : bytes) {
-        out += digits[b >> 4];
-        out += digits[b & 15];
+        *at++ = digits[b >> 4];
+        *at++ = digits[b & 15];
     }
     return out;
 }
@@ -102,7 +102,9 @@ std::optional<Bytes> from_base64url(std::string_view text) {
 }
 
 std::string digest_text(const Sha256& digest) {
-    return "sha256:" + to_hex(digest);
+    std::string out;
+    out.reserve(7 + digest.size() * 2);
+    return out.append("sha256:").append(to_hex(digest));
 }
 
 std::optional<Sha256> digest_from_text(std::string_view text) {

@@ -2,7 +2,11 @@
 
 #include <sodium.h>
 
+#include <algorithm>
+#include <array>
 #include <mutex>
+#include <span>
+#include <string_view>
 
 #include "base/bytes.h"
 #include "base/check.h"
@@ -10,9 +14,15 @@
 namespace writ {
 
 std::string Uuid::text() const {
-    const std::string hex = to_hex(bytes);
-    return hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" +
-           hex.substr(16, 4) + "-" + hex.substr(20);
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string out(36, '-');
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        if (i == 4 || i == 6 || i == 8 || i == 10) ++at;  // the dash that stands there
+        out[at++] = digits[bytes[i] >> 4];
+        out[at++] = digits[bytes[i] & 15];
+    }
+    return out;
 }
 
 std::optional<Uuid> Uuid::parse(std::string_view text) {
@@ -32,12 +42,16 @@ std::optional<Uuid> Uuid::parse(std::string_view text) {
 
 struct IdSource::State {
     const Clock& clock;
-    std::mutex mutex;  // guards last_ms and counter: ids must rise across threads
+    std::mutex mutex = {};  // guards all below: ids must rise across threads
     std::int64_t last_ms = 0;
     std::uint32_t counter = 0;  // the 12 bits of rand_a, restarted low every millisecond
+    // OPTIMIZATION: one system call gives the random bits of many ids, which are names and not
+    // keys.
+    std::array<std::uint8_t, 4096> random{};
+    std::size_t random_used = sizeof random;
 };
 
-IdSource::IdSource(const Clock& clock) : state_(new State{clock, {}, 0, 0}) {
+IdSource::IdSource(const Clock& clock) : state_(new State{.clock = clock}) {
     WRIT_CHECK(sodium_init() >= 0);
 }
 
@@ -47,11 +61,17 @@ IdSource::~IdSource() {
 
 Uuid IdSource::next() {
     Uuid id;
-    randombytes_buf(id.bytes.data(), id.bytes.size());
     std::int64_t ms = 0;
     std::uint32_t counter = 0;
     {
         const std::lock_guard lock(state_->mutex);
+        if (state_->random_used + id.bytes.size() > state_->random.size()) {
+            randombytes_buf(state_->random.data(), state_->random.size());
+            state_->random_used = 0;
+        }
+        const auto fresh = std::span(state_->random).subspan(state_->random_used, id.bytes.size());
+        std::ranges::copy(fresh, id.bytes.begin());
+        state_->random_used += id.bytes.size();
         ms = state_->clock.now_us() / 1'000;
         if (ms > state_->last_ms) {
             state_->last_ms = ms;

@@ -12,6 +12,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "crypto/hash.h"
 #include "crypto/seal.h"
 #include "evidence/files.h"
@@ -38,7 +39,10 @@ class PackVault final : public Vault {
   public:
     PackVault(std::filesystem::path dir, std::string tenant, std::unique_ptr<KeyRing> keys)
         : tenant_(std::move(tenant)), keys_(std::move(keys)), packs_(dir / "packs") {
-        writer_ = std::thread([this] { write_loop(); });
+        writer_ = std::thread([this] {
+            name_this_thread("writ-vault");
+            write_loop();
+        });
     }
 
     ~PackVault() override {

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <chrono>
 
+#include "base/thread.h"
+
 namespace writ::ledger {
 namespace {
 
@@ -33,7 +35,10 @@ Spare::Spare(std::filesystem::path dir, std::size_t bytes, std::size_t bytes_max
         made_ = make(reserve_path(), std::min(kReserveBytes, bytes_max_));
         reserve_ready_ = made_.has_value();
     }
-    thread_ = std::thread([this] { run(); });
+    thread_ = std::thread([this] {
+        name_this_thread("writ-spare");
+        run();
+    });
 }
 
 Spare::~Spare() {

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/thread.h"
 #include "net/reactor.h"
 
 namespace writ::net {
@@ -19,7 +20,11 @@ class Pool {
         sigset_t before;
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before);
-        for (int i = 0; i < kBlockingThreads; ++i) std::thread([this] { work(); }).detach();
+        for (int i = 0; i < kBlockingThreads; ++i)
+            std::thread([this] {
+                name_this_thread("writ-blocking");
+                work();
+            }).detach();
         pthread_sigmask(SIG_SETMASK, &before, nullptr);
     }
 
