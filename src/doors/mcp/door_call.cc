@@ -223,7 +223,7 @@ net::Task<Door::Ending> Door::conclude(std::string id, gate::Admission& admissio
         ending.response =
             answer_with(id, refused_result(advice, admission.call(), &admission.receipt()));
     };
-    auto released = co_await admission.chunk(std::move(reply.bytes));
+    auto released = co_await release(&admission, std::move(reply.bytes));
     if (!released) {
         failed(gate::Status_::kBlocked, "output withheld",
                "the call was made, but its output is withheld");

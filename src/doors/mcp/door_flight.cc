@@ -8,6 +8,11 @@
 
 namespace writ::mcp {
 
+net::Task<Result<std::string>> release(gate::Admission* admission, std::string message) {
+    auto released = co_await admission->chunk(std::move(message));
+    co_return released;
+}
+
 void Door::Flight::tell(Why why) {
     if (reactor_.on_this_thread()) return note(why);
     mailbox_->post([self = shared_from_this(), why] { self->note(why); });
@@ -58,7 +63,7 @@ bool Door::Flight::say(std::string message) {
         // Through the hold-back window like every other byte; the admission outlives quiet().
         visit_.stream = std::make_shared<AnswerStream>(
             reactor_, *visit_.responder, [admission = admission_.get()](std::string bytes) {
-                return admission->chunk(std::move(bytes));
+                return release(admission, std::move(bytes));
             });
     }
     return visit_.stream->say(std::move(message));

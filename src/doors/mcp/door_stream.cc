@@ -49,6 +49,7 @@ net::Task<void> AnswerStream::pump(std::shared_ptr<AnswerStream> self) {
             self->broken_ = true;
             break;
         }
+        if (released->empty()) continue;  // all of it is withheld
         if (!std::exchange(self->begun_, true)) {
             auto headers = event_headers();
             (void)co_await self->responder_.begin(200, std::move(headers));

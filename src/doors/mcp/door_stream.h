@@ -37,7 +37,8 @@ net::Headers event_headers();
 // The answer of one POST. Thread: the reactor of its connection. `responder` outlives finish().
 class AnswerStream final : public std::enable_shared_from_this<AnswerStream> {
   public:
-    // What every message passes before it leaves (Admission::chunk); an error ends the stream.
+    // What every message passes before it leaves (door_flight.h, release()): what may be told of
+    // it. An error ends the stream.
     using Release = std::function<net::Task<Result<std::string>>(std::string)>;
 
     AnswerStream(net::Reactor& reactor, net::Responder& responder, Release release);
