@@ -1,4 +1,4 @@
-// `writ catalog list|show|pin`.
+// `writ catalog list|show|pin|export`.
 #include <fmt/format.h>
 
 #include <memory>
@@ -36,6 +36,14 @@ int list(const Context& context) {
     return kDone;
 }
 
+// To stdout, for `catalog.json` beside writ.toml: policies are then checked without a gateway.
+int export_all(const Context& context) {
+    const auto answer = call_api(context, "GET", "catalog/export");
+    if (!answer) return report_api(context, answer.error());
+    fmt::print("{}\n", *answer);
+    return kDone;
+}
+
 int one(const Context& context, const std::string& tool, bool pin) {
     const auto answer = pin ? call_api(context, "POST", "catalog/" + tool + "/pin", "{}")
                             : call_api(context, "GET", "catalog/" + tool);
@@ -54,6 +62,11 @@ void add_catalog(CLI::App& app, Context& context) {
     CLI::App* list_verb = app.add_subcommand("list", "List every tool with its effect and pin");
     list_verb->footer("Example: writ catalog list");
     list_verb->callback([&context] { context.exit_code = list(context); });
+
+    CLI::App* export_verb =
+        app.add_subcommand("export", "Print every definition, for checking policies offline");
+    export_verb->footer("Example: writ catalog export > catalog.json");
+    export_verb->callback([&context] { context.exit_code = export_all(context); });
 
     auto tool = std::make_shared<std::string>();
     const std::pair<const char*, bool> rows[] = {{"show", false}, {"pin", true}};

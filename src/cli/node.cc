@@ -209,9 +209,14 @@ Status Node::Impl::open_catalog() {
 Status Node::Impl::open_policies() {
     auto files = load_policies(config.policies);
     if (!files) return fail(files.error());
-    auto made = policy::Engine::make(std::move(*files), directory->agents(), catalog->snapshot());
+    policy::EngineOptions names;
+    for (const auto& server : config.servers) names.servers.push_back(server.name);
+    for (const auto& domain : config.domains) names.domains.push_back(domain.domain);
+    auto made =
+        policy::Engine::make(std::move(*files), directory->agents(), catalog->snapshot(), names);
     if (!made) return fail(made.error());
     engine = std::move(*made);
+    if (const auto wrong = engine->report().error()) return fail(*wrong);
     return {};
 }
 
@@ -265,8 +270,12 @@ json::Node Node::Impl::about() const {
 }
 
 void Node::Impl::refresh_policies() {
-    if (auto renewed = gate->engine()->with(catalog->snapshot()))
-        gate->set_engine(std::move(renewed));
+    auto renewed = gate->engine()->with(catalog->snapshot());
+    if (!renewed) return;
+    for (const auto& finding : renewed->report().findings)
+        if (finding.level == policy::Level::kError)
+            log::error("policy", "{}", inert(finding.text(), 2'000));
+    gate->set_engine(std::move(renewed));
 }
 
 // What a server lists goes into the catalog, the trail and the store. Runs on a reactor.

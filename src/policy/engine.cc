@@ -1,93 +1,29 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <map>
 #include <set>
 
-#include "base/inert.h"
-#include "crypto/hash.h"
-#include "policy/annotations.h"
-#include "policy/grants.h"
-#include "policy/policy.h"
-#include "policy/request.h"
-#include "policy/schema.h"
+#include "policy/cedar_engine.h"
 
 namespace writ::policy {
 namespace {
 
-using Agents = std::vector<std::shared_ptr<const identity::Agent>>;
-using Files = std::vector<std::pair<std::string, std::string>>;
-
-// What is made of the files once and shared by every engine over another catalog.
-struct Loaded {
-    cedar::PolicySet set;
-    std::map<std::string, Notes, std::less<>> notes;
-    std::map<std::string, SourceRef, std::less<>> places;
-    Sha256 digest{};
-};
-
-Status load_file(const std::string& file, const std::string& text, Loaded& into) {
-    const std::string stem = std::filesystem::path(file).stem().string();
-    auto parsed = cedar::PolicySet::parse(text, {.file = file, .id_prefix = stem + "."});
-    if (!parsed) return fail(parsed.error());
-    for (const auto& info : parsed->list()) {
-        if (info.is_template)
-            return fail(ErrorCode::kUnsupported, "templates are not offered: write the policy out",
-                        info.at);
-        auto notes = read_annotations(info);
-        if (!notes) return fail(notes.error());
-        const std::string id = notes->id.value_or(info.id);
-        if (id != info.id) {
-            if (const auto renamed = parsed->rename(info.id, id); !renamed)
-                return fail(ErrorCode::kConflict,
-                            fmt::format("the policy id `{}` is used twice", inert(id)), info.at);
-        }
-        if (into.notes.contains(id))
-            return fail(ErrorCode::kConflict,
-                        fmt::format("the policy id `{}` is used twice", inert(id)), info.at);
-        into.notes.emplace(id, std::move(*notes));
-        into.places.emplace(id, info.at);
-    }
-    return into.set.merge(*parsed);
-}
-
-Result<std::shared_ptr<const Loaded>> load(Files files) {
-    std::sort(files.begin(), files.end());
-    auto out = std::make_shared<Loaded>();
-    std::string errors;
-    Error first;
-    std::string digest_input;
-    for (const auto& [file, text] : files) {
-        const std::string name = std::filesystem::path(file).filename().string();
-        digest_input += fmt::format("{}:{}{}:{}", name.size(), name, text.size(), text);
-        if (const auto done = load_file(file, text, *out); !done) {
-            if (errors.empty()) first = done.error();
-            errors += (errors.empty() ? "" : "\n") +
-                      (errors.empty() ? done.error().detail : done.error().message());
-        }
-    }
-    if (!errors.empty()) {
-        first.detail = errors;
-        return fail(std::move(first));
-    }
-    out->digest = crypto::sha256(digest_input);
-    return std::shared_ptr<const Loaded>(std::move(out));
-}
-
-// The first link none of whose grants allows the call decides how it is refused; the mildest
-// mismatch of that link tells why.
+// An error in any grant that is about this call forbids it. Else the first link none of whose
+// grants allows the call decides how it is refused; the mildest mismatch of that link tells why.
 std::optional<Verdict> refused_by_grants(const std::vector<std::vector<GrantOutcome>>& chain,
                                          std::vector<Determining>& determining) {
     constexpr std::pair<Match, std::string_view> order[] = {{Match::kError, "policy_error"},
                                                             {Match::kCondition, "condition"},
                                                             {Match::kOtherDomain, "domain"},
                                                             {Match::kExpired, "expired"}};
+    const auto with = [](const std::vector<GrantOutcome>& link, Match match) {
+        return std::find_if(link.begin(), link.end(),
+                            [match](const GrantOutcome& o) { return o.match == match; });
+    };
     for (const auto& link : chain) {
-        const auto grants = std::find_if(link.begin(), link.end(), [](const GrantOutcome& o) {
-            return o.match == Match::kGrants;
-        });
-        if (grants != link.end()) {
+        const auto grants = with(link, Match::kGrants);
+        const bool err = with(link, Match::kError) != link.end();
+        if (grants != link.end() && !err) {
             determining.push_back({grants->id, "grant"});
             continue;
         }
@@ -95,13 +31,13 @@ std::optional<Verdict> refused_by_grants(const std::vector<std::vector<GrantOutc
         verdict.code = "not_granted";
         verdict.reason = "no grant of the task names this tool";
         for (const auto& [match, code] : order) {
-            const auto near = std::find_if(link.begin(), link.end(),
-                                           [m = match](const auto& o) { return o.match == m; });
+            const auto near = with(link, match);
             if (near == link.end()) continue;
             verdict.granted = true;
             verdict.code = code;
             verdict.reason = fmt::format("{}: {}", near->id, near->detail);
             verdict.determining = {{near->id, "grant"}};
+            if (match == Match::kError) verdict.errors = {verdict.reason};
             break;
         }
         return verdict;
@@ -116,41 +52,101 @@ std::string advice_for(std::string_view code) {
         {"expired", "the permission for this tool has expired"},
         {"held", "this call needs a person's approval, which is not available here"},
         {"policy_error", "this call could not be decided on and is refused"},
+        {"policy_invalid", "the organisation's policy for this tool is being repaired"},
     };
     for (const auto& [key, text] : texts)
         if (key == code) return std::string(text);
     return "the organisation's policy does not permit this call";
 }
 
-class CedarEngine final : public Engine {
+// What the policies came to, taken together (docs/architecture.md, section 2, "How a policy says
+// hold").
+class Weighing {
   public:
-    CedarEngine(std::shared_ptr<const Loaded> loaded, Agents agents,
-                std::shared_ptr<const cedar::Entities> standing,
-                std::shared_ptr<const Shapes> shapes)
-        : loaded_(std::move(loaded)),
-          agents_(std::move(agents)),
-          standing_(std::move(standing)),
-          shapes_(std::move(shapes)) {}
+    void take(const cedar::PolicyOutcome& outcome, const Notes& notes) {
+        if (outcome.outcome == cedar::Outcome::kError)
+            errors_.push_back(outcome.policy + ": " + outcome.detail);
+        if (outcome.outcome != cedar::Outcome::kSatisfied) return;
+        if (outcome.effect == cedar::Effect::kPermit) {
+            permits_.push_back({outcome.policy, "permit"});
+            obligations_.insert(notes.obligations.begin(), notes.obligations.end());
+        } else if (notes.hold) {
+            holding_.push_back({outcome.policy, "forbid"});
+            holds_.push_back(*notes.hold);
+        } else {
+            forbids_.push_back({outcome.policy, "forbid"});
+        }
+    }
 
-    Verdict decide(const Question& question) const override;
-    bool visible(const identity::Task& task, const catalog::Tool& tool) const override;
-    const Sha256& digest() const override { return loaded_->digest; }
-    json::Node explain(const Question& question) const override;
-    std::size_t policies() const override { return loaded_->set.size(); }
-    std::shared_ptr<const Engine> with(
-        std::shared_ptr<const catalog::Snapshot> catalog) const override;
+    Verdict verdict() {
+        Verdict out;
+        out.errors = errors_;
+        if (!forbids_.empty()) {
+            out.code = "forbidden";
+            out.reason = "policy `" + forbids_.front().id + "` forbids it";
+            out.determining = std::move(forbids_);
+        } else if (!errors_.empty()) {
+            out.code = "policy_error";
+            out.reason = "a policy could not be evaluated: " + errors_.front();
+        } else if (permits_.empty()) {
+            out.code = "no_permit";
+            out.reason = "no policy permits it";
+        } else if (!holding_.empty()) {
+            out.kind = Kind::kHold;
+            out.code = "held";
+            out.reason = "policy `" + holding_.front().id + "` wants a person to decide";
+            out.determining = std::move(holding_);
+            out.holds = std::move(holds_);
+        } else {
+            out.kind = Kind::kPermit;
+            out.code = "permitted";
+            out.reason = "policy `" + permits_.front().id + "` permits it";
+            out.determining = std::move(permits_);
+            out.obligations.assign(obligations_.begin(), obligations_.end());
+        }
+        return out;
+    }
 
   private:
-    Verdict weigh(const std::vector<cedar::PolicyOutcome>& outcomes) const;
-    json::Node explain_policies(const std::vector<cedar::PolicyOutcome>& outcomes) const;
-
-    std::shared_ptr<const Loaded> loaded_;
-    Agents agents_;
-    std::shared_ptr<const cedar::Entities> standing_;
-    std::shared_ptr<const Shapes> shapes_;
+    std::vector<Determining> permits_, forbids_, holding_;
+    std::set<Obligation> obligations_;
+    std::vector<std::string> holds_, errors_;
 };
 
+void weigh(Weighing& into, const Prepared& prepared, const Loaded& loaded,
+           std::string_view without) {
+    for (const auto& outcome : cedar::evaluate(prepared.request, loaded.set, prepared.entities))
+        if (outcome.policy != without)
+            into.take(outcome, loaded.notes.find(outcome.policy)->second);
+}
+
+}  // namespace
+
+CedarEngine::CedarEngine(std::shared_ptr<const Loaded> loaded, Agents agents, EngineOptions options,
+                         std::shared_ptr<const cedar::Entities> standing,
+                         std::shared_ptr<const Shapes> shapes,
+                         std::shared_ptr<const CheckReport> report)
+    : loaded_(std::move(loaded)),
+      agents_(std::move(agents)),
+      options_(std::move(options)),
+      standing_(std::move(standing)),
+      shapes_(std::move(shapes)),
+      report_(std::move(report)) {}
+
+const CedarEngine* CedarEngine::from(const Engine& engine) {
+    return dynamic_cast<const CedarEngine*>(&engine);
+}
+
+Result<Prepared> CedarEngine::prepared(const Question& question) const {
+    return prepare(question, *shapes_->of(question.tool), standing_);
+}
+
 Verdict CedarEngine::decide(const Question& question) const {
+    return decide_with(question, {}, nullptr);
+}
+
+Verdict CedarEngine::decide_with(const Question& question, std::string_view without,
+                                 const Loaded* more) const {
     Verdict verdict;
     std::vector<Determining> determining;
     const auto named = match_chain(question.task, question.tool, nullptr, question.now_us, nullptr);
@@ -158,9 +154,17 @@ Verdict CedarEngine::decide(const Question& question) const {
         refused->advice = advice_for(refused->code);
         return std::move(*refused);
     }
-    const auto prepared = prepare(question, *shapes_->of(question.tool), standing_);
+    verdict.granted = true;
+    if (const auto broken = report_->broken.find(question.tool.qualified());
+        broken != report_->broken.end()) {
+        verdict.code = "policy_invalid";
+        verdict.reason = "a policy does not fit this tool: " + broken->second;
+        verdict.errors = {broken->second};
+        verdict.advice = advice_for(verdict.code);
+        return verdict;
+    }
+    const auto prepared = this->prepared(question);
     if (!prepared) {
-        verdict.granted = true;
         verdict.code = "bad_argument";
         verdict.reason = prepared.error().detail;
         verdict.advice = prepared.error().detail;
@@ -173,56 +177,13 @@ Verdict CedarEngine::decide(const Question& question) const {
         refused->advice = advice_for(refused->code);
         return std::move(*refused);
     }
-    verdict = weigh(cedar::evaluate(prepared->request, loaded_->set, prepared->entities));
+    Weighing weighing;
+    weigh(weighing, *prepared, *loaded_, without);
+    if (more != nullptr) weigh(weighing, *prepared, *more, {});
+    verdict = weighing.verdict();
     verdict.granted = true;
     verdict.determining.insert(verdict.determining.begin(), determining.begin(), determining.end());
     if (verdict.kind != Kind::kPermit) verdict.advice = advice_for(verdict.code);
-    return verdict;
-}
-
-// docs/architecture.md, section 2, "How a policy says hold".
-Verdict CedarEngine::weigh(const std::vector<cedar::PolicyOutcome>& outcomes) const {
-    Verdict verdict;
-    std::vector<Determining> permits, forbids, holding;
-    std::set<Obligation> obligations;
-    for (const auto& outcome : outcomes) {
-        if (outcome.outcome == cedar::Outcome::kError)
-            verdict.errors.push_back(outcome.policy + ": " + outcome.detail);
-        if (outcome.outcome != cedar::Outcome::kSatisfied) continue;
-        const Notes& notes = loaded_->notes.find(outcome.policy)->second;
-        if (outcome.effect == cedar::Effect::kPermit) {
-            permits.push_back({outcome.policy, "permit"});
-            obligations.insert(notes.obligations.begin(), notes.obligations.end());
-        } else if (notes.hold) {
-            holding.push_back({outcome.policy, "forbid"});
-            verdict.holds.push_back(*notes.hold);
-        } else {
-            forbids.push_back({outcome.policy, "forbid"});
-        }
-    }
-    if (!forbids.empty()) {
-        verdict.code = "forbidden";
-        verdict.reason = "policy `" + forbids.front().id + "` forbids it";
-        verdict.determining = std::move(forbids);
-    } else if (!verdict.errors.empty()) {
-        verdict.code = "policy_error";
-        verdict.reason = "a policy could not be evaluated: " + verdict.errors.front();
-    } else if (permits.empty()) {
-        verdict.code = "no_permit";
-        verdict.reason = "no policy permits it";
-    } else if (!holding.empty()) {
-        verdict.kind = Kind::kHold;
-        verdict.code = "held";
-        verdict.reason = "policy `" + holding.front().id + "` wants a person to decide";
-        verdict.determining = std::move(holding);
-    } else {
-        verdict.kind = Kind::kPermit;
-        verdict.code = "permitted";
-        verdict.reason = "policy `" + permits.front().id + "` permits it";
-        verdict.determining = std::move(permits);
-        verdict.obligations.assign(obligations.begin(), obligations.end());
-    }
-    if (verdict.kind != Kind::kHold) verdict.holds.clear();
     return verdict;
 }
 
@@ -239,98 +200,29 @@ bool CedarEngine::visible(const identity::Task& task, const catalog::Tool& tool)
 
 std::shared_ptr<const Engine> CedarEngine::with(
     std::shared_ptr<const catalog::Snapshot> catalog) const {
-    auto standing = standing_entities(agents_, *catalog);
-    if (!standing) return nullptr;
-    return std::make_shared<CedarEngine>(
-        loaded_, agents_, std::make_shared<const cedar::Entities>(std::move(*standing)),
-        std::make_shared<const Shapes>(*catalog));
+    auto made = make(loaded_, agents_, options_, *catalog, report_);
+    return made ? std::move(*made) : nullptr;
 }
 
-std::string_view match_name(Match match) {
-    switch (match) {
-        case Match::kGrants:
-            return "grants";
-        case Match::kOtherTool:
-            return "names other tools";
-        case Match::kExpired:
-            return "expired";
-        case Match::kOtherDomain:
-            return "other domain";
-        case Match::kCondition:
-            return "condition is false";
-        case Match::kError:
-            return "error";
-    }
-    return "error";
+Result<std::shared_ptr<const Engine>> CedarEngine::make(std::shared_ptr<const Loaded> loaded,
+                                                        const Agents& agents,
+                                                        const EngineOptions& options,
+                                                        const catalog::Snapshot& catalog,
+                                                        std::shared_ptr<const CheckReport> before) {
+    auto standing = standing_entities(agents, catalog);
+    if (!standing) return fail(standing.error());
+    auto shapes = std::make_shared<const Shapes>(catalog);
+    auto report = check_types(*loaded, catalog, *shapes, options, std::move(before));
+    return std::make_shared<const CedarEngine>(
+        std::move(loaded), agents, options,
+        std::make_shared<const cedar::Entities>(std::move(*standing)), std::move(shapes),
+        std::move(report));
 }
 
-std::string_view outcome_name(cedar::Outcome outcome) {
-    switch (outcome) {
-        case cedar::Outcome::kSatisfied:
-            return "satisfied";
-        case cedar::Outcome::kNotSatisfied:
-            return "condition is false";
-        case cedar::Outcome::kError:
-            return "error";
-        case cedar::Outcome::kScopeMismatch:
-            return "scope does not match";
-    }
-    return "error";
+const CheckReport& Engine::report() const {
+    static const CheckReport none;
+    return none;
 }
-
-json::Node CedarEngine::explain_policies(const std::vector<cedar::PolicyOutcome>& outcomes) const {
-    json::Node list = json::Node::array();
-    for (const auto& outcome : outcomes) {
-        json::Node entry = json::Node::object();
-        entry["id"] = outcome.policy;
-        entry["effect"] = outcome.effect == cedar::Effect::kPermit ? "permit" : "forbid";
-        entry["outcome"] = outcome_name(outcome.outcome);
-        entry["detail"] = outcome.detail;
-        const auto place = loaded_->places.find(outcome.policy);
-        if (place != loaded_->places.end())
-            entry["at"] = fmt::format("{}:{}", place->second.file, place->second.line);
-        const auto notes = loaded_->notes.find(outcome.policy);
-        if (notes != loaded_->notes.end() && notes->second.hold)
-            entry["hold"] = *notes->second.hold;
-        list.push_back(std::move(entry));
-    }
-    return list;
-}
-
-json::Node CedarEngine::explain(const Question& question) const {
-    const Verdict verdict = decide(question);
-    json::Node out = json::Node::object();
-    out["verdict"] = name(verdict.kind);
-    out["code"] = verdict.code;
-    out["reason"] = verdict.reason;
-    out["granted"] = verdict.granted;
-    out["tool"] = question.tool.qualified();
-    out["resource"] = question.resource.uri;
-    json::Node domains = json::Node::array();
-    for (const auto& domain : question.resource.domains) domains.push_back(domain);
-    out["domains"] = std::move(domains);
-    const auto prepared = prepare(question, *shapes_->of(question.tool), standing_);
-    json::Node grants = json::Node::array();
-    for (const auto& link : match_chain(question.task, question.tool, &question.resource,
-                                        question.now_us, prepared ? &*prepared : nullptr)) {
-        for (const auto& outcome : link) {
-            json::Node entry = json::Node::object();
-            entry["id"] = outcome.id;
-            entry["effect"] = "grant";
-            entry["outcome"] = match_name(outcome.match);
-            entry["detail"] = outcome.detail;
-            if (!outcome.grant->when.empty()) entry["when"] = outcome.grant->when;
-            grants.push_back(std::move(entry));
-        }
-    }
-    out["grants"] = std::move(grants);
-    if (prepared)
-        out["policies"] =
-            explain_policies(cedar::evaluate(prepared->request, loaded_->set, prepared->entities));
-    return out;
-}
-
-}  // namespace
 
 std::string_view name(Kind kind) {
     switch (kind) {
@@ -344,15 +236,12 @@ std::string_view name(Kind kind) {
     return "forbid";
 }
 
-Result<std::shared_ptr<const Engine>> Engine::make(
-    Files files, const Agents& agents, std::shared_ptr<const catalog::Snapshot> catalog) {
+Result<std::shared_ptr<const Engine>> Engine::make(PolicyFiles files, const Agents& agents,
+                                                   std::shared_ptr<const catalog::Snapshot> catalog,
+                                                   const EngineOptions& options) {
     auto loaded = load(std::move(files));
     if (!loaded) return fail(loaded.error());
-    auto standing = standing_entities(agents, *catalog);
-    if (!standing) return fail(standing.error());
-    return std::make_shared<CedarEngine>(
-        std::move(*loaded), agents, std::make_shared<const cedar::Entities>(std::move(*standing)),
-        std::make_shared<const Shapes>(*catalog));
+    return CedarEngine::make(std::move(*loaded), agents, options, *catalog, nullptr);
 }
 
 }  // namespace writ::policy

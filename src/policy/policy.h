@@ -21,8 +21,11 @@
 #include "identity/types.h"
 #include "json/node.h"
 #include "json/value.h"
+#include "policy/check.h"
 
 namespace writ::policy {
+
+using PolicyFiles = std::vector<std::pair<std::string, std::string>>;  // name, text
 
 enum class Kind : std::uint8_t { kForbid, kPermit, kHold };
 std::string_view name(Kind kind);
@@ -44,7 +47,8 @@ struct Verdict {
     std::string reason = "no decision was made";  // whole, for evidence and explain
     std::string code = "no_decision";  // stable: permitted, not_granted, condition, domain,
                                        // no_permit, forbidden, held, policy_error, bad_argument,
-                                       // budget, expired, unknown_tool, tool_changed …
+                                       // policy_invalid, budget, expired, unknown_tool,
+                                       // tool_changed …
     std::string advice;                // what an agent may be told; no policy internals
     std::vector<Determining> determining;
     std::vector<Obligation> obligations;
@@ -70,11 +74,10 @@ class Engine {
     // `files`: name and text of each `policies/*.cedar`. Ids are @id if present, else `<file
     // stem>.<n>`. Errors: kInvalid with file, line, column (all errors of all files in the detail),
     // kTooLarge; an unknown @ annotation among hold/redact/cap/ notify's misspellings is refused
-    // with a suggestion.
+    // with a suggestion. What does not fit the types of the catalog is no error here: see report().
     static Result<std::shared_ptr<const Engine>> make(
-        std::vector<std::pair<std::string, std::string>> files,
-        const std::vector<std::shared_ptr<const identity::Agent>>& agents,
-        std::shared_ptr<const catalog::Snapshot> catalog);
+        PolicyFiles files, const std::vector<std::shared_ptr<const identity::Agent>>& agents,
+        std::shared_ptr<const catalog::Snapshot> catalog, const EngineOptions& options = {});
     virtual ~Engine() = default;
 
     virtual Verdict decide(const Question& question) const = 0;
@@ -86,17 +89,19 @@ class Engine {
     // decided and its values.
     virtual json::Node explain(const Question& question) const = 0;
     virtual std::size_t policies() const = 0;
-    // The same policies over another catalog (tools changed).
+    // The same policies over another catalog (tools changed), checked against its types.
     virtual std::shared_ptr<const Engine> with(
         std::shared_ptr<const catalog::Snapshot> catalog) const = 0;
+    // How the policies fit the types of the catalog. Whoever loads a set refuses it if there is an
+    // error; an engine in force keeps every policy and forbids the actions in `broken`.
+    virtual const CheckReport& report() const;
 };
 
 // Checks a grant's `when` by itself. Errors: kInvalid with line and column inside the expression.
 Status check_condition(std::string_view when);
 
-// Arguments as a Cedar record, typed by the tool's schema: integers, strings, booleans, arrays,
-// objects. A null, a number that is not an i64, or a name that occurs twice is kInvalid naming the
-// argument's path.
+// Arguments as a Cedar record, typed by the tool's schema (docs/spec/policy-names.md). Errors:
+// kInvalid naming the argument's path.
 Result<cedar::Value> input_value(const json::Value& arguments, const catalog::Tool& tool);
 
 }  // namespace writ::policy

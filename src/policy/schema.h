@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -13,6 +14,7 @@
 
 #include "base/bytes.h"
 #include "catalog/catalog.h"
+#include "cedar/schema.h"
 #include "policy/shape.h"
 
 namespace writ::policy {
@@ -43,7 +45,12 @@ struct SchemaInput {
     // Actions of servers that have not listed their tools: declared, so that policies may name
     // them, but of no call.
     std::vector<std::string> absent_actions;
+    // Of all tools only this one can be called: what a policy says about it alone.
+    std::optional<std::string> only;
 };
+
+// What a schema of a whole catalog may take.
+cedar::SchemaLimits schema_limits();
 
 // Cedar schema syntax. Errors: kTooLarge.
 Result<std::string> schema_text(const SchemaInput& input);

@@ -23,7 +23,8 @@ TEST(SchemaText, OneActionATool) {
         R"([{"name":"read-file","inputSchema":{"type":"object","additionalProperties":false,
              "properties":{"content-type":{"type":"string"},"in":{"type":"integer"}}}}])");
     const Shapes shapes(*snapshot);
-    const auto text = schema_text({*snapshot, shapes, {"fs", "bank"}, {"bank/pay", "nobody/x"}});
+    const auto text =
+        schema_text({*snapshot, shapes, {"fs", "bank"}, {"bank/pay", "nobody/x"}, {}});
     ASSERT_TRUE(text);
     EXPECT_NE(text->find(R"(type fs__2fread__2dfile = { "content-type"?: String, "in"?: Long };)"),
               std::string::npos)
@@ -40,8 +41,8 @@ TEST(SchemaText, TheOrderOfAListDoesNotShow) {
     const std::string b = R"({"name":"b","inputSchema":{"type":"object"}})";
     const auto one = catalog_of("[" + a + "," + b + "]");
     const auto two = catalog_of("[" + b + "," + a + "]");
-    EXPECT_EQ(*schema_text({*one, Shapes(*one), {"fs"}, {}}),
-              *schema_text({*two, Shapes(*two), {"fs"}, {}}));
+    EXPECT_EQ(*schema_text({*one, Shapes(*one), {"fs"}, {}, {}}),
+              *schema_text({*two, Shapes(*two), {"fs"}, {}, {}}));
 }
 
 }  // namespace

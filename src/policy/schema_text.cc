@@ -211,6 +211,14 @@ std::string type_text(const Shape& shape) {
     return out;
 }
 
+cedar::SchemaLimits schema_limits() {
+    cedar::SchemaLimits out;
+    out.bytes_max = kMaxSchemaBytes;
+    out.declarations_max = 200'000;
+    out.output_bytes_max = 4 * kMaxSchemaBytes;
+    return out;
+}
+
 Result<std::string> schema_text(const SchemaInput& input) {
     std::string actions, types;
     std::set<std::string> servers(input.servers.begin(), input.servers.end());
@@ -230,6 +238,12 @@ Result<std::string> schema_text(const SchemaInput& input) {
         actions += fmt::format("  action {} in [{}];\n", cedar::quoted(action),
                                cedar::quoted("server:" + action.substr(0, action.find('/'))));
     for (const auto& [name, tool] : tools) {
+        if (input.only && *input.only != name) {
+            actions +=
+                fmt::format("  action {} in [\"effect:{}\", {}];\n", cedar::quoted(name),
+                            catalog::name(tool->effect), cedar::quoted("server:" + tool->server));
+            continue;
+        }
         write_action(actions, *tool);
         types +=
             fmt::format("  type {} = {};\n", type_name(name), type_text(*input.shapes.of(*tool)));

@@ -84,7 +84,7 @@ json::Node answer(const json::Value& line) {
     }
     const auto snapshot = (*made)->snapshot();
     const policy::Shapes shapes(*snapshot);
-    const auto text = policy::schema_text({*snapshot, shapes, {"s"}, {}});
+    const auto text = policy::schema_text({*snapshot, shapes, {"s"}, {}, {}});
     out["schema"] = text ? *text : "";
     for (const auto& dropped : listed->dropped) out["dropped"].push_back(dropped);
     const auto calls = line.find("calls");

@@ -6,7 +6,9 @@
 
 #include "base/log.h"
 #include "desks/admin/views.h"
+#include "policy/flip.h"
 #include "policy/policy.h"
+#include "policy/scenario.h"
 
 namespace writ::admin {
 namespace {
@@ -261,6 +263,15 @@ net::Task<Result<net::HttpResponse>> Desk::Impl::catalog(const net::HttpRequest&
         body["servers"] = std::move(servers);
         co_return ok(body);
     }
+    // Every definition, as `writ policy check` and `test` read it back without a gateway.
+    if (path.size() == 2 && path[1] == "export" && request.method == "GET") {
+        json::Node body = json::Node::object();
+        body["schema"] = "writ.catalog/1";
+        body["servers"] = json::Node::object();
+        for (const auto& tool : parts.catalog.snapshot()->tools())
+            body["servers"][tool->server].push_back(json::Node::raw(tool->definition));
+        co_return ok(body);
+    }
     if (path.size() == 3 && request.method == "GET") {
         const auto tool = parts.catalog.snapshot()->by_qualified(path[1] + "/" + path[2]);
         if (!tool) co_return fail(ErrorCode::kNotFound, "no such tool");
@@ -317,16 +328,15 @@ Result<net::HttpResponse> Desk::Impl::explain(const net::HttpRequest& request) c
     auto tool = snapshot->by_qualified(*tool_text);
     if (!tool) tool = snapshot->by_exposed(*tool_text);
     if (!tool) return fail(ErrorCode::kNotFound, "no such tool; see `writ catalog list`");
-    const auto empty = json::parse("{}");
-    const auto arguments = body->root().find("arguments").value_or(empty->root());
-    if (!arguments.is_object()) return fail(ErrorCode::kInvalid, "`arguments` must be an object");
-    if (const auto canonical = snapshot->check_sensitive(*tool, arguments); !canonical)
-        return fail(canonical.error());
-    const auto resource = snapshot->resource(*tool, arguments);
-    if (!resource) return fail(resource.error());
-    const policy::Question question{*task, *tool, *resource, arguments, parts.clock.now_us(),
-                                    false};
-    return ok(parts.gate.engine()->explain(question));
+    std::string text = "{}";
+    if (const auto arguments = body->root().find("arguments")) text = arguments->raw();
+    const auto posed =
+        policy::Posed::of(task, tool, snapshot, std::move(text), parts.clock.now_us(), false);
+    if (!posed) return fail(posed.error());
+    const auto engine = parts.gate.engine();
+    json::Node out = posed->explain(*engine);
+    out["changes"] = policy::single_changes(*posed, *engine);
+    return ok(out);
 }
 
 Result<net::HttpResponse> Desk::Impl::status() const {
