@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <set>
 #include <string_view>
 
 #include "cedar/cedar.h"
+#include "cedar/validator.h"
 #include "json/value.h"
 
 namespace writ::conformance {
@@ -47,7 +49,9 @@ Result<cedar::EntityUid> uid(const json::Value& request, std::string_view key) {
     return cedar::EntityUid{std::string(*type), std::string(*id)};
 }
 
-Result<cedar::Request> read_request(const json::Value& value) {
+// With a validator the context is read as the schema says, and the request validated.
+Result<cedar::Request> read_request(const json::Value& value,
+                                    const std::optional<cedar::Validator>& validator) {
     auto principal = uid(value, "principal");
     auto action = uid(value, "action");
     auto resource = uid(value, "resource");
@@ -56,10 +60,15 @@ Result<cedar::Request> read_request(const json::Value& value) {
     if (!resource) return fail(resource.error());
     const auto context = value.find("context");
     if (!context) return fail(ErrorCode::kInvalid, "the request has no context");
-    auto record = cedar::Value::from_json(*context);
+    auto record =
+        validator ? validator->read_context(*context, *action) : cedar::Value::from_json(*context);
     if (!record) return fail(record.error().in("context"));
-    return cedar::Request{std::move(*principal), std::move(*action), std::move(*resource),
-                          std::move(*record)};
+    cedar::Request request{std::move(*principal), std::move(*action), std::move(*resource),
+                           std::move(*record)};
+    if (validator && value.boolean("validateRequest").value_or(true))
+        if (auto status = validator->validate_request(request); !status)
+            return fail(status.error().in("request"));
+    return request;
 }
 
 std::string_view name(cedar::Decision decision) {
@@ -86,27 +95,59 @@ std::string difference(const Expected& expected, const cedar::Response& got) {
 
 struct Loaded {
     cedar::PolicySet policies;
+    std::optional<cedar::Validator> validator;  // with Check::kAll
     cedar::Entities entities;
 };
 
-Result<Loaded> load(const fs::path& root, const json::Value& body) {
-    const auto policies_path = body.string("policies");
-    const auto entities_path = body.string("entities");
-    if (!policies_path || !entities_path)
-        return fail(ErrorCode::kInvalid, "the case names no policies or no entities");
-    const auto policies_text = read_file(root / *policies_path);
+// The text of the file that the case names under `key`.
+Result<std::string> read_part(const fs::path& root, const json::Value& body, std::string_view key) {
+    const auto path = body.string(key);
+    if (!path) return fail(ErrorCode::kInvalid, fmt::format("the case names no `{}`", key));
+    return read_file(root / *path);
+}
+
+Result<Loaded> load(const fs::path& root, const json::Value& body, Check check) {
+    Loaded out;
+    const auto policies_text = read_part(root, body, "policies");
     if (!policies_text) return fail(policies_text.error());
-    auto policies = cedar::PolicySet::parse(*policies_text, {.file = std::string(*policies_path)});
+    auto policies =
+        cedar::PolicySet::parse(*policies_text, {.file = std::string(*body.string("policies"))});
     if (!policies) return fail(policies.error());
-    const auto entities_text = read_file(root / *entities_path);
+    out.policies = std::move(*policies);
+    if (check == Check::kAll) {
+        const auto schema_text = read_part(root, body, "schema");
+        if (!schema_text) return fail(schema_text.error());
+        cedar::SchemaOptions options;
+        options.file = std::string(*body.string("schema"));
+        auto schema = options.file.ends_with(".json")
+                          ? cedar::Schema::parse_json(*schema_text, options)
+                          : cedar::Schema::parse(*schema_text, options);
+        if (!schema) return fail(schema.error());
+        out.validator.emplace(std::move(*schema));
+    }
+    const auto entities_text = read_part(root, body, "entities");
     if (!entities_text) return fail(entities_text.error());
-    auto entities = cedar::Entities::parse_json(*entities_text);
+    auto entities = out.validator ? out.validator->read_entities(*entities_text)
+                                  : cedar::Entities::parse_json(*entities_text);
     if (!entities) return fail(entities.error());
-    return Loaded{std::move(*policies), std::move(*entities)};
+    out.entities = std::move(*entities);
+    return out;
+}
+
+// What is wrong with the verdict of validation, or nothing.
+std::string run_validation(const json::Value& body, const Loaded& loaded) {
+    const cedar::Validation got = loaded.validator->validate(loaded.policies);
+    const bool expected = body.boolean("shouldValidate").value_or(false);
+    if (got.passed() == expected) return {};
+    std::string out =
+        fmt::format(" validation {} instead of {};", got.passed() ? "passed" : "failed",
+                    expected ? "passed" : "failed");
+    for (const auto& finding : got.findings) out += " " + finding.text() + ";";
+    return out;
 }
 
 std::string run_request(const json::Value& value, const Loaded& loaded) {
-    const auto request = read_request(value);
+    const auto request = read_request(value, loaded.validator);
     if (!request) return " " + request.error().message();
     Expected expected;
     expected.decision =
@@ -136,7 +177,7 @@ Result<std::vector<fs::path>> find_cases(const fs::path& root) {
     return out;
 }
 
-CaseResult run_case(const fs::path& root, const fs::path& file) {
+CaseResult run_case(const fs::path& root, const fs::path& file, Check check) {
     CaseResult out;
     const std::string shown = fs::relative(file, root).string();
     const auto text = read_file(file);
@@ -148,14 +189,19 @@ CaseResult run_case(const fs::path& root, const fs::path& file) {
     }
     const auto requests = document->root().find("requests");
     const auto list = requests ? requests->elements() : std::vector<json::Value>();
-    const auto loaded = load(root, document->root());
-    for (std::size_t i = 0; i < list.size(); ++i) {
-        const std::string wrong =
-            loaded ? run_request(list[i], *loaded) : " " + loaded.error().message();
+    const auto loaded = load(root, document->root(), check);
+    const auto count = [&](const std::string& wrong, const std::string& what) {
         if (wrong.empty())
             ++out.passed;
         else
-            out.failures.push_back(fmt::format("{} request {}:{}", shown, i, wrong));
+            out.failures.push_back(fmt::format("{} {}:{}", shown, what, wrong));
+    };
+    if (check == Check::kAll)
+        count(loaded ? run_validation(document->root(), *loaded) : " " + loaded.error().message(),
+              "policies");
+    for (std::size_t i = 0; i < list.size(); ++i) {
+        count(loaded ? run_request(list[i], *loaded) : " " + loaded.error().message(),
+              fmt::format("request {}", i));
     }
     if (list.empty()) out.failures.push_back(shown + ": the case has no requests");
     return out;

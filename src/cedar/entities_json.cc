@@ -4,11 +4,12 @@
 //
 // An object with the single key `__entity` or `__extn` is an entity or a call of an extension,
 // evaluated here; every other object is a record.
+#include "cedar/entities_json.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "cedar/cedar.h"
 #include "cedar/extension.h"
 #include "cedar/names.h"
 #include "cedar/value.h"
@@ -17,29 +18,9 @@
 namespace writ::cedar {
 namespace {
 
-constexpr std::size_t kEntitiesBytesMax = 256 << 20;  // a store is the operator's, and large
-constexpr std::size_t kValueDepthMax = 256;
-
 tl::unexpected<Error> invalid(std::string_view path, std::string message) {
     if (path.empty()) return fail(ErrorCode::kInvalid, std::move(message));
     return fail(ErrorCode::kInvalid, fmt::format("in {}, {}", path, message));
-}
-
-// {"type", "id"}, or that in {"__entity": …}.
-Result<EntityUid> read_uid(const json::Value& value, std::string_view path) {
-    const auto escaped = value.size() == 1 ? value.find("__entity") : std::nullopt;
-    const json::Value& body = escaped ? *escaped : value;
-    const auto type = body.string("type");
-    const auto id = body.string("id");
-    if (!type || !id)
-        return invalid(path, fmt::format("expected a literal entity reference, but got `{}`: "
-                                         "write {{\"type\": …, \"id\": …}}",
-                                         value.raw().substr(0, 100)));
-    if (!is_normalized_name(*type))
-        return invalid(path, fmt::format("`{}` is no normalized name of an entity type: "
-                                         "identifiers joined by `::`, without spaces",
-                                         *type));
-    return EntityUid{std::string(*type), std::string(*id)};
 }
 
 class ValueReader {
@@ -82,34 +63,6 @@ class ValueReader {
         return out;
     }
 
-  private:
-    Result<Value> set(const json::Value& value, const std::string& path, std::size_t depth) {
-        std::vector<Value> elements;
-        for (const json::Value& element : value.elements()) {
-            auto read_element =
-                read(element, fmt::format("{}[{}]", path, elements.size()), depth + 1);
-            if (!read_element) return fail(read_element.error());
-            elements.push_back(std::move(*read_element));
-        }
-        return Value::set(std::move(elements));
-    }
-
-    Result<Value> object(const json::Value& value, const std::string& path, std::size_t depth) {
-        if (value.size() == 1) {
-            if (value.find("__entity")) {
-                auto uid = read_uid(value, path);
-                if (!uid) return fail(uid.error());
-                return Value::entity(std::move(*uid));
-            }
-            if (const auto call = value.find("__extn")) return extension(*call, path, depth);
-            if (value.find("__expr"))
-                return invalid(path, "the `__expr` escape is no longer supported");
-        }
-        auto record = members(value, path, depth);
-        if (!record) return fail(record.error());
-        return Value::record(std::move(*record));
-    }
-
     // {"fn": name, "arg": value} or {"fn": name, "args": [value…]}
     Result<Value> extension(const json::Value& call, const std::string& path, std::size_t depth) {
         const auto name = call.string("fn");
@@ -141,6 +94,34 @@ class ValueReader {
         if (!result) return invalid(path, result.error());
         return result->to_value();
     }
+
+  private:
+    Result<Value> set(const json::Value& value, const std::string& path, std::size_t depth) {
+        std::vector<Value> elements;
+        for (const json::Value& element : value.elements()) {
+            auto read_element =
+                read(element, fmt::format("{}[{}]", path, elements.size()), depth + 1);
+            if (!read_element) return fail(read_element.error());
+            elements.push_back(std::move(*read_element));
+        }
+        return Value::set(std::move(elements));
+    }
+
+    Result<Value> object(const json::Value& value, const std::string& path, std::size_t depth) {
+        if (value.size() == 1) {
+            if (value.find("__entity")) {
+                auto uid = read_uid(value, path);
+                if (!uid) return fail(uid.error());
+                return Value::entity(std::move(*uid));
+            }
+            if (const auto call = value.find("__extn")) return extension(*call, path, depth);
+            if (value.find("__expr"))
+                return invalid(path, "the `__expr` escape is no longer supported");
+        }
+        auto record = members(value, path, depth);
+        if (!record) return fail(record.error());
+        return Value::record(std::move(*record));
+    }
 };
 
 Result<json::Value> required(const json::Value& object, std::string_view key, json::Kind kind,
@@ -151,6 +132,24 @@ Result<json::Value> required(const json::Value& object, std::string_view key, js
         return invalid(path, fmt::format("field `{}` is not an {}", key,
                                          kind == json::Kind::kArray ? "array" : "object"));
     return *value;
+}
+
+}  // namespace
+
+Result<EntityUid> read_uid(const json::Value& value, std::string_view path) {
+    const auto escaped = value.size() == 1 ? value.find("__entity") : std::nullopt;
+    const json::Value& body = escaped ? *escaped : value;
+    const auto type = body.string("type");
+    const auto id = body.string("id");
+    if (!type || !id)
+        return invalid(path, fmt::format("expected a literal entity reference, but got `{}`: "
+                                         "write {{\"type\": …, \"id\": …}}",
+                                         value.raw().substr(0, 100)));
+    if (!is_normalized_name(*type))
+        return invalid(path, fmt::format("`{}` is no normalized name of an entity type: "
+                                         "identifiers joined by `::`, without spaces",
+                                         *type));
+    return EntityUid{std::string(*type), std::string(*id)};
 }
 
 Result<EntityData> read_entity(const json::Value& value) {
@@ -190,7 +189,13 @@ Result<EntityData> read_entity(const json::Value& value) {
     return out;
 }
 
-}  // namespace
+Result<Value> read_value(const json::Value& value, const std::string& path) {
+    return ValueReader().read(value, path, 0);
+}
+
+Result<Value> read_extension_call(const json::Value& call, const std::string& path) {
+    return ValueReader().extension(call, path, 0);
+}
 
 Result<Value> Value::from_json(const json::Value& value) {
     return ValueReader().read(value, "", 0);

@@ -22,18 +22,10 @@ std::string refusal_json(std::string_view text) {
     return schema ? "ok" : schema.error().message();
 }
 
-// The file has a line break within a row's string.
-std::string mended(std::string text) {
-    for (std::size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n', at + 1))
-        if (text.compare(at + 1, 2, "[\"") != 0) text[at] = ' ';
-    return text;
-}
-
 TEST(SchemaProbes, CedarSyntaxIsAcceptedAsByTheReference) {
     const auto folder = test::shared_folder();
     if (!folder) GTEST_SKIP() << "no shared folder with the corpora";
-    const std::string text =
-        mended(test::read_file(*folder / "corpora/cedar-probes-validate.json"));
+    const std::string text = test::read_rows(*folder / "corpora/cedar-probes-validate.json");
     const auto document = json::parse(text);
     ASSERT_TRUE(document) << document.error().message();
     std::size_t asked = 0;

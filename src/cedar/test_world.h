@@ -70,4 +70,12 @@ inline std::string read_file(const std::filesystem::path& file) {
     return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
+// A file of recorded answers, one row a line. One of them has a line break within a row's string.
+inline std::string read_rows(const std::filesystem::path& file) {
+    std::string text = read_file(file);
+    for (std::size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n', at + 1))
+        if (text.compare(at + 1, 2, "[\"") != 0) text[at] = ' ';
+    return text;
+}
+
 }  // namespace writ::cedar::test

@@ -1,0 +1,61 @@
+// cedar_validate.cjs PROGRAM CASES [SEED]: makes CASES random schemas with four policies each and compares PROGRAM (cedar_validate.cc) with the reference
+// engine: whether the schema is one (in both syntaxes), whether each policy passes strict validation and, if so, whether it is called impossible. The first
+// disagreements are printed whole; the same seed makes the same cases. Exit 0: none; 1: some.
+'use strict';
+const {spawn} = require('node:child_process');
+const readline = require('node:readline');
+const {once} = require('node:events');
+const cedar = require('@cedar-policy/cedar-wasm/nodejs');
+const {makeCase} = require('./cedar_cases.cjs');
+
+const [program, cases, seed] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4] || 1)];
+const SHOWN = 5;
+
+// One policy's verdict of the reference: {passed, impossible} or a refusal.
+function ask(schema, policy) {
+  const template = policy.includes('?principal') || policy.includes('?resource');
+  const policies = template ? {templates: {t: policy}} : {staticPolicies: {p: policy}};
+  const answer = cedar.validate({schema, policies});
+  if (answer.type !== 'success') return {refused: answer.errors.map(e => e.message).join('; ')};
+  return {passed: answer.validationErrors.length === 0, impossible: answer.validationWarnings.some(w => w.error.message.includes('policy is impossible')),
+    errors: answer.validationErrors.map(e => e.error.message)};
+}
+
+async function main() {
+  const child = spawn(program, [], {stdio: ['pipe', 'pipe', 'inherit']});
+  const lines = readline.createInterface({input: child.stdout})[Symbol.asyncIterator]();
+  const count = {schemas: 0, refused: 0, validations: 0, passed: 0, impossible: 0, disagreements: 0};
+  const disagree = (index, what, made, ours, theirs) => {
+    if (++count.disagreements > SHOWN) return;
+    console.log(`DISAGREEMENT case ${index} of seed ${seed}: ${what}\n${made}\nours: ${JSON.stringify(ours)}\ntheirs: ${JSON.stringify(theirs)}\n`);
+  };
+  for (let index = 0; index < cases; ++index) {
+    const made = makeCase(seed, index);
+    const parsed = cedar.checkParseSchema(made.schema);
+    const json = parsed.type === 'success' && index % 4 === 0 ? cedar.schemaToJson(made.schema).json : null;
+    if (!child.stdin.write(JSON.stringify({schema: made.schema, json: json ? JSON.stringify(json) : undefined, policies: made.policies}) + '\n'))
+      await once(child.stdin, 'drain');
+    const {value, done} = await lines.next();
+    if (done) throw new Error(`${program} ended at case ${index}`);
+    const ours = JSON.parse(value);
+    ++count.schemas;
+    const accepted = parsed.type === 'success';
+    if (!accepted) ++count.refused;
+    if (ours.schema !== accepted) disagree(index, 'the schema', made.schema, ours.error, parsed.errors);
+    if (ours.round_trip === false) disagree(index, 'the schema does not read back', made.schema, ours, null);
+    if (!accepted || !ours.schema) continue;
+    if (json && ours.json !== true) disagree(index, 'the JSON of the schema', JSON.stringify(json), ours.json, null);
+    made.policies.forEach((policy, i) => {
+      const theirs = ask(made.schema, policy), mine = ours.policies[i];
+      ++count.validations;
+      if (theirs.passed) ++count.passed;
+      if (theirs.impossible) ++count.impossible;
+      const agree = theirs.refused ? mine.refused !== undefined : mine.passed === theirs.passed && (!theirs.passed || mine.impossible === theirs.impossible);
+      if (!agree) disagree(index, `policy ${i}`, `${made.schema}\n\n${policy}`, mine, theirs);
+    });
+  }
+  child.stdin.end();
+  console.log(`${count.schemas} schemas (${count.refused} refused), ${count.validations} validations (${count.passed} passed, ${count.impossible} impossible), ${count.disagreements} disagreements`);
+  process.exit(count.disagreements === 0 ? 0 : 1);
+}
+main();
