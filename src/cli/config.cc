@@ -194,6 +194,7 @@ Result<Config> read_config(TomlTable root, const fs::path& file) {
     if (config.people.empty()) config.people.push_back(myself());
     for (auto& table : root.tables("servers")) config.servers.push_back(read_server(table, file));
     for (auto& table : root.tables("domains")) config.domains.push_back(read_domain(table));
+    config.evidence = read_evidence(root, file);
     if (config.agents.empty())
         root.reject("agents", "no agent is registered: add [[agents]] with name and owner");
     if (auto done = root.finish(); !done) return fail(done.error());

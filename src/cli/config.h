@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "catalog/catalog.h"
+#include "cli/evidence_config.h"
 #include "identity/types.h"
 
 namespace writ::cli {
@@ -29,6 +30,7 @@ struct Config {
     std::vector<identity::Person> people;
     std::vector<catalog::ServerSpec> servers;
     std::vector<catalog::DomainRule> domains;
+    EvidenceConfig evidence;
 
     std::string public_url() const { return "http://" + agents_listen; }
     std::string origin() const { return trust_domain + "/log/" + tenant + "/" + node; }

@@ -16,6 +16,9 @@
 #include "cli/leftovers.h"
 #include "cli/parts.h"
 #include "crypto/hash.h"
+#include "evidence/exporter.h"
+#include "evidence/resume.h"
+#include "evidence/shred.h"
 
 namespace writ::cli {
 namespace {
@@ -97,6 +100,10 @@ struct Node::Impl {
     std::shared_ptr<const policy::Engine> engine;
     std::vector<std::unique_ptr<net::Reactor>> reactors;
     std::vector<std::unique_ptr<evidence::Recorder>> recorders;
+    std::vector<std::unique_ptr<evidence::Exporter>> exporters;
+    std::shared_ptr<const evidence::Redactor> redactor;
+    std::int64_t newest_us = 0;     // of the log, at start
+    evidence::Payload policy_text;  // of `engine`, kept with gateway.started
     std::unique_ptr<gate::Gate> gate;
     std::unique_ptr<mcp::Upstreams> upstreams;
     std::unique_ptr<mcp::Door> door;
@@ -177,9 +184,24 @@ Status Node::Impl::open_state() {
     auto opened_store = store::open_sqlite(config.data / "state.sqlite");
     if (!opened_store) return fail(opened_store.error());
     store = std::move(*opened_store);
-    auto opened_vault = evidence::Vault::open(config.data / "vault", config.tenant);
+    auto custody = evidence::make_custody(config.evidence.custody);
+    if (!custody) return fail(custody.error().in("payload vault"));
+    auto opened_vault =
+        evidence::Vault::open(config.data / "vault", config.tenant, std::move(*custody));
     if (!opened_vault) return fail(opened_vault.error());
     vault = std::move(*opened_vault);
+    auto redacts = evidence::Redactor::make(config.evidence.redaction);
+    if (!redacts) return fail(redacts.error());
+    redactor = std::move(*redacts);
+    const auto newest = evidence::newest_us(*ledger);
+    if (!newest) return fail(newest.error());
+    newest_us = *newest;
+    for (const auto& spec : config.evidence.exports) {
+        auto started = evidence::Exporter::start(spec, config.log_dir(), ledger->vkey(),
+                                                 config.data / "export" / (spec.name + ".cursor"));
+        if (!started) return fail(started.error());
+        exporters.push_back(std::move(*started));
+    }
     identity::DirectoryOptions identity_options{config.trust_domain, config.public_url(),
                                                 config.public_url() + "/mcp"};
     directory =
@@ -209,6 +231,7 @@ Status Node::Impl::open_catalog() {
 Status Node::Impl::open_policies() {
     auto files = load_policies(config.policies);
     if (!files) return fail(files.error());
+    policy_text = policy_payload(*files, config.agents);
     policy::EngineOptions names;
     for (const auto& server : config.servers) names.servers.push_back(server.name);
     for (const auto& domain : config.domains) names.domains.push_back(domain.domain);
@@ -228,8 +251,11 @@ void Node::Impl::wire() {
         reactors.push_back(std::make_unique<net::Reactor>());
         evidence::RecorderOptions options{
             config.tenant,
-            fmt::format("spiffe://{}/writ/{}/{}", config.trust_domain, config.node, i), boot,
-            config.origin()};
+            fmt::format("spiffe://{}/writ/{}/{}", config.trust_domain, config.node, i),
+            boot,
+            config.origin(),
+            newest_us,
+            redactor};
         recorders.push_back(std::make_unique<evidence::Recorder>(
             std::move(options), *reactors.back(), *ledger, *vault, ids, clock));
         homes.push_back({reactors.back().get(), recorders.back().get()});
@@ -363,6 +389,7 @@ net::Task<void> Node::Impl::serve(std::function<void()> ready, int signals) {
     started.data["policy_set"] = digest_text(engine->digest());
     started.data["servers"] = config.servers.size();
     started.data["isolation"] = "none";
+    started.payloads.push_back(std::move(policy_text));
     const auto recorded = co_await recorders.front()->record(std::move(started));
     if (!recorded) {
         closed = fail(recorded.error());
@@ -405,7 +432,11 @@ net::Task<void> Node::Impl::serve(std::function<void()> ready, int signals) {
                                                             "person:" + person.login);
                              },
                              [this] { return about(); },
-                             [this] { refresh_policies(); }};
+                             [this] { refresh_policies(); },
+                             [this](evidence::ShredRequest request) {
+                                 return evidence::shred(*recorders.front(), *vault,
+                                                        *reactors.front(), std::move(request));
+                             }};
     admin_desk = std::make_unique<admin::Desk>(std::move(admin_parts));
     operators = std::make_unique<net::HttpServer>(home, std::move(*operators_listener),
                                                   admin_desk->handler());

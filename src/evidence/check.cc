@@ -52,7 +52,7 @@ void Checker::feed(std::uint64_t index, std::string_view bytes) {
         finding(index, fmt::format("tenant `{}` in the log of `{}`", leaf->tenant, tenant_));
     }
     check_causes(index, *leaf);
-    if (!ids_.insert(*Uuid::parse(leaf->id)).second) {
+    if (!seen_.insert(kId, leaf->id)) {
         finding(index, fmt::format("id {} occurs a second time", leaf->id));
     }
     check_emitter(index, *leaf);
@@ -62,7 +62,7 @@ void Checker::feed(std::uint64_t index, std::string_view bytes) {
 
 void Checker::check_causes(std::uint64_t index, const Leaf& leaf) {
     for (const auto& cause : leaf.causes) {
-        if (!ids_.contains(*Uuid::parse(cause.id))) {
+        if (!seen_.contains(kId, cause.id)) {
             finding(index,
                     fmt::format("{} {}, which is not an earlier event", cause.rel, cause.id));
         }
@@ -76,8 +76,13 @@ void Checker::check_emitter(std::uint64_t index, const Leaf& leaf) {
         finding(index, fmt::format("sequence number {} of {} comes after {}", leaf.seq,
                                    leaf.emitter, emitter.next - 1));
     }
+    if (leaf.t_us < emitter.t_us) {
+        finding(index, fmt::format("time of {} goes back by {} us", leaf.emitter,
+                                   emitter.t_us - leaf.t_us));
+    }
     emitter.next = std::max(emitter.next, leaf.seq + 1);
     emitter.at = index;
+    emitter.t_us = std::max(emitter.t_us, leaf.t_us);
     if (leaf.type == "evidence.gap" && leaf.text("why") == "lost") {
         const auto from = leaf.number("from");
         const auto to = leaf.number("to");
@@ -97,6 +102,10 @@ void Checker::check_chain(std::uint64_t index, const Leaf& leaf, std::string_vie
                 fmt::format("chain `{}` is neither its session's nor its emitter's", leaf.chain));
         return;
     }
+    if (of_session && seen_.contains(kSealed, leaf.chain)) {
+        finding(index, fmt::format("chain of session {} goes on after its seal", leaf.session));
+        return;
+    }
     const auto [it, first] = chains_.try_emplace(std::string(leaf.chain));
     Chain& chain = it->second;
     if (first) chain.session = of_session;
@@ -105,25 +114,28 @@ void Checker::check_chain(std::uint64_t index, const Leaf& leaf, std::string_vie
         finding(index, fmt::format("chain of session {} does not begin with session.started",
                                    leaf.session));
     }
-    if (chain.sealed)
-        finding(index, fmt::format("chain of session {} goes on after its seal", leaf.session));
     const bool starts = leaf.chain_seq == 0;
     if (leaf.chain_seq < chain.next) {
         finding(index, fmt::format("chain {} number {} comes after {}", leaf.chain, leaf.chain_seq,
                                    chain.next - 1));
     } else if (leaf.chain_seq > chain.next || starts == leaf.prev.has_value() ||
                (!starts && *leaf.prev != chain.prev)) {
-        breaks_.push_back({index,
-                           fmt::format("chain {} does not link: number {} after {} events",
-                                       leaf.chain, leaf.chain_seq, chain.next),
-                           key(leaf), leaf.seq});
+        if (breaks_.size() < kMaxFindings)
+            breaks_.push_back({index,
+                               fmt::format("chain {} does not link: number {} after {} events",
+                                           leaf.chain, leaf.chain_seq, chain.next),
+                               key(leaf), leaf.seq});
     }
     chain.next = std::max(chain.next, leaf.chain_seq + 1);
     chain.prev = leaf_hash(bytes);
     ++chain.seen;
     chain.calls += leaf.type == "call.decided" ? 1 : 0;
     chain.denied += leaf.type == "call.decided" && leaf.text("kind") == "forbid" ? 1 : 0;
-    if (leaf.type == "session.sealed") check_seal(index, leaf, chain);
+    if (leaf.type != "session.sealed") return;
+    check_seal(index, leaf, chain);
+    if (!chain.session) return;
+    seen_.insert(kSealed, leaf.chain);
+    chains_.erase(it);
 }
 
 void Checker::check_seal(std::uint64_t index, const Leaf& leaf, Chain& chain) {
@@ -131,7 +143,6 @@ void Checker::check_seal(std::uint64_t index, const Leaf& leaf, Chain& chain) {
         finding(index, "session.sealed outside its session's chain");
         return;
     }
-    chain.sealed = true;
     const auto events = static_cast<std::uint64_t>(leaf.number("events"));
     // With a lost event in the chain the counts cannot be compared; the break is judged at the end.
     const bool whole = chain.seen == chain.next;
@@ -156,17 +167,17 @@ void Checker::check_call(std::uint64_t index, const Leaf& leaf) {
         finding(index, fmt::format("{} without a call", leaf.type));
         return;
     }
-    Call& call = calls_[fmt::format("{}/{}", leaf.call, leaf.attempt)];
+    const std::string key = fmt::format("{}/{}", leaf.call, leaf.attempt);
     if (decided) {
-        if (leaf.text("kind") != "permit") return;
-        if (++call.permits > 1)
+        if (leaf.text("kind") == "permit" && !seen_.insert(kPermit, key)) {
             finding(index, fmt::format("call {} is permitted twice", leaf.call));
+        }
         return;
     }
-    if (call.permits == 0) {
+    if (!seen_.contains(kPermit, key)) {
         finding(index, fmt::format("call {} ended without a decision that permits it", leaf.call));
     }
-    if (++call.ends > 1) finding(index, fmt::format("call {} ended twice", leaf.call));
+    if (!seen_.insert(kEnd, key)) finding(index, fmt::format("call {} ended twice", leaf.call));
 }
 
 CheckReport Checker::finish() {
@@ -184,7 +195,7 @@ CheckReport Checker::finish() {
         if (!lost) finding(broken.index, broken.what);
     }
     for (const auto& [uid, chain] : chains_) {
-        if (chain.session && !chain.sealed) ++report_.open_sessions;
+        if (chain.session) ++report_.open_sessions;
     }
     if (unsaid_ > 0) report_.findings.push_back(fmt::format("and {} more", unsaid_));
     return std::move(report_);

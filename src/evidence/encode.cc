@@ -229,6 +229,10 @@ void write_payloads(Writer& out, const std::vector<StoredPayload>& payloads) {
         }
         out.key("len").number(payload.ref.bytes);
         out.clipped("mt", payload.media_type);
+        if (payload.redactions > 0) {
+            out.key("redaction").open('{').key("n").number(payload.redactions);
+            out.clipped("profile", payload.redaction_profile).close('}');
+        }
         out.member("role", payload.role).member("state", payload.state).close('}');
     }
     out.close(']');

@@ -36,6 +36,9 @@ struct StoredPayload {
     std::string role, media_type;
     std::string state;  // stored | unavailable | too_large
     PayloadRef ref;     // cid only if stored; com may be empty
+    // What redaction did, where it did: state is `redacted` then.
+    std::string redaction_profile = {};
+    std::uint64_t redactions = 0;
 };
 
 // The leaf. If it would pass kMaxEventBytes, the strings and arrays of data are shortened, harder

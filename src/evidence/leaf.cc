@@ -15,45 +15,26 @@ namespace writ::evidence {
 namespace {
 
 // The schema's list, sorted.
-constexpr std::array<std::string_view, 40> kTypes = {"approval.denied",
-                                                     "approval.expired",
-                                                     "approval.granted",
-                                                     "approval.requested",
-                                                     "call.decided",
-                                                     "call.ended",
-                                                     "call.inward",
-                                                     "checkpoint.witnessed",
-                                                     "config.changed",
-                                                     "containment.applied",
-                                                     "credential.brokered",
-                                                     "credential.returned",
-                                                     "delegation.attenuated",
-                                                     "delegation.granted",
-                                                     "egress.completed",
-                                                     "egress.requested",
-                                                     "evidence.degraded",
-                                                     "evidence.gap",
-                                                     "gateway.started",
-                                                     "gateway.stopped",
-                                                     "identity.expired",
-                                                     "identity.issued",
-                                                     "identity.renewed",
-                                                     "identity.revoked",
-                                                     "key.rotated",
-                                                     "launch.refused",
-                                                     "limit.tripped",
-                                                     "memory.written",
-                                                     "model.prompt",
-                                                     "model.response",
-                                                     "obligation.fulfilled",
-                                                     "payload.shredded",
-                                                     "policy.changed",
-                                                     "retrieval.performed",
-                                                     "session.sealed",
-                                                     "session.started",
-                                                     "task.ended",
-                                                     "task.started",
-                                                     "tool.list",
+constexpr std::array<std::string_view, 41> kTypes = {"approval.denied",     "approval.expired",
+                                                     "approval.granted",    "approval.requested",
+                                                     "call.decided",        "call.ended",
+                                                     "call.inward",         "checkpoint.witnessed",
+                                                     "clock.step",          "config.changed",
+                                                     "containment.applied", "credential.brokered",
+                                                     "credential.returned", "delegation.attenuated",
+                                                     "delegation.granted",  "egress.completed",
+                                                     "egress.requested",    "evidence.degraded",
+                                                     "evidence.gap",        "gateway.started",
+                                                     "gateway.stopped",     "identity.expired",
+                                                     "identity.issued",     "identity.renewed",
+                                                     "identity.revoked",    "key.rotated",
+                                                     "launch.refused",      "limit.tripped",
+                                                     "memory.written",      "model.prompt",
+                                                     "model.response",      "obligation.fulfilled",
+                                                     "payload.shredded",    "policy.changed",
+                                                     "retrieval.performed", "session.sealed",
+                                                     "session.started",     "task.ended",
+                                                     "task.started",        "tool.list",
                                                      "tool.pinned"};
 static_assert(std::ranges::is_sorted(kTypes));
 
@@ -122,7 +103,7 @@ Status read_causes(Leaf& leaf, const json::Value& root) {
         if (!rel || !id || !Uuid::parse(*id)) {
             return fail(ErrorCode::kInvalid, "`cause` is malformed");
         }
-        leaf.causes.push_back({*rel, *id});
+        leaf.causes.push_back({*rel, *id, entry.string("basis").value_or("")});
     }
     return {};
 }
@@ -191,6 +172,16 @@ Status check_canonical(const Leaf& leaf, std::string_view bytes) {
 
 bool known_type(std::string_view type) {
     return std::ranges::binary_search(kTypes, type);
+}
+
+std::span<const std::string_view> known_types() {
+    return kTypes;
+}
+
+std::int64_t type_number(std::string_view type) {
+    std::uint32_t out = 2'166'136'261U;
+    for (const char c : type) out = (out ^ static_cast<unsigned char>(c)) * 16'777'619U;
+    return out;
 }
 
 }  // namespace writ::evidence

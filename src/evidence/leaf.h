@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,7 +17,7 @@
 namespace writ::evidence {
 
 struct LeafCause {
-    std::string_view rel, id;
+    std::string_view rel, id, basis;
 };
 
 // Views into the bytes it was read from and into its own document; movable.
@@ -41,5 +42,9 @@ Result<Leaf> read_leaf(std::string_view bytes);
 Status check_canonical(const Leaf& leaf, std::string_view bytes);
 // Whether the schema knows the type.
 bool known_type(std::string_view type);
+// Every type the schema knows, sorted.
+std::span<const std::string_view> known_types();
+// A number of the type that never changes (FNV-1a, 32 bits).
+std::int64_t type_number(std::string_view type);
 
 }  // namespace writ::evidence

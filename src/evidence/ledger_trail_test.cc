@@ -78,7 +78,8 @@ TEST_F(LedgerTrail, WhatIsRecordedIsPublishedProvableAndTraceable) {
     const auto found = trace(log, call.text());
     ASSERT_TRUE(found);
     EXPECT_EQ(found->events, 4u);
-    EXPECT_NE(render(*found, vault.get()).find("args: {\"amount\":9900"), std::string::npos);
+    PayloadReader payloads(*vault);
+    EXPECT_NE(render(*found, &payloads).find("args: {\"amount\":9900"), std::string::npos);
 }
 
 TEST_F(LedgerTrail, ManyAtOnceKeepTheirOrder) {

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -23,6 +24,8 @@ namespace {
 // keep a decision out.
 constexpr std::size_t kMaxInFlight = kMaxPendingAppends / 4;
 constexpr std::size_t kMaxNotesInFlight = kMaxInFlight / 2;
+// A clock may be slewed; more than this is a step.
+constexpr std::int64_t kClockSlack_us = 1'000'000;
 
 using Done = std::function<void(Result<Receipt>)>;
 
@@ -64,6 +67,26 @@ std::string_view seal_word(std::string_view reason) {
     return "other";
 }
 
+// Whose payload it is: the subject the event names (a task's prompt is its words), else on whose
+// behalf, else the person who acted. What Writ itself does with nobody's words is the tenant's.
+std::string_view owner_of(const Draft& draft, const Payload& payload) {
+    for (const std::string_view role : {"tool_list", "policy", "config"}) {
+        if (payload.role == role) return {};
+    }
+    if (const auto* object = draft.data.if_object()) {
+        const auto it = object->find("subject");
+        const auto* text = it == object->end() ? nullptr : it->second.if_string();
+        if (text != nullptr) return *text;
+    }
+    for (const auto& behalf : draft.actor.on_behalf_of) {
+        if (behalf.kind == "human") return behalf.sub;
+    }
+    if (!draft.actor.on_behalf_of.empty()) return draft.actor.on_behalf_of.back().sub;
+    if (!draft.actor.agent.empty()) return draft.actor.agent;
+    return draft.actor.op.starts_with("ps:") ? std::string_view(draft.actor.op)
+                                             : std::string_view();
+}
+
 bool data_is(const Draft& draft, std::string_view member, std::string_view value) {
     const auto* object = draft.data.if_object();
     if (object == nullptr) return false;
@@ -86,6 +109,7 @@ struct Recorder::Impl : std::enable_shared_from_this<Recorder::Impl> {
           vault(v),
           ids(i),
           clock(c),
+          newest_us(options.not_before_us),
           sequence(options.emitter + "#" + boot) {}
 
     struct Waiting {
@@ -100,7 +124,9 @@ struct Recorder::Impl : std::enable_shared_from_this<Recorder::Impl> {
 
     void submit(Draft draft, std::size_t limit, Done done);
     Result<std::pair<Sequence::Slot, std::string>> write(Draft& draft, Receipt& receipt);
-    std::vector<StoredPayload> store(std::vector<Payload>& payloads);
+    std::vector<StoredPayload> store(Draft& draft, std::int64_t t_us);
+    std::int64_t now();
+    void say_clock_step();
     void hand_over(const Draft& draft, const Sequence::Slot& slot, std::string leaf,
                    Waiting waiting);
     void answered(std::uint64_t seq, Result<ledger::Appended> answer);
@@ -123,6 +149,9 @@ struct Recorder::Impl : std::enable_shared_from_this<Recorder::Impl> {
     const Clock& clock;
 
     // Everything below is touched on the reactor only, but for `answers`.
+    std::int64_t newest_us;    // of this emitter's events; time never goes back
+    std::int64_t stepped = 0;  // how far the clock went back, until an event says it
+    bool behind = false;       // the clock is before newest_us, and an event says so
     Sequence sequence;
     std::map<std::uint64_t, Waiting> waiting;  // by sequence number
     std::map<std::uint64_t, Refused> refused;  // until the fate of the number is known
@@ -137,19 +166,25 @@ struct Recorder::Impl : std::enable_shared_from_this<Recorder::Impl> {
     std::vector<std::pair<std::uint64_t, Result<ledger::Appended>>> answers;
 };
 
-std::vector<StoredPayload> Recorder::Impl::store(std::vector<Payload>& payloads) {
+std::vector<StoredPayload> Recorder::Impl::store(Draft& draft, std::int64_t t_us) {
     std::vector<StoredPayload> out;
-    for (auto& payload : payloads) {
+    for (auto& payload : draft.payloads) {
         if (out.size() == kMaxPayloads) break;
         StoredPayload stored{payload.role, payload.media_type, "stored", {}};
-        auto ref = vault.put(payload.bytes);
+        if (options.redactor) stored.redactions = options.redactor->redact(payload.bytes);
+        if (stored.redactions > 0) {
+            stored.state = "redacted";
+            stored.redaction_profile = options.redactor->profile();
+        }
+        const PayloadOwner owner{owner_of(draft, payload), t_us};
+        auto ref = vault.put(payload.bytes, owner);
         if (ref) {
             stored.ref = std::move(*ref);
         } else {
             // The event still commits to what it cannot keep.
             const bool large = ref.error().code == ErrorCode::kTooLarge;
             stored.state = large ? "too_large" : "unavailable";
-            stored.ref = vault.commit_only(payload.bytes);
+            stored.ref = vault.commit_only(payload.bytes, owner);
         }
         out.push_back(std::move(stored));
     }
@@ -172,7 +207,7 @@ Result<std::pair<Sequence::Slot, std::string>> Recorder::Impl::write(Draft& draf
     }
     receipt.event = draft.id ? *draft.id : ids.mint<EventId>();
     receipt.origin = options.origin;
-    receipt.t_us = clock.now_us();
+    receipt.t_us = now();
     const Place place{.id = receipt.event,
                       .t_us = receipt.t_us,
                       .tenant = options.tenant,
@@ -182,10 +217,37 @@ Result<std::pair<Sequence::Slot, std::string>> Recorder::Impl::write(Draft& draf
                       .chain = slot.uid,
                       .chain_seq = slot.end.next,
                       .prev = slot.end.next > 0 ? &slot.end.prev : nullptr};
-    auto leaf = encode(draft, place, store(draft.payloads));
+    auto leaf = encode(draft, place, store(draft, receipt.t_us));
     if (!leaf) return fail(leaf.error());
     receipt.leaf = leaf_hash(*leaf);
     return std::pair(std::move(slot), std::move(*leaf));
+}
+
+// The clock, but never before an event that is there already. A clock set back is said once it
+// matters: by more than kClockSlack_us.
+std::int64_t Recorder::Impl::now() {
+    const std::int64_t clock_us = clock.now_us();
+    const std::int64_t back = newest_us - clock_us;
+    if (back > kClockSlack_us && !behind) {
+        stepped = back;
+        behind = true;
+    } else if (back <= 0) {
+        behind = false;
+    }
+    newest_us = std::max(newest_us, clock_us);
+    return newest_us;
+}
+
+void Recorder::Impl::say_clock_step() {
+    const std::int64_t back = std::exchange(stepped, 0);
+    Draft draft;
+    draft.type = "clock.step";
+    draft.data["step_us"] = -back;
+    draft.data["held_us"] = newest_us;
+    Waiting entry{{}, {}, {}};
+    auto written = write(draft, entry.receipt);
+    WRIT_CHECK(written.has_value());  // of bounded size
+    hand_over(draft, written->first, std::move(written->second), std::move(entry));
 }
 
 void Recorder::Impl::submit(Draft draft, std::size_t limit, Done done) {
@@ -300,6 +362,7 @@ void Recorder::Impl::note_fates() {
 // one event then says all that was missed meanwhile.
 void Recorder::Impl::say_gaps() {
     if (!log_works || gone || sequence.in_flight() >= kMaxNotesInFlight / 2) return;
+    if (stepped != 0) say_clock_step();
     for (Gap* gap : {&overflow, &untaken}) {
         if (gap->n > 0) say_gap(std::exchange(*gap, Gap{.why = gap->why}));
     }

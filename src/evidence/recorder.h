@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "evidence/event.h"
+#include "evidence/redact.h"
 #include "evidence/vault.h"
 #include "ledger/ledger.h"
 #include "net/reactor.h"
@@ -27,6 +28,11 @@ struct RecorderOptions {
     std::string emitter;  // spiffe://<trust domain>/writ/<node>/<reactor number>
     BootId boot;
     std::string origin;  // of the log, for receipts
+    // No event is dated before this: the newest event's time in the log, from newest_us() of
+    // resume.h, so that a clock set back shows as `clock.step` and nothing else.
+    std::int64_t not_before_us = 0;
+    // What is cut out of payloads before they are sealed; null: nothing.
+    std::shared_ptr<const Redactor> redactor = {};
 };
 
 class Recorder {

@@ -1,6 +1,7 @@
 // Replays the ledger for the ends of the session chains.
 #include "evidence/resume.h"
 
+#include <algorithm>
 #include <map>
 
 #include "evidence/encode.h"
@@ -34,6 +35,20 @@ Result<std::vector<OpenChain>> open_chains(const ledger::Ledger& ledger, std::ui
     out.reserve(open.size());
     for (const auto& [session, end] : open) out.push_back({session, end});
     return out;
+}
+
+Result<std::int64_t> newest_us(const ledger::Ledger& ledger) {
+    // Emitters write side by side, so the last entry alone need not be the newest.
+    constexpr std::uint64_t kLookedAt = 1024;
+    const std::uint64_t size = ledger.health().durable;
+    std::int64_t newest = 0;
+    const auto each = [&newest](std::uint64_t, std::string_view bytes) {
+        if (const auto leaf = read_leaf(bytes)) newest = std::max(newest, leaf->t_us);
+        return true;
+    };
+    const auto read = ledger.read(size > kLookedAt ? size - kLookedAt : 0, each);
+    if (!read) return fail(read.error());
+    return newest;
 }
 
 }  // namespace writ::evidence

@@ -19,4 +19,7 @@ struct OpenChain {
 // Errors: those of Ledger::read; leaves that are not events are passed over.
 Result<std::vector<OpenChain>> open_chains(const ledger::Ledger& ledger, std::uint64_t from = 0);
 
+// The time of the newest event of the log, 0 if it is empty. Reads the last entries only. Blocks.
+Result<std::int64_t> newest_us(const ledger::Ledger& ledger);
+
 }  // namespace writ::evidence

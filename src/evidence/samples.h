@@ -192,6 +192,10 @@ inline std::vector<Draft> gateway_drafts(const Story& story) {
                          R"("}],"dropped":["x: no schema"]})");
     out.back().payloads.push_back({"tool_list", R"([{"name":"pay"}])"});
     add("tool.pinned", R"({"server":"bank","tool":"fetch","pin":")" + d + R"("})");
+    add("payload.shredded",
+        R"({"subject":"ps:9d1f4c0011223344","kids":["k2-0011223344556677"],"months":["2026-10"],)"
+        R"("reason":"erasure request 7"})");
+    add("clock.step", R"({"step_us":-3600000000,"held_us":1795460000000000})");
     add("launch.refused", R"({"code":"not_launcher","reason":"uid 1001 may not","uid":1001})");
     add("limit.tripped", R"({"limit":"unauthenticated calls","count":3,"codes":{"expired":3}})");
     return out;

@@ -1,8 +1,7 @@
-// Which events belong to a trace, and what hangs under what. Works on any source of leaves, so that
-// it can be tried without a log.
+// The events of a trace, and how they become a tree. Inner header of the room.
 #pragma once
 
-#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -10,16 +9,11 @@
 
 namespace writ::evidence {
 
-// Deeper causes are shown at this depth: a long chain of causes must not exhaust the stack.
-inline constexpr std::size_t kMaxTraceDepth = 64;
-
-struct LeafSource {
-    using Each = std::function<bool(std::uint64_t, std::string_view)>;
-    std::function<Status(const Each&)> entries;               // all, in order
-    std::function<Result<std::string>(std::uint64_t)> entry;  // one
+struct Connected {
+    std::string kind;
+    std::map<std::uint64_t, TrailEvent> events;  // by index
 };
-
-// As trace() of trail.h.
-Result<Trace_> build_trace(const LeafSource& log, std::string_view id);
+// As find_connected(), with the events.
+Result<Connected> collect_connected(LogIndex& index, std::string_view what);
 
 }  // namespace writ::evidence

@@ -1,8 +1,7 @@
-// The published log as a source of leaves.
+// The check over a published log.
 #include "evidence/trail.h"
 
 #include "evidence/check.h"
-#include "evidence/trace_build.h"
 
 namespace writ::evidence {
 
@@ -12,12 +11,6 @@ namespace {
 constexpr std::uint64_t kProgressEvery = 4096;
 
 }  // namespace
-
-Result<Trace_> trace(const ledger::LogReader& log, std::string_view id) {
-    const LeafSource source{[&log](const LeafSource::Each& each) { return log.entries(0, each); },
-                            [&log](std::uint64_t index) { return log.entry(index); }};
-    return build_trace(source, id);
-}
 
 CheckReport check(const ledger::LogReader& log,
                   const std::function<void(std::uint64_t, std::uint64_t)>& progress) {

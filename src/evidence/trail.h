@@ -1,6 +1,6 @@
-// Reads a log back as events: the causal tree of a task, and the checks that only someone who knows
-// events can do. Works on files alone (ledger::LogReader); the vault is optional and only adds the
-// bytes.
+// Reads a log back as events: the causal tree around anything that has a name, and the checks that
+// only someone who knows events can do. Works on files alone (ledger::LogReader); the vault is
+// optional and only adds the bytes.
 #pragma once
 
 #include <cstdint>
@@ -10,19 +10,29 @@
 #include <vector>
 
 #include "base/error.h"
-#include "evidence/vault.h"
+#include "evidence/log_index.h"
+#include "evidence/payloads.h"
 #include "json/node.h"
 #include "ledger/reader.h"
 
 namespace writ::evidence {
 
-// One event of the trail with its place; `json` is the leaf's exact bytes.
+// Deeper causes are shown at this depth: a long chain of causes must not exhaust the stack.
+inline constexpr std::size_t kMaxTraceDepth = 64;
+
+struct TrailCause {
+    std::string rel, id, basis;
+};
+
+// One event of the trail with its place; `json` is the leaf's exact bytes, `summary` what it says
+// in a few words, inert.
 struct TrailEvent {
     std::uint64_t index = 0;
     std::string id, type, session, task, call;
     std::int64_t t_us = 0;
     std::string json;
-    std::vector<std::string> causes;  // ids it points to
+    std::string summary;
+    std::vector<TrailCause> causes;
 };
 
 struct TraceNode {
@@ -30,18 +40,38 @@ struct TraceNode {
     std::vector<TraceNode> effects;  // events that name it as (first) cause, in order
 };
 
-struct Trace_ {  // NOLINT: distinct from the W3C Trace of event.h
+struct Trace_ {            // NOLINT: distinct from the W3C Trace of event.h
+    std::string id, kind;  // what was asked, and what it is: task session call event token agent
+                           // text
     std::vector<TraceNode> roots;
     std::size_t events = 0;
 };
 
-// All events connected to `id` (a task, session, call or event id): for a task, its whole tree of
-// tasks. Errors: kNotFound.
-Result<Trace_> trace(const ledger::LogReader& log, std::string_view id);
+// Which entries belong to `what`: a task (its whole tree of tasks), a session, a call, an event, a
+// token's jti; an agent (its newest sessions), or words that stand in events (a file, a URI, a
+// value): the newest kMaxTextHits calls that have all of them.
+struct Named {
+    std::string kind;
+    std::vector<std::uint64_t> indexes;  // rising
+};
+inline constexpr std::size_t kMaxTextHits = 20;
+inline constexpr std::size_t kMaxAgentSessions = 5;
+// Errors: kNotFound, those of the index and the log.
+Result<Named> find_named(LogIndex& index, std::string_view what);
+// find_named() with everything that it led to and everything that led to any of these.
+Result<Named> find_connected(LogIndex& index, std::string_view what);
+
+Result<Trace_> trace(LogIndex& index, std::string_view what);
+// The same over an index made for this once.
+Result<Trace_> trace(const ledger::LogReader& log, std::string_view what);
+
 // For a terminal: one line an event, indented by cause, with verdict and reasons; foreign text
-// inert. With `vault`, the payloads' first bytes too.
-std::string render(const Trace_& trace, Vault* vault);
-json::Node to_json(const Trace_& trace);
+// inert. With `payloads`, their first bytes too.
+std::string render(const Trace_& trace, PayloadReader* payloads);
+json::Node to_json(const Trace_& trace, PayloadReader* payloads = nullptr);
+// One HTML file that needs nothing else: no script from elsewhere, no picture, no font; its
+// Content-Security-Policy forbids loading any. Foreign text is escaped.
+std::string to_html(const Trace_& trace, PayloadReader* payloads, std::string_view origin);
 
 struct CheckReport {
     std::uint64_t events = 0;
@@ -49,8 +79,9 @@ struct CheckReport {
     std::vector<std::string> findings;  // empty: all holds
 };
 // What the tree alone cannot show: every leaf canonical and of a known type, emitter sequences
-// without holes, session chains linked and sealed with the right counts, causes that point
-// backwards to events that exist, every call.ended with exactly one permitting call.decided.
+// without holes, time that does not go back, session chains linked and sealed with the right
+// counts, causes that point backwards to events that exist, every call.ended with exactly one
+// permitting call.decided.
 CheckReport check(const ledger::LogReader& log,
                   const std::function<void(std::uint64_t, std::uint64_t)>& progress = {});
 

@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "evidence/samples.h"
-#include "evidence/trace_build.h"
 
 namespace writ::evidence {
 namespace {
@@ -14,11 +13,11 @@ namespace {
 using testing::Rig;
 using testing::Story;
 
-LeafSource source(const Rig& rig) {
-    return {[&rig](const LeafSource::Each& each) { return rig.ledger.read(0, each); },
-            [&rig](std::uint64_t index) -> Result<std::string> {
-                return rig.ledger.entries.at(static_cast<std::size_t>(index));
-            }};
+std::unique_ptr<LogIndex> index_of(const Rig& rig) {
+    LeafSource source{
+        "writ.local/log/acme/gw-1", rig.ledger.entries.size(),
+        [&rig](std::uint64_t from, const EachLeaf& each) { return rig.ledger.read(from, each); }};
+    return std::move(*LogIndex::open({}, std::move(source)));
 }
 
 void collect(const TraceNode& node, std::vector<std::string>& types) {
@@ -54,7 +53,7 @@ class TrailTest : public ::testing::Test {
         must(story.task_ended("ended"));
     }
     Trace_ trace(const Uuid& id) {
-        auto out = build_trace(source(rig), id.text());
+        auto out = writ::evidence::trace(*index_of(rig), id.text());
         EXPECT_TRUE(out) << out.error().message();
         return out ? std::move(*out) : Trace_{};
     }
@@ -87,9 +86,10 @@ TEST_F(TrailTest, ASessionIsItsEventsAndItsTasksStart) {
 }
 
 TEST_F(TrailTest, AnUnknownIdIsNotFound) {
-    EXPECT_EQ(build_trace(source(rig), rig.ids.next().text()).error().code, ErrorCode::kNotFound);
-    EXPECT_EQ(build_trace(source(rig), "nonsense").error().code, ErrorCode::kNotFound);
-    EXPECT_EQ(build_trace(source(rig), "").error().code, ErrorCode::kNotFound);
+    const auto index = index_of(rig);
+    for (const std::string& id : {rig.ids.next().text(), std::string("nonsense"), std::string()}) {
+        EXPECT_EQ(writ::evidence::trace(*index, id).error().code, ErrorCode::kNotFound) << id;
+    }
 }
 
 TEST_F(TrailTest, IsShownAsATreeWithVerdictsAndReasons) {
@@ -104,17 +104,19 @@ TEST_F(TrailTest, IsShownAsATreeWithVerdictsAndReasons) {
 }
 
 TEST_F(TrailTest, WithTheVaultThePayloadsAreShownAndTheThreeAnswersDiffer) {
-    const std::string text = render(trace(call), rig.vault.get());
+    PayloadReader payloads(*rig.vault);
+    const std::string text = render(trace(call), &payloads);
     EXPECT_NE(text.find(R"(args: {"amount":9900,"iban":"DE00"})"), std::string::npos) << text;
     EXPECT_NE(text.find("prompt: pay what is due"), std::string::npos) << text;
     ASSERT_TRUE(rig.vault->flush());
     auto fresh = Vault::open(rig.dir.path() / "vault", "acme");
+    PayloadReader again(**fresh);
     std::filesystem::remove_all(rig.dir.path() / "vault" / "packs");
-    EXPECT_NE(render(trace(call), fresh->get()).find("args: (MISSING"), std::string::npos);
+    EXPECT_NE(render(trace(call), &again).find("args: (MISSING"), std::string::npos);
     for (const auto& file : std::filesystem::directory_iterator(rig.dir.path() / "vault/keys")) {
         if (file.path().extension() == ".key") std::filesystem::remove(file.path());
     }
-    EXPECT_NE(render(trace(call), fresh->get()).find("args: (shredded)"), std::string::npos);
+    EXPECT_NE(render(trace(call), &again).find("args: (shredded)"), std::string::npos);
 }
 
 TEST_F(TrailTest, ForeignTextIsShownInert) {
@@ -124,7 +126,8 @@ TEST_F(TrailTest, ForeignTextIsShownInert) {
     evil.data["reason"] = "line\nbreak \xe2\x80\xae rtl";
     evil.payloads = {{"args", "\x1b[31m{\"a\":1}\n"}};
     const auto id = must(std::move(evil));
-    const std::string text = render(trace(id), rig.vault.get());
+    PayloadReader payloads(*rig.vault);
+    const std::string text = render(trace(id), &payloads);
     EXPECT_EQ(text.find('\x1b'), std::string::npos);
     EXPECT_EQ(text.find('\x07'), std::string::npos);
     EXPECT_EQ(text.find("\xe2\x80\xae"), std::string::npos);
@@ -142,6 +145,53 @@ TEST_F(TrailTest, AVeryLongChainOfCausesIsFlattenedNotRecursedInto) {
     const auto long_trace = trace(story.task);
     EXPECT_EQ(types(long_trace).size(), long_trace.events);
     EXPECT_GT(long_trace.events, 3000u);
+}
+
+TEST_F(TrailTest, AnAgentAFileAndAValueAreNamesToo) {
+    const auto index = index_of(rig);
+    const auto agent = writ::evidence::trace(*index, "invoice-bot");
+    ASSERT_TRUE(agent);
+    EXPECT_EQ(agent->kind, "agent");
+    EXPECT_EQ(agent->events, rig.ledger.entries.size() - 2)
+        << "all but the gateway's start and the task's end";
+    for (const char* words : {"bank://accounts/DE00", "9900"}) {
+        const auto found = writ::evidence::trace(*index, words);
+        ASSERT_TRUE(found) << words;
+        EXPECT_EQ(found->kind, "text");
+        EXPECT_EQ(found->events, 8u) << "three calls with their sessions and tasks";
+    }
+    Draft draft = story.identity("identity.issued");
+    const auto jti = rig.ids.next().text();
+    draft.data["jti"] = jti;
+    must(std::move(draft));
+    EXPECT_EQ(writ::evidence::trace(*index_of(rig), jti)->kind, "token");
+}
+
+TEST_F(TrailTest, TheHtmlPageLoadsNothingAndForeignTextIsInertInIt) {
+    Draft evil = story.decided(rig.ids.mint<CallId>(), "forbid");
+    evil.data["reason"] = "<script>alert(1)</script><img src=x onerror=alert(2)>\x1b[31m";
+    evil.data["action"] = "a\" onmouseover=\"alert(3)";
+    evil.payloads = {{"args", "{\"x\":\"</pre><script src=//evil.example></script>\"}"}};
+    const auto id = must(std::move(evil));
+    PayloadReader payloads(*rig.vault);
+    const std::string page = to_html(trace(id), &payloads, "<b>origin</b>");
+    for (const char* bad : {"<script", "<img", "<b>origin", "onmouseover=\"", "\x1b"}) {
+        EXPECT_EQ(page.find(bad), std::string::npos) << bad;
+    }
+    EXPECT_NE(page.find("&lt;script&gt;alert(1)"), std::string::npos);
+    EXPECT_NE(page.find("default-src &#39;none&#39;"), page.find("default-src 'none'"));
+    for (const char* outside : {"http://", "https://", "src=", "href=", "url(", "@import"}) {
+        std::string own = page.substr(0, page.find("<body>"));
+        EXPECT_EQ(own.find(outside), std::string::npos) << outside;
+    }
+}
+
+TEST_F(TrailTest, WhatWasNotObservedIsMarked) {
+    Draft draft = story.decided(rig.ids.mint<CallId>(), "permit");
+    draft.cause.push_back({"derived_from", decision, Basis::kInferred});
+    const auto id = must(std::move(draft));
+    EXPECT_NE(render(trace(id), nullptr).find("[derived_from " + decision.text() + ", inferred]"),
+              std::string::npos);
 }
 
 TEST_F(TrailTest, JsonCarriesTheExactLeaves) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <fstream>
 #include <mutex>
 #include <thread>
 #include <unordered_map>
@@ -17,6 +18,7 @@
 #include "crypto/seal.h"
 #include "evidence/files.h"
 #include "evidence/packs.h"
+#include "evidence/subject_keys.h"
 #include "evidence/vault_keys.h"
 
 namespace writ::evidence {
@@ -38,7 +40,11 @@ std::string commitment(const VaultKeys& keys, std::string_view plain) {
 class PackVault final : public Vault {
   public:
     PackVault(std::filesystem::path dir, std::string tenant, std::unique_ptr<KeyRing> keys)
-        : tenant_(std::move(tenant)), keys_(std::move(keys)), packs_(dir / "packs") {
+        : dir_(dir),
+          tenant_(std::move(tenant)),
+          keys_(std::move(keys)),
+          subjects_(dir / "keys", tenant_, *keys_),
+          packs_(dir / "packs") {
         writer_ = std::thread([this] {
             name_this_thread("writ-vault");
             write_loop();
@@ -54,11 +60,12 @@ class PackVault final : public Vault {
         writer_.join();
     }
 
-    Result<PayloadRef> put(std::string_view plain) override {
+    Result<PayloadRef> put(std::string_view plain, const PayloadOwner& owner) override {
         if (plain.size() > kMaxUpstreamMessageBytes) {
             return fail(ErrorCode::kTooLarge, "payload is too large for the vault");
         }
-        const VaultKeys& keys = keys_->current();
+        const auto held = keys_for(owner);
+        const VaultKeys& keys = held ? *held : keys_->current();
         // The nonce depends on the content: equal content seals to equal bytes, and no nonce is
         // ever used for two contents.
         const Sha256 mac = crypto::hmac_sha256(keys.nonce.view(), as_bytes(plain));
@@ -66,8 +73,10 @@ class PackVault final : public Vault {
         Bytes sealed = crypto::seal(keys.seal.view(), ByteView(mac).first(crypto::kSealNonceBytes),
                                     as_bytes(plain), as_bytes(associated));
         const Sha256 cid = crypto::sha256(ByteView(sealed));
-        PayloadRef ref = commit_only(plain);
-        ref.cid = digest_text(cid);
+        PayloadRef ref{.cid = digest_text(cid),
+                       .com = commitment(keys, plain),
+                       .kid = keys.kid,
+                       .bytes = plain.size()};
         const std::lock_guard lock(mutex_);
         if (failing_) return fail(ErrorCode::kUnavailable, "the payload vault cannot be written");
         if (known_.contains(cid)) return ref;
@@ -81,13 +90,14 @@ class PackVault final : public Vault {
         return ref;
     }
 
-    PayloadRef commit_only(std::string_view plain) const override {
-        const VaultKeys& keys = keys_->current();
+    PayloadRef commit_only(std::string_view plain, const PayloadOwner& owner) override {
+        const auto held = keys_for(owner);
+        const VaultKeys& keys = held ? *held : keys_->current();
         return {.cid = {}, .com = commitment(keys, plain), .kid = keys.kid, .bytes = plain.size()};
     }
 
     Result<std::string> get(std::string_view cid, std::string_view kid) override {
-        const auto keys = keys_->find(kid);
+        const auto keys = find_keys(kid);
         if (!keys) return fail(keys.error());
         const auto digest = digest_from_text(cid);
         if (!digest) return fail(ErrorCode::kNotFound, "no such payload");
@@ -100,7 +110,7 @@ class PackVault final : public Vault {
     }
 
     bool commits(std::string_view kid, std::string_view com, std::string_view plain) override {
-        const auto keys = keys_->find(kid);
+        const auto keys = find_keys(kid);
         if (!keys) return false;
         return constant_time_equal(as_bytes(commitment(**keys, plain)), as_bytes(com));
     }
@@ -118,7 +128,40 @@ class PackVault final : public Vault {
 
     ByteView pseudonym_key() const override { return keys_->current().pseudonym.view(); }
 
+    Result<Shredding> plan_shredding(std::string_view subject, std::string_view before) override {
+        if (auto free = check_holds(subject); !free) return fail(free.error());
+        return subjects_.plan(subject, before);
+    }
+
+    Status shred(std::string_view subject, const Shredding& plan) override {
+        if (auto free = check_holds(subject); !free) return free;
+        return subjects_.shred(subject, plan);
+    }
+
   private:
+    // Null: the tenant's own.
+    std::shared_ptr<const VaultKeys> keys_for(const PayloadOwner& owner) {
+        if (owner.subject.empty()) return nullptr;
+        return subjects_.current(owner);
+    }
+
+    Result<std::shared_ptr<const VaultKeys>> find_keys(std::string_view kid) {
+        return kid.starts_with("k2-") ? subjects_.find(kid) : keys_->find(kid);
+    }
+
+    // `holds`: one subject a line, for whom nothing may be shredded.
+    Status check_holds(std::string_view subject) const {
+        std::ifstream in(dir_ / "holds");
+        for (std::string line; std::getline(in, line);) {
+            if (line == subject) {
+                return fail(ErrorCode::kForbidden, "`" + std::string(subject) +
+                                                       "` is under a legal hold: see `" +
+                                                       (dir_ / "holds").string() + "`");
+            }
+        }
+        return {};
+    }
+
     Result<Bytes> find(const Sha256& cid) {
         {
             const std::lock_guard lock(mutex_);
@@ -167,6 +210,11 @@ class PackVault final : public Vault {
     // Reads batch_ without mutex_: only this thread changes it.
     Outcome write(bool sync) {
         const std::lock_guard disk(disk_);
+        // Keys before what is sealed under them.
+        if (auto keys = subjects_.write_pending(); !keys) {
+            log::error("evidence", "{}", keys.error().message());
+            return Outcome::kFailed;
+        }
         if (!batch_.empty()) {
             if (auto appended = packs_.append(batch_); !appended) {
                 log::error("evidence", "{}", appended.error().message());
@@ -199,8 +247,10 @@ class PackVault final : public Vault {
         batch_.clear();
     }
 
+    const std::filesystem::path dir_;
     const std::string tenant_;
     const std::unique_ptr<KeyRing> keys_;
+    SubjectKeys subjects_;
 
     // Guards everything down to `dirty_`. Never held while the disk is touched.
     std::mutex mutex_;
@@ -220,9 +270,10 @@ class PackVault final : public Vault {
 
 }  // namespace
 
-Result<std::unique_ptr<Vault>> Vault::open(std::filesystem::path dir, std::string tenant) {
+Result<std::unique_ptr<Vault>> Vault::open(std::filesystem::path dir, std::string tenant,
+                                           std::shared_ptr<const Custody> custody) {
     if (auto made = make_private_dir(dir); !made) return fail(made.error().in("payload vault"));
-    auto keys = KeyRing::open(dir / "keys", tenant);
+    auto keys = KeyRing::open(dir / "keys", tenant, std::move(custody));
     if (!keys) return fail(keys.error().in("payload vault"));
     return std::unique_ptr<Vault>(
         std::make_unique<PackVault>(std::move(dir), std::move(tenant), std::move(*keys)));

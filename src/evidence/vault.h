@@ -1,16 +1,19 @@
 // The payload vault: prompts, arguments and outputs, sealed outside the ledger under a key per
-// tenant. The leaf holds `cid` (digest of the sealed blob) and `com` (HMAC of the plain bytes under
-// a key that dies with `kid`), so that deleting one key makes content, commitment and equality
-// unrecoverable while every proof still verifies. docs/spec/evidence/vault.md has the derivations
-// and the file format.
+// tenant, subject and month. The leaf holds `cid` (digest of the sealed blob) and `com` (HMAC of
+// the plain bytes under a key that dies with `kid`), so that deleting one key makes content,
+// commitment and equality unrecoverable while every proof still verifies.
+// docs/spec/evidence/vault.md has the derivations and the file format.
 #pragma once
 
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "evidence/custody.h"
 
 namespace writ::evidence {
 
@@ -22,27 +25,47 @@ struct PayloadRef {
     std::uint64_t bytes = 0;
 };
 
+// Whose payload it is: a person's pseudonym or an agent's SPIFFE id, and when. Without a subject it
+// is the tenant's own (tool lists, policies), sealed under the tenant's key.
+struct PayloadOwner {
+    std::string_view subject;
+    std::int64_t t_us = 0;
+};
+
+// What a shredding deletes, or would.
+struct Shredding {
+    std::vector<std::string> kids, months;
+};
+
 class Vault {
   public:
     // Opens or creates `dir` (mode 0700) for `tenant`; the tenant key is `dir`/keys/<kid>.key, mode
     // 0600. Errors: kIo, kCorrupt.
-    static Result<std::unique_ptr<Vault>> open(std::filesystem::path dir, std::string tenant);
+    static Result<std::unique_ptr<Vault>> open(
+        std::filesystem::path dir, std::string tenant,
+        std::shared_ptr<const Custody> custody = file_custody());
     virtual ~Vault() = default;  // writes what is queued
 
     // Seals `plain` and queues the blob for writing (a thread of its own; synced at least every
     // second). Identical content under one key has one cid and is stored once a pack file. Errors:
     // kTooLarge (kMaxUpstreamMessageBytes), kExhausted when the queue is full, kUnavailable after a
     // disk error. Thread: any.
-    virtual Result<PayloadRef> put(std::string_view plain) = 0;
+    virtual Result<PayloadRef> put(std::string_view plain, const PayloadOwner& owner = {}) = 0;
     // What put() would have said, without `cid`: nothing is stored. So that an event commits to a
     // payload even where the vault cannot take it. Thread: any.
-    virtual PayloadRef commit_only(std::string_view plain) const = 0;
+    virtual PayloadRef commit_only(std::string_view plain, const PayloadOwner& owner = {}) = 0;
     // The plain bytes. Errors: kNotFound (missing: tampering or loss), kForbidden (its key was
     // shredded), kCorrupt. Blocks.
     virtual Result<std::string> get(std::string_view cid, std::string_view kid) = 0;
     // Whether `com` commits to `plain`.
     virtual bool commits(std::string_view kid, std::string_view com, std::string_view plain) = 0;
     virtual Status flush() = 0;
+    // Which keys of `subject` from months before `before` (`2026-11`; empty: all) there are.
+    // Blocks. Errors: kForbidden (a legal hold: the subject stands in `dir`/holds), kInvalid, kIo.
+    virtual Result<Shredding> plan_shredding(std::string_view subject, std::string_view before) = 0;
+    // Deletes them for good; what comes later gets a new key. Blocks. Errors: kForbidden, kIo (ask
+    // again).
+    virtual Status shred(std::string_view subject, const Shredding& plan) = 0;
     // Key for pseudonyms; 32 bytes derived from the tenant key.
     virtual ByteView pseudonym_key() const = 0;
 };

@@ -16,7 +16,9 @@ namespace writ::evidence {
 
 namespace {
 
-constexpr std::string_view kMagic = "WRITKEY1";
+constexpr std::string_view kPlainMagic = "WRITKEY1";
+constexpr std::size_t kMagicBytes = 8;
+constexpr std::size_t kMaxKeyFileBytes = 4096;
 constexpr std::size_t kKeyBytes = 32;
 constexpr std::string_view kKidPrefix = "k1-";
 constexpr std::size_t kKidBytes = 8;
@@ -31,23 +33,41 @@ bool is_kid(std::string_view text) {
 
 }  // namespace
 
-VaultKeys derive_keys(ByteView tenant_key, std::string_view tenant) {
-    const auto part = [&](std::string_view label, std::size_t size) {
-        const std::string info = std::string("writ vault 1 ").append(label) + '\0';
-        return crypto::hkdf(tenant_key, info + std::string(tenant), size);
-    };
+namespace {
+
+SecretBytes part(ByteView key, std::string_view tenant, std::string_view label, std::size_t size) {
+    const std::string info = std::string("writ vault 1 ").append(label) + '\0';
+    return crypto::hkdf(key, info + std::string(tenant), size);
+}
+
+VaultKeys derive_common(ByteView key, std::string_view tenant, std::string_view prefix) {
     VaultKeys keys;
-    keys.kid = std::string(kKidPrefix) + to_hex(part("kid", kKidBytes).view());
-    keys.seal = part("seal", kKeyBytes);
-    keys.nonce = part("nonce", kKeyBytes);
-    keys.commit = part("commit", kKeyBytes);
-    keys.pseudonym = part("pseudonym", kKeyBytes);
+    keys.kid = std::string(prefix) + to_hex(part(key, tenant, "kid", kKidBytes).view());
+    keys.seal = part(key, tenant, "seal", kKeyBytes);
+    keys.nonce = part(key, tenant, "nonce", kKeyBytes);
+    keys.commit = part(key, tenant, "commit", kKeyBytes);
     return keys;
 }
 
-Result<std::unique_ptr<KeyRing>> KeyRing::open(std::filesystem::path dir, std::string tenant) {
+}  // namespace
+
+VaultKeys derive_keys(ByteView tenant_key, std::string_view tenant) {
+    VaultKeys keys = derive_common(tenant_key, tenant, kKidPrefix);
+    keys.pseudonym = part(tenant_key, tenant, "pseudonym", kKeyBytes);
+    keys.wrap = part(tenant_key, tenant, "wrap", kKeyBytes);
+    keys.tag = part(tenant_key, tenant, "tag", kKeyBytes);
+    return keys;
+}
+
+VaultKeys derive_subject_keys(ByteView key, std::string_view tenant) {
+    return derive_common(key, tenant, "k2-");
+}
+
+Result<std::unique_ptr<KeyRing>> KeyRing::open(std::filesystem::path dir, std::string tenant,
+                                               std::shared_ptr<const Custody> custody) {
     if (auto made = make_private_dir(dir); !made) return fail(made.error());
-    std::unique_ptr<KeyRing> ring(new KeyRing(std::move(dir), std::move(tenant)));
+    std::unique_ptr<KeyRing> ring(
+        new KeyRing(std::move(dir), std::move(tenant), std::move(custody)));
     // Two processes that start together must not each make a key.
     const Fd lock(::open(ring->dir_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!lock.valid() || ::flock(lock.get(), LOCK_EX) != 0) {
@@ -84,10 +104,11 @@ Status KeyRing::choose_current() {
 Status KeyRing::make_key() {
     const SecretBytes key = SecretBytes::random(kKeyBytes);
     auto keys = std::make_shared<VaultKeys>(derive_keys(key.view(), tenant_));
-    SecretBytes content(kMagic.size() + kKeyBytes);
-    std::ranges::copy(kMagic, content.span().begin());
-    std::ranges::copy(key.view(), content.span().begin() + kMagic.size());
-    if (auto written = replace_file(file(keys->kid), content.view()); !written) return written;
+    auto content = custody_->wrap(key.view());
+    if (!content) return fail(content.error());
+    const auto written = replace_file(file(keys->kid), *content);
+    std::ranges::fill(*content, std::uint8_t{0});
+    if (!written) return written;
     const std::string line = keys->kid + "\n";
     if (auto named = replace_file(dir_ / "current", as_bytes(line)); !named) return named;
     current_ = std::move(keys);
@@ -107,17 +128,37 @@ Result<std::shared_ptr<const VaultKeys>> KeyRing::load(std::string_view kid) con
         return fail(ErrorCode::kCorrupt,
                     "key file `" + name.string() + "` is open to others: chmod 600 it");
     }
-    SecretBytes content(kMagic.size() + kKeyBytes);
-    const auto read = read_at(fd.get(), content.span(), 0);
-    if (!read) return fail(read.error());
-    if (!*read || !as_text(content.view()).starts_with(kMagic)) {
+    const auto size = static_cast<std::size_t>(std::max<off_t>(st.st_size, 0));
+    if (size < kMagicBytes || size > kMaxKeyFileBytes) {
         return fail(ErrorCode::kCorrupt, "`" + name.string() + "` is not a vault key");
     }
-    auto keys =
-        std::make_shared<VaultKeys>(derive_keys(content.view().subspan(kMagic.size()), tenant_));
+    SecretBytes content(size);
+    const auto read = read_at(fd.get(), content.span(), 0);
+    if (!read) return fail(read.error());
+    const auto magic = as_text(content.view().first(kMagicBytes));
+    const bool plain = magic == kPlainMagic;
+    if (!plain && magic != custody_->magic()) {
+        const bool passphrase = magic == "WRITKEY2", token = magic == "WRITKEY3";
+        return fail(ErrorCode::kCorrupt,
+                    "`" + name.string() + "` " +
+                        (passphrase ? "is under a passphrase: set `[vault] custody = "
+                                      "\"passphrase\"` and `passphrase_file`"
+                         : token    ? "is under a PKCS#11 token: set `[vault] custody = \"pkcs11\"`"
+                                    : "is not a vault key"));
+    }
+    const auto key =
+        plain ? file_custody()->unwrap(content.view()) : custody_->unwrap(content.view());
+    if (!key) return fail(key.error());
+    auto keys = std::make_shared<VaultKeys>(derive_keys(key->view(), tenant_));
     if (keys->kid != kid) {
         return fail(ErrorCode::kCorrupt,
                     "`" + name.string() + "` is another key, or another tenant's");
+    }
+    if (plain && custody_->magic() != kPlainMagic) {
+        // From now on it lies there under its custody only.
+        const auto wrapped = custody_->wrap(key->view());
+        if (!wrapped) return fail(wrapped.error());
+        if (auto replaced = replace_file(name, *wrapped); !replaced) return fail(replaced.error());
     }
     return std::shared_ptr<const VaultKeys>(std::move(keys));
 }

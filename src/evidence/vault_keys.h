@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/secret.h"
+#include "evidence/custody.h"
 
 namespace writ::evidence {
 
@@ -18,23 +19,28 @@ namespace writ::evidence {
 // that was changed or belongs to another tenant does not pass for the one it is named after.
 struct VaultKeys {
     std::string kid;
-    SecretBytes seal, nonce, commit, pseudonym;
+    SecretBytes seal, nonce, commit;
+    SecretBytes pseudonym, wrap, tag;  // of a tenant's key only
 };
 VaultKeys derive_keys(ByteView tenant_key, std::string_view tenant);
+// Of the key of one subject and month: `k2-…`.
+VaultKeys derive_subject_keys(ByteView key, std::string_view tenant);
 
 // The folder of key files. Thread: any.
 class KeyRing {
   public:
-    // Opens or creates `dir`; makes a key if there is no current one. Errors: kIo, kCorrupt.
-    static Result<std::unique_ptr<KeyRing>> open(std::filesystem::path dir, std::string tenant);
+    // Opens or creates `dir`; makes a key if there is no current one. A key file in the plain goes
+    // under `custody` where that is another. Errors: kIo, kCorrupt, those of the custody.
+    static Result<std::unique_ptr<KeyRing>> open(std::filesystem::path dir, std::string tenant,
+                                                 std::shared_ptr<const Custody> custody);
 
     const VaultKeys& current() const { return *current_; }
     // Errors: kForbidden (no such key file: shredded), kCorrupt, kIo.
     Result<std::shared_ptr<const VaultKeys>> find(std::string_view kid);
 
   private:
-    KeyRing(std::filesystem::path dir, std::string tenant)
-        : dir_(std::move(dir)), tenant_(std::move(tenant)) {}
+    KeyRing(std::filesystem::path dir, std::string tenant, std::shared_ptr<const Custody> custody)
+        : dir_(std::move(dir)), tenant_(std::move(tenant)), custody_(std::move(custody)) {}
     Status choose_current();
     Status make_key();
     Result<std::shared_ptr<const VaultKeys>> load(std::string_view kid) const;
@@ -42,6 +48,7 @@ class KeyRing {
 
     const std::filesystem::path dir_;
     const std::string tenant_;
+    const std::shared_ptr<const Custody> custody_;
     std::shared_ptr<const VaultKeys> current_;  // set once, before the ring is shared
     std::mutex mutex_;                          // guards loaded_
     std::map<std::string, std::shared_ptr<const VaultKeys>, std::less<>> loaded_;

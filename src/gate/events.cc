@@ -103,6 +103,11 @@ evidence::Actor actor_of(const identity::Session& session, evidence::Behalf subj
     actor.agent = agent.spiffe_id;
     actor.agent_instance = session.id.text().substr(24);
     actor.charter = agent.charter;
+    // Nearest first: the agents that delegated, then the subject of the whole tree.
+    for (const identity::Task* above = session.task->parent_task.get(); above != nullptr;
+         above = above->parent_task.get()) {
+        actor.on_behalf_of.push_back({"agent", above->agent->spiffe_id});
+    }
     actor.on_behalf_of.push_back(std::move(subject));
     actor.credential = evidence::CredentialRef{.kind = unix_peer ? "unix-peer" : "writ",
                                                .uid = session.writ.text(),

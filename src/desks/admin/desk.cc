@@ -67,6 +67,8 @@ struct Desk::Impl {
                                                  const Person& person);
     net::Task<Result<net::HttpResponse>> pin(std::string server, std::string tool,
                                              const Person& person);
+    net::Task<Result<net::HttpResponse>> shred(const net::HttpRequest& request,
+                                               const Person& person);
     Result<net::HttpResponse> explain(const net::HttpRequest& request) const;
     Result<net::HttpResponse> status() const;
 
@@ -134,7 +136,44 @@ net::Task<Result<net::HttpResponse>> Desk::Impl::route(const net::HttpRequest& r
             co_return fail(may.error());
         co_return explain(request);
     }
+    if (path.size() == 2 && path[0] == "evidence" && path[1] == "shred" &&
+        request.method == "POST") {
+        co_return co_await shred(request, person);
+    }
     co_return fail(not_here());
+}
+
+// {"subject": a login, `ps:…` or a SPIFFE id, "before"?: month, "reason", "dry_run"?}
+net::Task<Result<net::HttpResponse>> Desk::Impl::shred(const net::HttpRequest& request,
+                                                       const Person& person) {
+    if (auto may = need(person, {Role::kOperator}); !may) co_return fail(may.error());
+    const auto body = json::parse(request.body);
+    if (!body) co_return fail(body.error());
+    const auto root = body->root();
+    evidence::ShredRequest wanted;
+    wanted.by = actor(person);
+    wanted.subject = root.string("subject").value_or("");
+    if (!wanted.subject.starts_with("ps:") && !wanted.subject.starts_with("spiffe://")) {
+        Person named;
+        named.login = wanted.subject;
+        if (!named.login.empty()) wanted.subject = parts.pseudonym(named);
+    }
+    wanted.before = root.string("before").value_or("");
+    wanted.reason = root.string("reason").value_or("");
+    wanted.dry_run = root.boolean("dry_run").value_or(false);
+    const bool dry_run = wanted.dry_run;
+    const std::string subject = wanted.subject;
+    auto done = co_await parts.shred(std::move(wanted));
+    if (!done) co_return fail(done.error());
+    json::Node out = json::Node::object();
+    out["subject"] = subject;
+    out["dry_run"] = dry_run;
+    out["keys"] = done->what.kids.size();
+    out["months"] = json::Node::array();
+    for (const auto& month : done->what.months) out["months"].push_back(month);
+    out["events"] = json::Node::array();
+    for (const auto& event : done->events) out["events"].push_back(event.text());
+    co_return ok(out);
 }
 
 net::Task<Result<net::HttpResponse>> Desk::Impl::tasks(const net::HttpRequest& request,

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "catalog/catalog.h"
 #include "evidence/recorder.h"
+#include "evidence/shred.h"
 #include "gate/gate.h"
 #include "identity/directory.h"
 #include "json/value.h"
@@ -48,6 +49,8 @@ struct Parts {
     std::function<json::Node()> about;
     // Called after the catalog changed, so that policies see it.
     std::function<void()> catalog_changed;
+    // Shreds a subject's payloads, or says what it would.
+    std::function<net::Task<Result<evidence::Shredded>>(evidence::ShredRequest)> shred;
 };
 
 class Desk {

@@ -1,0 +1,66 @@
+// `writ evidence bundle`: one file that proves what happened, to be checked elsewhere.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "base/clock.h"
+#include "base/inert.h"
+#include "cli/evidence_log.h"
+#include "evidence/bundle.h"
+#include "evidence/trail.h"
+
+namespace writ::cli::evidence_verbs {
+
+namespace {
+
+struct Options {
+    Where where;
+    std::string id, out;
+    std::vector<std::string> witnesses;
+};
+
+int run(const Context& context, const Options& options) {
+    const auto opened = open_log(context, options.where, Need::kIndex);
+    if (!opened) return report(context, opened.error());
+    Opened& log = **opened;
+    const auto found = evidence::find_connected(*log.index, options.id);
+    if (!found) return report(context, found.error());
+    const SystemClock clock;
+    const evidence::BundleAbout about{options.id, found->kind, clock.now_us()};
+    const auto bundle =
+        evidence::make_bundle(log.log, log.vkey, options.witnesses, about, found->indexes);
+    if (!bundle) return report(context, bundle.error());
+    const std::string file = options.out.empty() ? options.id + ".writ-bundle" : options.out;
+    if (auto written = write_text(file, *bundle); !written) {
+        return report(context, written.error());
+    }
+    const auto checked = evidence::check_bundle(*bundle, log.vkey);
+    if (context.json && file != "-") {
+        json::Node out = json::Node::object();
+        out["file"] = file;
+        out["events"] = found->indexes.size();
+        out["fingerprint"] = checked.fingerprint;
+        print_json(context, versioned("evidence.bundle", std::move(out)));
+    } else if (file != "-") {
+        fmt::print("{}: {} events, {} whole sessions; log key {}\n", inert(file),
+                   found->indexes.size(), checked.whole.size(), checked.fingerprint);
+    }
+    return kDone;
+}
+
+}  // namespace
+
+void add_bundle(CLI::App& app, Context& context) {
+    auto options = std::make_shared<Options>();
+    CLI::App* verb =
+        app.add_subcommand("bundle", "One file with events, proofs, checkpoint and keys");
+    verb->add_option("id", options->id, "as for trace")->required();
+    verb->add_option("-o,--output", options->out, "the file (default: ID.writ-bundle; - = stdout)");
+    verb->add_option("--witness", options->witnesses,
+                     "vkey of a witness that may have signed the checkpoint");
+    add_where(verb, std::shared_ptr<Where>(options, &options->where), true);
+    verb->footer("Example: writ evidence bundle 01a2… -o incident.writ-bundle");
+    verb->callback([&context, options] { context.exit_code = run(context, *options); });
+}
+
+}  // namespace writ::cli::evidence_verbs

@@ -1,0 +1,61 @@
+// `writ evidence trace`: the tree of what caused what, around anything that has a name.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/evidence_log.h"
+#include "evidence/trail.h"
+
+namespace writ::cli::evidence_verbs {
+
+namespace {
+
+struct Options {
+    Where where;
+    std::string id;
+    bool payloads = false, html = false;
+    std::string out = "-";
+};
+
+int run(const Context& context, const Options& options) {
+    const auto opened =
+        open_log(context, options.where, options.payloads ? Need::kBoth : Need::kIndex);
+    if (!opened) return report(context, opened.error());
+    Opened& log = **opened;
+    const auto found = evidence::trace(*log.index, options.id);
+    if (!found) return report(context, found.error());
+    std::string text;
+    if (options.html) {
+        text = evidence::to_html(*found, log.payloads.get(), log.log.checkpoint().origin);
+    } else if (context.json) {
+        text = versioned("evidence.trace", evidence::to_json(*found, log.payloads.get())).dump() +
+               "\n";
+    } else {
+        text = evidence::render(*found, log.payloads.get());
+    }
+    if (auto written = write_text(options.out, text); !written) {
+        return report(context, written.error());
+    }
+    return kDone;
+}
+
+}  // namespace
+
+void add_trace(CLI::App& app, Context& context) {
+    auto options = std::make_shared<Options>();
+    CLI::App* verb = app.add_subcommand("trace", "The tree of what caused what");
+    verb->add_option("id", options->id,
+                     "id of a task, session, call, event or token; an agent; or words that stand "
+                     "in events, such as a file, a URI or a value")
+        ->required();
+    verb->add_flag("--payloads", options->payloads, "show prompts, arguments and outputs too");
+    verb->add_flag("--html", options->html, "one HTML file that needs nothing else");
+    verb->add_option("-o,--output", options->out, "write to a file");
+    add_where(verb, std::shared_ptr<Where>(options, &options->where), true);
+    verb->footer(
+        "Example: writ evidence trace 01a2… --payloads\n"
+        "         writ evidence trace 01a2… --html -o incident.html");
+    verb->callback([&context, options] { context.exit_code = run(context, *options); });
+}
+
+}  // namespace writ::cli::evidence_verbs

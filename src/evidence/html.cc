@@ -1,0 +1,257 @@
+// A trace as one HTML file that can be mailed: no script, nothing loaded, every byte that somebody
+// else wrote first made inert and then escaped.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/clock.h"
+#include "base/inert.h"
+#include "evidence/leaf.h"
+#include "evidence/trail.h"
+#include "json/node.h"
+
+namespace writ::evidence {
+
+namespace {
+
+// Beyond this many events their JSON is left out: the file must still open.
+constexpr std::size_t kMaxEventsWithJson = 5'000;
+constexpr std::size_t kShownPayloadBytes = 16 << 10;
+constexpr std::size_t kShownJsonBytes = 64 << 10;
+
+// `none` keeps a mail program or a browser from fetching anything, whatever the events say.
+constexpr std::string_view kHead = R"(<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy"
+content="default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+)";
+
+constexpr std::string_view kStyle = R"(<style>
+:root{--bg:#fff;--fg:#1c2430;--dim:#66707f;--line:#dfe4ea;--soft:#f5f7f9;--ok:#12733a;
+--no:#b3261e;--hold:#8a5a00;--info:#2456a6}
+@media (prefers-color-scheme:dark){:root{--bg:#12161c;--fg:#e4e8ee;--dim:#97a1b0;--line:#2a313b;
+--soft:#1a2029;--ok:#57c785;--no:#ff8a80;--hold:#f0b54a;--info:#8ab4f8}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--bg);color:var(--fg);
+font:14px/1.5 system-ui,-apple-system,"Segoe UI",sans-serif}
+main{max-width:1180px;margin:0 auto;padding:28px 24px 60px}
+h1{font-size:20px;margin:0 0 2px;font-weight:650}
+code,pre,.t,.id{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:12.5px}
+.sub{color:var(--dim);margin:0 0 18px;overflow-wrap:anywhere}
+.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:1px;
+background:var(--line);border:1px solid var(--line);border-radius:8px;overflow:hidden;
+margin:0 0 22px}
+.facts div{background:var(--bg);padding:9px 13px}
+.facts b{display:block;font-size:17px;font-weight:600}
+.facts span{color:var(--dim);font-size:12px}
+ul{list-style:none;margin:0;padding:0 0 0 19px;border-left:1px solid var(--line)}
+main>ul{padding-left:0;border:0}
+li{margin:1px 0}
+summary{display:flex;gap:10px;padding:3px 8px;border-radius:6px;cursor:pointer;
+align-items:baseline;list-style:none}
+summary::-webkit-details-marker{display:none}
+summary:hover{background:var(--soft)}
+summary:focus-visible{outline:2px solid var(--info)}
+.t{color:var(--dim);white-space:nowrap}
+.y{font-weight:600;white-space:nowrap}
+.s{overflow-wrap:anywhere;min-width:0}
+.permit .y,.ok .y{color:var(--ok)}.forbid .y,.bad .y{color:var(--no)}.hold .y{color:var(--hold)}
+.other .y{color:var(--info)}
+.more{margin:2px 0 8px 8px;padding:8px 12px;background:var(--soft);border-radius:6px}
+.more p{margin:0 0 6px;color:var(--dim)}
+pre{margin:0 0 6px;white-space:pre-wrap;overflow-wrap:anywhere;max-height:420px;overflow:auto}
+h2{font-size:12px;margin:6px 0 2px;color:var(--dim);font-weight:600}
+.alarm{color:var(--no);font-weight:600}
+.tag{border:1px solid var(--line);border-radius:4px;padding:0 5px;font-size:11.5px;
+color:var(--dim);white-space:nowrap}
+footer{margin-top:28px;color:var(--dim);font-size:12.5px;border-top:1px solid var(--line);
+padding-top:12px}
+@media print{summary{break-inside:avoid}pre{max-height:none}}
+</style>
+)";
+
+std::string escaped(std::string_view text) {
+    std::string out;
+    out.reserve(text.size());
+    for (const char c : text) {
+        switch (c) {
+            case '&':
+                out += "&amp;";
+                break;
+            case '<':
+                out += "&lt;";
+                break;
+            case '>':
+                out += "&gt;";
+                break;
+            case '"':
+                out += "&quot;";
+                break;
+            case '\'':
+                out += "&#39;";
+                break;
+            default:
+                out += c;
+        }
+    }
+    return out;
+}
+
+std::string shown(std::string_view text, std::size_t bytes_max = 400) {
+    return escaped(inert(text, bytes_max));
+}
+
+// Many lines, each inert by itself.
+std::string shown_lines(std::string_view text, std::size_t bytes_max) {
+    std::string out;
+    std::size_t left = bytes_max;
+    while (!text.empty() && left > 0) {
+        const auto end = text.find('\n');
+        const auto line = text.substr(0, std::min(end, text.size()));
+        out += escaped(inert(line, left));
+        out += '\n';
+        left -= std::min(left, line.size() + 1);
+        if (end == std::string_view::npos) return out;
+        text.remove_prefix(end + 1);
+    }
+    if (!text.empty()) out += "…\n";
+    return out;
+}
+
+std::string_view tone(const Leaf& leaf) {
+    if (leaf.type == "call.decided" || leaf.type == "call.inward") {
+        const auto kind = leaf.text("kind");
+        if (kind == "permit") return "permit";
+        return kind == "hold" ? "hold" : "forbid";
+    }
+    if (leaf.type == "call.ended") {
+        return leaf.text("status") == "ok" && leaf.text("agreement") == "match" ? "ok" : "bad";
+    }
+    const bool bad = leaf.type == "evidence.gap" || leaf.type == "evidence.degraded" ||
+                     leaf.type == "limit.tripped" || leaf.type == "clock.step" ||
+                     leaf.type == "containment.applied";
+    return bad ? "bad" : "other";
+}
+
+struct Counts {
+    std::size_t permits = 0, forbids = 0, holds = 0, gaps = 0;
+    std::int64_t first_us = 0, last_us = 0;
+    void add(const TraceNode& node) {
+        const auto leaf = read_leaf(node.event.json);
+        if (leaf && leaf->type == "call.decided") {
+            const auto kind = leaf->text("kind");
+            (kind == "permit" ? permits : kind == "hold" ? holds : forbids) += 1;
+        }
+        gaps += node.event.type == "evidence.gap" ? 1 : 0;
+        const auto t = node.event.t_us;
+        first_us = first_us == 0 ? t : std::min(first_us, t);
+        last_us = std::max(last_us, t);
+        for (const auto& effect : node.effects) add(effect);
+    }
+};
+
+class Page {
+  public:
+    Page(PayloadReader* payloads, bool with_json) : payloads_(payloads), json_(with_json) {}
+
+    void node(const TraceNode& node) {
+        const auto leaf = read_leaf(node.event.json);
+        if (!leaf) return;
+        const bool open = !node.effects.empty();
+        fmt::format_to(out(),
+                       "<li class=\"{}\"><details><summary><span class=\"t\">{}</span>"
+                       "<span class=\"y\">{}</span><span class=\"s\">{}</span>",
+                       tone(*leaf), rfc3339(node.event.t_us), shown(node.event.type, 60),
+                       escaped(node.event.summary));
+        for (const auto& cause : node.event.causes) {
+            if (cause.basis != "observed") {
+                fmt::format_to(out(), "<span class=\"tag\">{} ({})</span>", shown(cause.rel, 40),
+                               shown(cause.basis, 20));
+            }
+        }
+        text_ += "</summary><div class=\"more\">";
+        about(node.event, *leaf);
+        text_ += "</div></details>";
+        if (open) {
+            text_ += "<ul>";
+            for (const auto& effect : node.effects) this->node(effect);
+            text_ += "</ul>";
+        }
+        text_ += "</li>\n";
+    }
+
+    std::string take() { return std::move(text_); }
+
+  private:
+    std::back_insert_iterator<std::string> out() { return std::back_inserter(text_); }
+
+    void about(const TrailEvent& event, const Leaf& leaf) {
+        fmt::format_to(out(), "<p>entry {} · event <span class=\"id\">{}</span></p>", event.index,
+                       shown(event.id, 40));
+        for (const auto& cause : event.causes) {
+            fmt::format_to(out(),
+                           "<p>{} <span class=\"id\">{}</span> <span class=\"tag\">{}</span>"
+                           "</p>",
+                           shown(cause.rel, 40), shown(cause.id, 40), shown(cause.basis, 20));
+        }
+        if (payloads_ != nullptr) {
+            for (const auto& view : payloads_->read(leaf)) payload(view);
+        }
+        if (json_) {
+            fmt::format_to(
+                out(), "<h2>event</h2><pre>{}</pre>",
+                shown_lines(json::Node::from(leaf.document->root()).pretty(), kShownJsonBytes));
+        }
+    }
+
+    void payload(const PayloadView& view) {
+        fmt::format_to(out(), "<h2>{} · {} bytes</h2>", shown(view.role, 40), view.bytes);
+        if (view.answer == PayloadAnswer::kMatches) {
+            fmt::format_to(out(), "<pre>{}</pre>", shown_lines(view.plain, kShownPayloadBytes));
+        } else {
+            const bool alarm =
+                view.answer == PayloadAnswer::kMissing || view.answer == PayloadAnswer::kDiffers;
+            fmt::format_to(out(), "<p{}>{}</p>", alarm ? " class=\"alarm\"" : "",
+                           escaped(view.detail));
+        }
+    }
+
+    PayloadReader* payloads_;
+    bool json_;
+    std::string text_;
+};
+
+std::string fact(std::string_view what, std::size_t n) {
+    return fmt::format("<div><b>{}</b><span>{}</span></div>", n, what);
+}
+
+}  // namespace
+
+std::string to_html(const Trace_& trace, PayloadReader* payloads, std::string_view origin) {
+    Counts counts;
+    for (const auto& root : trace.roots) counts.add(root);
+    std::string out(kHead);
+    const std::string name = shown(trace.id, 200);
+    out += fmt::format("<title>Writ: {} {}</title>\n", trace.kind, name);
+    out += kStyle;
+    out += fmt::format(
+        "</head><body><main><h1>{} <span class=\"id\">{}</span></h1>"
+        "<p class=\"sub\">{} to {} · log <span class=\"id\">{}</span></p>",
+        trace.kind, name, rfc3339(counts.first_us), rfc3339(counts.last_us), shown(origin, 300));
+    out += "<div class=\"facts\">" + fact("events", trace.events) +
+           fact("calls permitted", counts.permits) + fact("forbidden", counts.forbids) +
+           fact("held for a person", counts.holds) + fact("gaps", counts.gaps) + "</div><ul>\n";
+    Page page(payloads, trace.events <= kMaxEventsWithJson);
+    for (const auto& root : trace.roots) page.node(root);
+    out += page.take();
+    out +=
+        "</ul><footer>Each line is an event of the evidence log; what stands below it, it "
+        "caused. This page is a view and proves nothing by itself: "
+        "<code>writ evidence bundle</code> makes the file that does.</footer>"
+        "</main></body></html>\n";
+    return out;
+}
+
+}  // namespace writ::evidence
