@@ -60,18 +60,43 @@ Result<Address> Address::of(const Endpoint& endpoint) {
         out.path.sun_family = AF_UNIX;
         std::memcpy(static_cast<char*>(out.path.sun_path), path.c_str(), path.size() + 1);
         out.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
-    } else if (inet_pton(AF_INET, endpoint.host.c_str(), &out.v4.sin_addr) == 1) {
-        out.v4.sin_family = AF_INET;
-        out.v4.sin_port = htons(endpoint.port);
-        out.size = sizeof out.v4;
-    } else if (inet_pton(AF_INET6, endpoint.host.c_str(), &out.v6.sin6_addr) == 1) {
-        out.v6.sin6_family = AF_INET6;
-        out.v6.sin6_port = htons(endpoint.port);
-        out.size = sizeof out.v6;
+    } else if (const auto ip = of_ip(endpoint.host, endpoint.port)) {
+        out = *ip;
     }
     if (out.family() != AF_UNIX && !out.is_loopback())
         return fail(ErrorCode::kInvalid,
                     fmt::format("host `{}` is not on the loopback interface", endpoint.host));
+    return out;
+}
+
+std::optional<Address> Address::of_ip(const std::string& ip, std::uint16_t port) {
+    Address out;
+    if (inet_pton(AF_INET, ip.c_str(), &out.v4.sin_addr) == 1) {
+        out.v4.sin_family = AF_INET;
+        out.v4.sin_port = htons(port);
+        out.size = sizeof out.v4;
+    } else if (inet_pton(AF_INET6, ip.c_str(), &out.v6.sin6_addr) == 1) {
+        out.v6.sin6_family = AF_INET6;
+        out.v6.sin6_port = htons(port);
+        out.size = sizeof out.v6;
+    } else {
+        return std::nullopt;
+    }
+    return out;
+}
+
+std::optional<Address> Address::of_sockaddr(const sockaddr* address, socklen_t size,
+                                            std::uint16_t port) {
+    Address out;
+    if (size > sizeof out.storage) return std::nullopt;
+    std::memcpy(&out.storage, address, size);
+    out.size = size;
+    if (out.family() == AF_INET)
+        out.v4.sin_port = htons(port);
+    else if (out.family() == AF_INET6)
+        out.v6.sin6_port = htons(port);
+    else
+        return std::nullopt;
     return out;
 }
 

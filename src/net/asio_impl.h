@@ -162,6 +162,12 @@ Task<void> accept_loop(std::shared_ptr<Poll> listener, std::function<void(Fd)> o
 
 // A connected descriptor. Errors: kUnavailable (detail names the endpoint), kTimeout.
 Task<Result<Fd>> connect_fd(Reactor* reactor, Endpoint endpoint, TimePoint deadline);
+// The same for any address, `name` standing for it in errors. `watch` is given what is waited for,
+// so that closing it ends the attempt (kTimeout).
+struct Address;
+Task<Result<Fd>> connect_address(Reactor* reactor, Address address, std::string name,
+                                 TimePoint deadline,
+                                 std::function<void(const std::shared_ptr<Poll>&)> watch);
 
 // Who is at the other end of a connected socket; what the kernel does not tell stays empty.
 Peer peer_of(int fd);

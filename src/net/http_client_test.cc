@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "net/http.h"
@@ -12,40 +11,6 @@ namespace writ::net {
 namespace {
 
 constexpr Millis kSoon{5'000};
-
-// An upstream that plays a script: for each connection, a list of answers, each sent after one
-// request head was heard; then it closes.
-class Scripted {
-  public:
-    explicit Scripted(std::vector<std::vector<std::string>> script)
-        : listener_(*Listener::bind(*Endpoint::parse("127.0.0.1:0"))),
-          endpoint_(listener_.endpoint()),
-          thread_([this, script = std::move(script)] { play(script); }) {}
-    ~Scripted() { thread_.join(); }
-    const Endpoint& endpoint() const { return endpoint_; }
-    int requests() const { return requests_; }
-
-  private:
-    void play(const std::vector<std::vector<std::string>>& script) {
-        for (const auto& answers : script) {
-            pollfd ready = {listener_.fd(), POLLIN, 0};
-            if (::poll(&ready, 1, 10'000) <= 0) return;
-            const Fd fd(accept4(listener_.fd(), nullptr, nullptr, SOCK_CLOEXEC));
-            for (const std::string& answer : answers) {
-                std::string heard;
-                char byte = 0;
-                while (!heard.ends_with("\r\n\r\n") && recv(fd.get(), &byte, 1, 0) == 1)
-                    heard += byte;
-                if (!heard.empty()) ++requests_;
-                send(fd.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
-            }
-        }
-    }
-    Listener listener_;
-    Endpoint endpoint_;
-    std::atomic<int> requests_ = 0;
-    std::thread thread_;
-};
 
 HttpRequest get(std::string target = "/") {
     HttpRequest request;

@@ -9,6 +9,7 @@
 #include <ctime>
 
 #include "net/http_head.h"
+#include "net/tls.h"
 
 namespace writ::net {
 namespace {
@@ -94,9 +95,20 @@ const std::string& date() {
 
 }  // namespace
 
+Wire::Wire(std::shared_ptr<Poll> p) : poll(std::move(p)) {}
+Wire::~Wire() = default;
+
 bool slurp(Wire& wire) {
     static thread_local std::array<char, 64 << 10> buffer;
     if (!wire.poll->is_open()) return false;
+    if (wire.tls) {
+        const ssize_t got = wire.tls->read(buffer.data(), buffer.size());
+        if (got > 0) wire.in.append(buffer.data(), static_cast<std::size_t>(got));
+        wire.ended = got == 0 || got == -2;
+        wire.cut = got == -2;
+        wire.full_read = got > 0;  // more may stand in OpenSSL, of which the socket knows nothing
+        return got != -1;
+    }
     for (;;) {
         const ssize_t got = recv(wire.poll->fd(), buffer.data(), buffer.size(), MSG_DONTWAIT);
         if (got < 0 && errno == EINTR) continue;

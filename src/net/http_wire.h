@@ -15,12 +15,17 @@ namespace writ::net {
 // wait in the kernel.
 inline constexpr std::size_t kReadAheadBytes = 64 << 10;
 
+class TlsSession;
+
 struct Wire {
-    explicit Wire(std::shared_ptr<Poll> p) : poll(std::move(p)) {}
+    explicit Wire(std::shared_ptr<Poll> p);
+    ~Wire();
     std::shared_ptr<Poll> poll;
-    std::string in;          // received, not yet consumed
-    bool ended = false;      // the peer closed or reset
-    bool full_read = false;  // the last read filled its buffer: more is likely there
+    std::unique_ptr<TlsSession> tls;  // null: plain
+    std::string in;                   // received, not yet consumed
+    bool ended = false;               // the peer closed or reset
+    bool cut = false;                 // it did so without the goodbye that TLS asks for
+    bool full_read = false;           // the last read filled its buffer: more is likely there
 };
 
 enum class Fill { kBytes, kEnd, kTimeout, kClosed };

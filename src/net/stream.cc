@@ -101,9 +101,8 @@ class SocketStream final : public Stream {
     Peer peer_;
 };
 
-Error unreachable(const Endpoint& endpoint, std::string_view why) {
-    return Error{ErrorCode::kUnavailable,
-                 fmt::format("cannot connect to `{}`: {}", endpoint.text(), why)};
+Error unreachable(std::string_view name, std::string_view why) {
+    return Error{ErrorCode::kUnavailable, fmt::format("cannot connect to `{}`: {}", name, why)};
 }
 
 // Loopback lets a socket connect to itself when the kernel picks the port it asks for.
@@ -143,15 +142,24 @@ Task<Status> write_socket(std::shared_ptr<Poll> poll, std::string head, std::str
 }
 
 Task<Result<Fd>> connect_fd(Reactor* reactor, Endpoint endpoint, TimePoint deadline) {
-    const auto address = Address::of(endpoint);
+    auto address = Address::of(endpoint);
     if (!address) co_return fail(address.error());
-    Fd raw(socket(address->family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    std::string name = endpoint.text();
+    auto fd =
+        co_await connect_address(reactor, std::move(*address), std::move(name), deadline, nullptr);
+    co_return fd;
+}
+
+Task<Result<Fd>> connect_address(Reactor* reactor, Address address, std::string name,
+                                 TimePoint deadline,
+                                 std::function<void(const std::shared_ptr<Poll>&)> watch) {
+    Fd raw(socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!raw.valid()) co_return fail(io_error("cannot make a socket", errno));
     int error = 0;
     // A unix socket whose backlog is full says EAGAIN and offers nothing to wait for.
-    while ((error = connect(raw.get(), &address->any, address->size) == 0 ? 0 : errno) == EAGAIN) {
+    while ((error = connect(raw.get(), &address.any, address.size) == 0 ? 0 : errno) == EAGAIN) {
         if (std::chrono::steady_clock::now() >= deadline)
-            co_return fail(ErrorCode::kTimeout, unreachable(endpoint, "its queue is full").detail);
+            co_return fail(ErrorCode::kTimeout, unreachable(name, "its queue is full").detail);
         co_await reactor->sleep(Millis(5));
     }
     if (error == EINPROGRESS) {
@@ -160,14 +168,15 @@ Task<Result<Fd>> connect_fd(Reactor* reactor, Endpoint endpoint, TimePoint deadl
         const auto poll = Poll::open(*reactor, std::move(twin));
         if (!poll) co_return fail(poll.error());
         const PollOwner owner(*poll);
+        if (watch) watch(*poll);
         const Ready ready = co_await (*poll)->writable(deadline);
         if (ready != Ready::kReady)
-            co_return fail(ErrorCode::kTimeout, unreachable(endpoint, "no answer in time").detail);
+            co_return fail(ErrorCode::kTimeout, unreachable(name, "no answer in time").detail);
         socklen_t size = sizeof error;
         getsockopt(raw.get(), SOL_SOCKET, SO_ERROR, &error, &size);
     }
-    if (error != 0) co_return fail(unreachable(endpoint, std::strerror(error)));
-    if (is_self(raw.get())) co_return fail(unreachable(endpoint, "nobody listens"));
+    if (error != 0) co_return fail(unreachable(name, std::strerror(error)));
+    if (is_self(raw.get())) co_return fail(unreachable(name, "nobody listens"));
     no_delay(raw.get());
     co_return std::move(raw);
 }

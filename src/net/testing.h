@@ -9,10 +9,12 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cstring>
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "base/check.h"
@@ -91,6 +93,40 @@ class RawClient {
 
   private:
     Fd fd_;
+};
+
+// An upstream that plays a script: for each connection, a list of answers, each sent after one
+// request head was heard; then it closes.
+class Scripted {
+  public:
+    explicit Scripted(std::vector<std::vector<std::string>> script)
+        : listener_(*Listener::bind(*Endpoint::parse("127.0.0.1:0"))),
+          endpoint_(listener_.endpoint()),
+          thread_([this, script = std::move(script)] { play(script); }) {}
+    ~Scripted() { thread_.join(); }
+    const Endpoint& endpoint() const { return endpoint_; }
+    int requests() const { return requests_; }
+
+  private:
+    void play(const std::vector<std::vector<std::string>>& script) {
+        for (const auto& answers : script) {
+            pollfd ready = {listener_.fd(), POLLIN, 0};
+            if (::poll(&ready, 1, 10'000) <= 0) return;
+            const Fd fd(accept4(listener_.fd(), nullptr, nullptr, SOCK_CLOEXEC));
+            for (const std::string& answer : answers) {
+                std::string heard;
+                char byte = 0;
+                while (!heard.ends_with("\r\n\r\n") && recv(fd.get(), &byte, 1, 0) == 1)
+                    heard += byte;
+                if (!heard.empty()) ++requests_;
+                send(fd.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
+            }
+        }
+    }
+    Listener listener_;
+    Endpoint endpoint_;
+    std::atomic<int> requests_ = 0;
+    std::thread thread_;
 };
 
 }  // namespace writ::net
