@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "catalog/definition.h"
 #include "catalog/rules.h"
+#include "crypto/hash.h"
 
 namespace writ::catalog {
 
@@ -27,7 +28,7 @@ struct Read {
 };
 
 // A name that is there twice could be called as one and run as the other: none of them is usable.
-Read read_tools(std::string_view server, const json::Value& tools) {
+Read read_tools(const json::Value& tools) {
     Read out;
     std::map<std::string, std::size_t, std::less<>> times;
     for (const json::Value& tool : tools.elements())
@@ -44,9 +45,6 @@ Read read_tools(std::string_view server, const json::Value& tools) {
             out.dropped.push_back(shown + ": " + definition.error().detail);
         } else if (times[definition->name] > 1) {
             out.dropped.push_back(shown + ": its name is there twice");
-        } else if (server.size() + 2 + definition->name.size() > kMaxExposedNameBytes) {
-            out.dropped.push_back(
-                fmt::format("{}: its exposed name has over {} bytes", shown, kMaxExposedNameBytes));
         } else {
             out.definitions.push_back(std::move(*definition));
         }
@@ -58,6 +56,8 @@ ToolPtr make_tool(const ServerSpec& server, Definition&& definition, bool change
     auto tool = std::make_shared<Tool>();
     tool->server = server.name;
     tool->name = std::move(definition.name);
+    if (std::string exposed = exposed_name(tool->server, tool->name); exposed != tool->exposed())
+        tool->short_name = std::move(exposed);
     tool->definition = std::move(definition.text);
     tool->pin = definition.digest;
     tool->input_schema = std::move(definition.input_schema);
@@ -70,6 +70,8 @@ ToolPtr make_tool(const ServerSpec& server, Definition&& definition, bool change
     return tool;
 }
 
+constexpr std::size_t kShortHexDigits = 10;
+
 bool same(const std::vector<ToolPtr>& a, const std::vector<ToolPtr>& b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                       [](const ToolPtr& x, const ToolPtr& y) {
@@ -79,11 +81,19 @@ bool same(const std::vector<ToolPtr>& a, const std::vector<ToolPtr>& b) {
 
 }  // namespace
 
+std::string exposed_name(const std::string& server, const std::string& tool) {
+    std::string whole = server + "__" + tool;
+    if (whole.size() <= kMaxExposedNameBytes) return whole;
+    const std::string digest = to_hex(crypto::sha256(server + "/" + tool));
+    return whole.substr(0, kMaxExposedNameBytes - 1 - kShortHexDigits) + "_" +
+           digest.substr(0, kShortHexDigits);
+}
+
 struct Catalog::Impl {
     std::vector<ServerSpec> servers;
     std::shared_ptr<const Snapshot::Rules> rules;
     // By server, then tool. Kept when a tool vanishes: one that comes back must be what it was.
-    using Pins = std::map<std::string, std::map<std::string, Sha256, std::less<>>, std::less<>>;
+    using Pins = std::map<std::string, std::map<std::string, Pin, std::less<>>, std::less<>>;
 
     // Guards what follows; held for a whole update, and by readers for copying one pointer.
     mutable std::mutex mutex;
@@ -128,7 +138,7 @@ Result<std::unique_ptr<Catalog>> Catalog::make(std::vector<ServerSpec> servers,
     in.servers = std::move(servers);
     in.rules = std::move(*rules);
     in.listed.resize(in.servers.size());
-    for (const Pin& pin : pins) in.pins[pin.server][pin.tool] = pin.digest;
+    for (const Pin& pin : pins) in.pins[pin.server][pin.tool] = pin;
     in.publish();
     return out;
 }
@@ -150,7 +160,7 @@ Result<Catalog::Listed> Catalog::update(std::string_view server, const json::Val
     if (tools.size() > kMaxToolsPerServer)
         return fail(ErrorCode::kTooLarge, fmt::format("server `{}` lists {} tools, at most {}",
                                                       server, tools.size(), kMaxToolsPerServer));
-    Read read = read_tools(server, tools);
+    Read read = read_tools(tools);
     Listed out;
     out.dropped = std::move(read.dropped);
     std::vector<ToolPtr> next;
@@ -160,8 +170,8 @@ Result<Catalog::Listed> Catalog::update(std::string_view server, const json::Val
     auto& pins = in.pins[spec.name];
     for (Definition& definition : read.definitions) {
         const auto pinned = pins.find(definition.name);
-        const Pin now{spec.name, definition.name, definition.digest};
-        const bool changed = pinned != pins.end() && pinned->second != definition.digest;
+        const Pin now{spec.name, definition.name, definition.digest, definition.text};
+        const bool changed = pinned != pins.end() && pinned->second.digest != definition.digest;
         if (changed) {
             out.changed.push_back(now);
         } else if (pinned == pins.end()) {
@@ -170,8 +180,11 @@ Result<Catalog::Listed> Catalog::update(std::string_view server, const json::Val
                                                   definition.name, kMaxPinsPerServer));
                 continue;
             }
-            pins.emplace(definition.name, definition.digest);
+            pins.emplace(definition.name, now);
             out.first_seen.push_back(now);
+        } else if (pinned->second.definition.empty()) {
+            pinned->second = now;
+            out.kept.push_back(now);
         }
         next.push_back(make_tool(spec, std::move(definition), changed));
     }
@@ -200,7 +213,7 @@ Result<Pin> Catalog::Impl::accept(std::string_view server, std::string_view tool
     if (found == nullptr)
         return fail(ErrorCode::kNotFound, fmt::format("no tool `{}/{}` is listed now",
                                                       inert(server, 64), inert(tool, 128)));
-    const Pin pin{(*found)->server, (*found)->name, (*found)->pin};
+    const Pin pin{(*found)->server, (*found)->name, (*found)->pin, (*found)->definition};
     if (read != nullptr && *read != pin.digest)
         return fail(
             ErrorCode::kConflict,
@@ -209,10 +222,21 @@ Result<Pin> Catalog::Impl::accept(std::string_view server, std::string_view tool
         auto accepted = std::make_shared<Tool>(**found);
         accepted->changed = false;
         *found = std::move(accepted);
-        pins[pin.server][pin.tool] = pin.digest;
+        pins[pin.server][pin.tool] = pin;
         publish();
     }
     return pin;
+}
+
+Result<Pin> Catalog::pinned(std::string_view server, std::string_view tool) const {
+    const std::lock_guard lock(impl_->mutex);
+    const auto of_server = impl_->pins.find(server);
+    if (of_server != impl_->pins.end()) {
+        const auto pin = of_server->second.find(tool);
+        if (pin != of_server->second.end()) return pin->second;
+    }
+    return fail(ErrorCode::kNotFound,
+                fmt::format("no pin of `{}/{}`", inert(server, 64), inert(tool, 128)));
 }
 
 Result<Pin> Catalog::pin(std::string_view server, std::string_view tool) {

@@ -41,11 +41,20 @@ struct ToolRule {
 
 struct ServerSpec {
     std::string name;                  // [a-z0-9][a-z0-9-]{0,30}
-    std::vector<std::string> command;  // stdio
+    std::vector<std::string> command;  // stdio; empty where `url` is set
     std::vector<std::string> env;      // names passed on from the gateway's environment
     std::map<std::string, std::string> set;
     std::string cwd;
-    bool shared = false;  // one instance for all tasks
+    // Streamable HTTP. Secrets are names of variables in the gateway's environment, never values.
+    std::string url;
+    std::string bearer_env;                         // `Authorization: Bearer`; empty: none
+    std::map<std::string, std::string> header_env;  // field name to variable
+    std::string ca_file;                            // PEM trusted instead of the system's
+    bool shared = false;                            // one instance for all tasks
+    // Limits; 0: the gateway's own.
+    std::size_t in_flight = 0;          // calls an instance may have at once
+    std::int64_t timeout_s = 0;         // for the answer to a call
+    std::int64_t calls_per_second = 0;  // to an instance, in bursts of as many
     std::vector<ToolRule> tools;
 };
 
@@ -55,6 +64,13 @@ struct DomainRule {
     std::vector<std::string>
         resources;  // globs over resource uris: `*` within a segment, `**` across
 };
+
+// A name as agents see it. `server__tool` as long as it has at most kMaxExposedNameBytes; otherwise
+// its beginning, `_` and ten hex digits of SHA-256 over `server/tool`. It depends on nothing else:
+// not on other servers, not on their order.
+std::string exposed_name(const std::string& server, const std::string& tool);
+// Model APIs take names of at most 64 characters.
+inline constexpr std::size_t kMaxExposedNameBytes = 64;
 
 struct Tool {
     std::string server, name;
@@ -66,7 +82,9 @@ struct Tool {
     ToolRule rule;
     bool changed = false;  // differs from the pinned definition: refused
     std::string qualified() const { return server + "/" + name; }  // Cedar and grants
-    std::string exposed() const { return server + "__" + name; }   // MCP
+    // MCP; `short_name` is exposed_name() where that is not the whole name, else empty.
+    std::string exposed() const { return short_name.empty() ? server + "__" + name : short_name; }
+    std::string short_name;
 };
 
 // What one call touches.
@@ -107,6 +125,8 @@ class Snapshot {
 struct Pin {
     std::string server, tool;
     Sha256 digest{};
+    std::string definition;  // what was accepted; empty where only its digest was kept
+    bool operator==(const Pin&) const = default;
 };
 
 // Writers hold a mutex; readers take snapshot() and keep it for the call. Thread: any.
@@ -125,12 +145,15 @@ class Catalog {
         std::vector<Pin> first_seen;  // newly pinned; the caller records and stores them
         std::vector<Pin> changed;     // what they are now, unlike their pin; refused until a
                                       // person pins that; listed at every update until then
+        std::vector<Pin> kept;        // known by digest only so far; the caller stores them
         std::size_t tools = 0;
         std::vector<std::string> dropped;  // names of tools that are not usable, with the reason
     };
     // Takes a server's tools (the `tools` array of tools/list). Errors: kNotFound, kInvalid,
     // kTooLarge.
     Result<Listed> update(std::string_view server, const json::Value& tools);
+    // What was accepted of a tool. Errors: kNotFound.
+    Result<Pin> pinned(std::string_view server, std::string_view tool) const;
     // Accepts the current definition of a changed tool. Errors: kNotFound.
     Result<Pin> pin(std::string_view server, std::string_view tool);
     // The same for exactly the definition a person has read: kConflict if the server has changed it

@@ -204,12 +204,54 @@ TEST(Listing, AnExposedNameFitsWhereItGoes) {
     ServerSpec server;
     server.name = std::string(31, 's');
     auto catalog = *Catalog::make({server}, {}, {});
-    const std::string text =
-        list({tool_json(std::string(95, 'a')), tool_json(std::string(96, 'b'))});
+    const std::string a(95, 'a');
+    const std::string text = list({tool_json(a), tool_json(a + "b"), tool_json("short")});
     const auto document = json::parse(text);
-    const auto listed = catalog->update(server.name, document->root());
-    EXPECT_EQ(listed->tools, 1u);
-    EXPECT_THAT(listed->dropped, ElementsAre(HasSubstr("over 128 bytes")));
+    ASSERT_TRUE(catalog->update(server.name, document->root()));
+    const auto snapshot = catalog->snapshot();
+    ASSERT_EQ(snapshot->tools().size(), 3u);
+    for (const auto& tool : snapshot->tools()) {
+        EXPECT_LE(tool->exposed().size(), kMaxExposedNameBytes);
+        EXPECT_EQ(snapshot->by_exposed(tool->exposed()), tool);  // told apart
+    }
+    EXPECT_EQ(snapshot->tools()[2]->exposed(), server.name + "__short");
+}
+
+// The same name whatever other servers there are and in whichever order: agents and policies keep
+// it.
+TEST(Listing, AnExposedNameDependsOnNothingElse) {
+    EXPECT_EQ(exposed_name("fs", "read"), "fs__read");
+    const std::string long_name(80, 'x');
+    EXPECT_EQ(exposed_name("fs", long_name),
+              "fs__" + std::string(49, 'x') + "_" +
+                  to_hex(crypto::sha256("fs/" + long_name)).substr(0, 10));
+    EXPECT_EQ(exposed_name("fs", long_name).size(), 64u);
+}
+
+// A person who must judge a change is shown what was accepted, also after a restart.
+TEST(Pins, TheAcceptedDefinitionIsKept) {
+    ServerSpec server;
+    server.name = "s";
+    auto catalog = *Catalog::make({server}, {}, {});
+    const std::string first = list({tool_json("read")});
+    const auto document = json::parse(first);
+    const auto seen = *catalog->update("s", document->root());
+    ASSERT_EQ(seen.first_seen.size(), 1u);
+    EXPECT_NE(seen.first_seen[0].definition.find("\"name\":\"read\""), std::string::npos);
+    const std::string second = list({tool_json("read", "other")});
+    const auto changed_document = json::parse(second);
+    const auto changed = *catalog->update("s", changed_document->root());
+    ASSERT_EQ(changed.changed.size(), 1u);
+    EXPECT_EQ(catalog->pinned("s", "read")->definition, seen.first_seen[0].definition);
+    ASSERT_TRUE(catalog->pin("s", "read", changed.changed[0].digest));
+    EXPECT_EQ(catalog->pinned("s", "read")->definition, changed.changed[0].definition);
+    EXPECT_EQ(catalog->pinned("s", "ghost").error().code, ErrorCode::kNotFound);
+    // Only the digest was kept by an older version: the definition is kept as soon as it is seen.
+    Pin old = seen.first_seen[0];
+    old.definition.clear();
+    auto again = *Catalog::make({server}, {}, {old});
+    EXPECT_EQ(again->update("s", document->root())->kept, std::vector<Pin>{seen.first_seen[0]});
+    EXPECT_TRUE(again->update("s", document->root())->kept.empty());
 }
 
 TEST(Resources, AreClassifiedByAllRulesThatMatch) {

@@ -16,8 +16,6 @@
 namespace writ::catalog {
 
 inline constexpr std::size_t kMaxToolNameBytes = 100;
-// `server__tool`, as clients see it (MCP allows 128).
-inline constexpr std::size_t kMaxExposedNameBytes = 128;
 // One definition; kMaxToolsPerServer of them stay in memory for each server.
 inline constexpr std::size_t kMaxDefinitionBytes = 128 << 10;
 

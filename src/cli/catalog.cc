@@ -1,10 +1,11 @@
-// `writ catalog list|show|pin|export`.
+// `writ catalog list|show|diff|pin|export`.
 #include <fmt/format.h>
 
 #include <memory>
 
 #include <CLI/CLI.hpp>
 
+#include "base/bytes.h"
 #include "base/inert.h"
 #include "cli/api.h"
 #include "cli/verb.h"
@@ -12,6 +13,39 @@
 
 namespace writ::cli {
 namespace {
+
+// One side of a change on the terminal; a schema may be long.
+constexpr std::size_t kShownValueBytes = 2'000;
+
+std::string text_of(const json::Value& object, std::string_view key) {
+    return inert(object.string(key).value_or(""));
+}
+
+std::string qualified(const json::Value& tool) {
+    return text_of(tool, "server") + "/" + text_of(tool, "name");
+}
+
+void print_servers(const json::Value& health) {
+    fmt::print("{:24}  {:8}  {:24}  {:>8}  {:>9}  {}\n", "SERVER", "STATE", "SINCE", "RESTARTS",
+               "IN FLIGHT", "LAST ERROR");
+    for (const json::Value server : health.elements()) {
+        fmt::print("{:24}  {:8}  {:24}  {:8}  {:9}  {}\n", text_of(server, "server"),
+                   text_of(server, "state"), text_of(server, "since"),
+                   server.i64("restarts").value_or(0), server.i64("in_flight").value_or(0),
+                   text_of(server, "last_error"));
+    }
+    fmt::print("\n");
+}
+
+void print_tools(const json::Value& tools) {
+    fmt::print("{:44}  {:9}  {:16}  {}\n", "TOOL", "EFFECT", "PIN", "STATE");
+    for (const json::Value tool : tools.elements()) {
+        const bool changed = tool.boolean("changed").value_or(false);
+        fmt::print("{:44}  {:9}  {:16}  {}\n", qualified(tool), text_of(tool, "effect"),
+                   text_of(tool, "pin").substr(0, 15),
+                   changed ? "changed: refused, see `writ catalog diff`" : "pinned");
+    }
+}
 
 int list(const Context& context) {
     const auto answer = call_api(context, "GET", "catalog");
@@ -22,17 +56,8 @@ int list(const Context& context) {
         print_json(context, versioned("catalog", json::Node::from(body->root())));
         return kDone;
     }
-    fmt::print("{:44}  {:9}  {:16}  {}\n", "TOOL", "EFFECT", "PIN", "STATE");
-    if (const auto tools = body->root().find("tools")) {
-        for (const json::Value tool : tools->elements()) {
-            const std::string name = inert(tool.string("server").value_or("")) + "/" +
-                                     inert(tool.string("name").value_or(""));
-            fmt::print("{:44}  {:9}  {:16}  {}\n", name, inert(tool.string("effect").value_or("")),
-                       inert(tool.string("pin").value_or("")).substr(0, 15),
-                       tool.boolean("changed").value_or(false) ? "changed: refused until pinned"
-                                                               : "pinned");
-        }
-    }
+    if (const auto health = body->root().find("health")) print_servers(*health);
+    if (const auto tools = body->root().find("tools")) print_tools(*tools);
     return kDone;
 }
 
@@ -44,13 +69,84 @@ int export_all(const Context& context) {
     return kDone;
 }
 
-int one(const Context& context, const std::string& tool, bool pin) {
-    const auto answer = pin ? call_api(context, "POST", "catalog/" + tool + "/pin", "{}")
-                            : call_api(context, "GET", "catalog/" + tool);
+int show(const Context& context, const std::string& tool) {
+    const auto answer = call_api(context, "GET", "catalog/" + tool);
     if (!answer) return report_api(context, answer.error());
     const auto body = json::parse(*answer, {.bytes_max = 16 << 20});
     if (!body) return report(context, body.error());
     print_json(context, versioned("tool", json::Node::from(body->root())));
+    return kDone;
+}
+
+void print_difference(const json::Value& body) {
+    fmt::print("{}\n", qualified(body));
+    const auto changes = body.find("changes");
+    if (!changes || changes->size() == 0) {
+        fmt::print("  unchanged since it was accepted\n");
+        return;
+    }
+    if (const auto risks = body.find("risks"))
+        for (const json::Value risk : risks->elements())
+            fmt::print("  ! {}\n", inert(risk.as_string().value_or("")));
+    for (const json::Value change : changes->elements()) {
+        fmt::print("  {}\n", text_of(change, "path"));
+        if (const auto before = change.find("before"))
+            fmt::print("    - {}\n", inert(before->raw(), kShownValueBytes));
+        if (const auto after = change.find("after"))
+            fmt::print("    + {}\n", inert(after->raw(), kShownValueBytes));
+    }
+    if (body.boolean("more").value_or(false)) fmt::print("  … and more: --json shows both whole\n");
+    fmt::print("to accept what you have read: writ catalog pin {} --read {}\n", qualified(body),
+               text_of(body, "pin"));
+}
+
+int diff_one(const Context& context, const std::string& tool) {
+    const auto answer = call_api(context, "GET", "catalog/" + tool + "/diff");
+    if (!answer) return report_api(context, answer.error());
+    const auto body = json::parse(*answer, {.bytes_max = 16 << 20});
+    if (!body) return report(context, body.error());
+    if (context.json)
+        print_json(context, versioned("tool_difference", json::Node::from(body->root())));
+    else
+        print_difference(body->root());
+    return kDone;
+}
+
+// All tools that are refused because they changed.
+int diff_all(const Context& context) {
+    const auto answer = call_api(context, "GET", "catalog");
+    if (!answer) return report_api(context, answer.error());
+    const auto body = json::parse(*answer, {.bytes_max = 64 << 20});
+    if (!body) return report(context, body.error());
+    const auto tools = body->root().find("tools");
+    int changed = 0;
+    if (tools)
+        for (const json::Value tool : tools->elements()) {
+            if (!tool.boolean("changed").value_or(false)) continue;
+            ++changed;
+            const std::string name = std::string(tool.string("server").value_or("")) + "/" +
+                                     std::string(tool.string("name").value_or(""));
+            if (const int code = diff_one(context, name); code != kDone) return code;
+        }
+    if (changed == 0 && !context.json) fmt::print("no tool changed since it was accepted\n");
+    return kDone;
+}
+
+int pin(const Context& context, const std::string& tool, const std::string& read) {
+    if (!digest_from_text(read))
+        return report(context, {ErrorCode::kInvalid,
+                                "--read is the digest of the definition that you have read: "
+                                "sha256: and 64 hex digits, as `writ catalog diff` shows it",
+                                {}});
+    const auto answer =
+        call_api(context, "POST", "catalog/" + tool + "/pin", R"({"pin":")" + read + "\"}");
+    if (!answer) return report_api(context, answer.error());
+    const auto body = json::parse(*answer, {.bytes_max = 16 << 20});
+    if (!body) return report(context, body.error());
+    if (context.json)
+        print_json(context, versioned("tool", json::Node::from(body->root())));
+    else
+        fmt::print("accepted {} as {}\n", qualified(body->root()), text_of(body->root(), "pin"));
     return kDone;
 }
 
@@ -59,7 +155,8 @@ int one(const Context& context, const std::string& tool, bool pin) {
 void add_catalog(CLI::App& app, Context& context) {
     app.require_subcommand(1);
     app.footer("Example: writ catalog list");
-    CLI::App* list_verb = app.add_subcommand("list", "List every tool with its effect and pin");
+    CLI::App* list_verb =
+        app.add_subcommand("list", "List servers with their health, and every tool");
     list_verb->footer("Example: writ catalog list");
     list_verb->callback([&context] { context.exit_code = list(context); });
 
@@ -69,15 +166,26 @@ void add_catalog(CLI::App& app, Context& context) {
     export_verb->callback([&context] { context.exit_code = export_all(context); });
 
     auto tool = std::make_shared<std::string>();
-    const std::pair<const char*, bool> rows[] = {{"show", false}, {"pin", true}};
-    for (const auto& [verb_name, accepts] : rows) {
-        CLI::App* verb = app.add_subcommand(
-            verb_name, accepts ? "Accept a tool's present definition" : "Show one tool whole");
-        verb->add_option("tool", *tool, "server/tool")->required();
-        verb->footer(fmt::format("Example: writ catalog {} filesystem/read_text_file", verb_name));
-        verb->callback(
-            [&context, tool, pins = accepts] { context.exit_code = one(context, *tool, pins); });
-    }
+    auto read = std::make_shared<std::string>();
+    CLI::App* show_verb = app.add_subcommand("show", "Show one tool whole");
+    show_verb->add_option("tool", *tool, "server/tool")->required();
+    show_verb->footer("Example: writ catalog show filesystem/read_text_file");
+    show_verb->callback([&context, tool] { context.exit_code = show(context, *tool); });
+
+    CLI::App* diff_verb =
+        app.add_subcommand("diff", "Show what changed since a tool was accepted, and its risks");
+    diff_verb->add_option("tool", *tool, "server/tool; without it, every changed tool");
+    diff_verb->footer("Example: writ catalog diff filesystem/read_text_file");
+    diff_verb->callback([&context, tool] {
+        context.exit_code = tool->empty() ? diff_all(context) : diff_one(context, *tool);
+    });
+
+    CLI::App* pin_verb = app.add_subcommand("pin", "Accept the definition of a tool you have read");
+    pin_verb->add_option("tool", *tool, "server/tool")->required();
+    pin_verb->add_option("--read", *read, "digest of the definition you have read")->required();
+    pin_verb->footer(
+        "Example: writ catalog pin filesystem/read_text_file --read sha256:2c26b46b68ffc68f…");
+    pin_verb->callback([&context, tool, read] { context.exit_code = pin(context, *tool, *read); });
 }
 
 }  // namespace writ::cli

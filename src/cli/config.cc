@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstdlib>
 #include <fstream>
@@ -15,14 +16,22 @@
 #include <system_error>
 #include <thread>
 
+#include "base/inert.h"
 #include "base/limits.h"
 #include "cli/toml_reader.h"
+#include "net/http_url.h"
 #include "policy/policy.h"
 
 namespace writ::cli {
 namespace {
 
 namespace fs = std::filesystem;
+
+// Limits that [[servers]] may set. An instance's own memory ends before a thousand calls do.
+constexpr std::int64_t kMaxServerInFlight = 1'024;
+constexpr std::int64_t kMaxServerCalls_per_s = 100'000;
+// Below kAdmissionDeadline_s, so that the outcome is recorded as what it was.
+constexpr std::int64_t kMaxServerTimeout_s = 110;
 
 std::string env_or(const char* name, std::string fallback) {
     const char* value = std::getenv(name);
@@ -94,6 +103,35 @@ identity::Person read_person(TomlTable table) {
     return person;
 }
 
+bool is_variable(std::string_view text) {
+    const auto ok = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '_';
+    };
+    return !text.empty() && text.size() <= 128 && !(text.front() >= '0' && text.front() <= '9') &&
+           std::all_of(text.begin(), text.end(), ok);
+}
+
+bool same_field(std::string_view a, std::string_view b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
+        return std::tolower(static_cast<unsigned char>(x)) == y;
+    });
+}
+
+// Whether an operator may name that field of a request: it is a field name, and not the protocol's.
+bool may_set_field(std::string_view name) {
+    const bool token =
+        !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
+            return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-';
+        });
+    constexpr std::string_view kOurs[] = {
+        "host",   "accept",     "content-type",        "content-length", "transfer-encoding",
+        "origin", "connection", "last-event-id",       "expect",         "mcp-session-id",
+        "date",   "upgrade",    "mcp-protocol-version"};
+    return token && std::none_of(std::begin(kOurs), std::end(kOurs),
+                                 [&](std::string_view ours) { return same_field(name, ours); });
+}
+
 catalog::ToolRule read_tool(TomlTable table) {
     catalog::ToolRule rule;
     rule.tool = table.string("name");
@@ -116,16 +154,74 @@ catalog::ToolRule read_tool(TomlTable table) {
     return rule;
 }
 
+// `url` and what belongs to it. The operator's own word is what lets the gateway leave the loopback
+// interface, and then only encrypted (net/http_url.h).
+void read_http_server(TomlTable& table, const fs::path& file, catalog::ServerSpec& spec) {
+    spec.url = table.string("url");
+    const auto url = net::Url::parse(spec.url);
+    if (!url) table.reject("url", url.error().detail);
+    spec.bearer_env = table.string("bearer_env", "");
+    if (!spec.bearer_env.empty() && !is_variable(spec.bearer_env))
+        table.reject(
+            "bearer_env",
+            "`bearer_env` is not the name of an environment variable: write the token into "
+            "one, and its name here");
+    spec.header_env = table.string_map("header_env");
+    for (const auto& [field, variable] : spec.header_env) {
+        if (!may_set_field(field) ||
+            (!spec.bearer_env.empty() && same_field(field, "authorization")))
+            table.reject("header_env", fmt::format("the field `{}` is the gateway's own to set",
+                                                   inert(field, 60)));
+        if (!is_variable(variable))
+            table.reject(
+                "header_env",
+                fmt::format("`{}` must be the name of an environment variable, not a value",
+                            inert(field, 60)));
+    }
+    const std::string ca_file = table.string("ca_file", "");
+    if (!ca_file.empty()) {
+        if (url && !url->tls) table.reject("ca_file", "`ca_file` is for https urls");
+        spec.ca_file = from_file(file, ca_file).string();
+    }
+    for (const char* key : {"env", "set", "cwd"})
+        if (table.has(key))
+            table.reject(key, fmt::format("`{}` is for servers with `command`, not `url`", key));
+}
+
+std::int64_t limit(TomlTable& table, std::string_view key, std::int64_t max) {
+    const std::int64_t value = table.integer(key, 0);
+    if (table.has(key) && (value < 1 || value > max))
+        table.reject(key, fmt::format("`{}` must be between 1 and {}", key, max));
+    return value;
+}
+
 catalog::ServerSpec read_server(TomlTable table, const fs::path& file) {
     catalog::ServerSpec spec;
     spec.name = name_key(table, "name", std::nullopt, 31);
     spec.command = table.strings("command");
-    if (spec.command.empty())
-        table.reject("command", "`command` is missing: write command = [\"program\", \"arg\"]");
-    spec.env = table.strings("env");
-    spec.set = table.string_map("set");
-    spec.cwd = from_file(file, table.string("cwd", ".")).string();
+    if (spec.command.empty() == !table.has("url"))
+        table.reject(spec.command.empty() ? "command" : "url",
+                     "`command` is missing: write command = [\"program\", \"arg\"] or url = "
+                     "\"http://127.0.0.1:PORT/mcp\", and only one of them");
+    if (table.has("url")) {
+        read_http_server(table, file, spec);
+    } else {
+        spec.env = table.strings("env");
+        spec.set = table.string_map("set");
+        spec.cwd = from_file(file, table.string("cwd", ".")).string();
+        for (const char* key : {"bearer_env", "header_env", "ca_file"})
+            if (table.has(key))
+                table.reject(key,
+                             fmt::format("`{}` is for servers with `url`, not `command`", key));
+    }
     spec.shared = table.boolean("shared", false);
+    spec.in_flight = static_cast<std::size_t>(limit(table, "in_flight", kMaxServerInFlight));
+    spec.calls_per_second = limit(table, "calls_per_second", kMaxServerCalls_per_s);
+    spec.timeout_s = table.seconds("timeout", 0);
+    if (table.has("timeout") && (spec.timeout_s < 1 || spec.timeout_s > kMaxServerTimeout_s))
+        table.reject("timeout", fmt::format("`timeout` must be between 1s and {}s: a call that is "
+                                            "not closed after {} s is recorded as `unknown`",
+                                            kMaxServerTimeout_s, kAdmissionDeadline_s));
     for (auto& tool : table.tables("tools")) spec.tools.push_back(read_tool(tool));
     return spec;
 }

@@ -56,6 +56,51 @@ TEST(Config, MistakesSayWhereAndWhatToWrite) {
     }
 }
 
+TEST(Config, AServerIsACommandOrAUrl) {
+    const auto config = parse_config(
+        std::string(kAgent) +
+            "[[servers]]\nname = \"web\"\nurl = \"https://tools.example.com/mcp\"\n"
+            "bearer_env = \"TOKEN\"\nheader_env = { X-Tenant = \"TENANT\" }\nca_file = "
+            "\"ca.pem\"\nin_flight = 8\ntimeout = \"30s\"\ncalls_per_second = 5\n",
+        "/etc/writ/writ.toml");
+    ASSERT_TRUE(config) << config.error().message();
+    const auto& web = config->servers.at(0);
+    EXPECT_EQ(web.url, "https://tools.example.com/mcp");
+    EXPECT_EQ(web.bearer_env, "TOKEN");
+    EXPECT_EQ(web.header_env.at("X-Tenant"), "TENANT");
+    EXPECT_EQ(web.ca_file, "/etc/writ/ca.pem");
+    EXPECT_EQ(web.in_flight, 8u);
+    EXPECT_EQ(web.timeout_s, 30);
+    EXPECT_EQ(web.calls_per_second, 5);
+    EXPECT_TRUE(web.command.empty());
+}
+
+TEST(Config, MistakesAboutHttpServersSayWhatToWrite) {
+    const std::string web = "[[servers]]\nname = \"x\"\nurl = \"http://127.0.0.1:1/mcp\"\n";
+    const std::pair<std::string, const char*> cases[] = {
+        {"[[servers]]\nname = \"x\"\nurl = \"http://tools.example.com/\"\n", "in the clear"},
+        {"[[servers]]\nname = \"x\"\nurl = \"https://u:p@h/\"\n", "secrets come from"},
+        {web + "command = [\"a\"]\n", "only one of them"},
+        {web + "bearer_env = \"eyJ.secret-token\"\n", "is not the name of an environment variable"},
+        {web + "header_env = { Host = \"H\" }\n", "the field `Host` is the gateway's own"},
+        {web + "header_env = { X = \"Bearer abc\" }\n", "not a value"},
+        {web + "bearer_env = \"A\"\nheader_env = { Authorization = \"B\" }\n", "gateway's own"},
+        {web + "ca_file = \"x.pem\"\n", "`ca_file` is for https urls"},
+        {web + "env = [\"A\"]\n", "`env` is for servers with `command`"},
+        {web + "in_flight = 0\n", "`in_flight` must be between 1 and 1024"},
+        {web + "timeout = \"10m\"\n", "`timeout` must be between 1s and 110s"},
+        {"[[servers]]\nname = \"x\"\ncommand = [\"a\"]\nbearer_env = \"A\"\n",
+         "`bearer_env` is for servers with `url`"},
+    };
+    for (const auto& [text, expected] : cases) {
+        const auto config = parse_config(text + kAgent, "w.toml");
+        ASSERT_FALSE(config) << text;
+        EXPECT_NE(config.error().message().find(expected), std::string::npos)
+            << text << config.error().message();
+        EXPECT_EQ(config.error().message().find("secret-token"), std::string::npos);
+    }
+}
+
 TEST(Config, AnAgentNeedsAnOwner) {
     const auto config = parse_config("[[agents]]\nname = \"bot\"\n", "w.toml");
     ASSERT_FALSE(config);

@@ -82,7 +82,7 @@ struct Node::Impl {
     net::Task<void> serve(std::function<void()> ready, int signals);
     net::Task<void> close();
     net::Task<void> housekeeping();
-    net::Task<void> discover();
+    net::Task<json::Node> server_health();
     Status take_tools(const std::string& server, const json::Value& tools);
     net::Task<void> store_pins(std::vector<catalog::Pin> pins);
     void refresh_policies();
@@ -211,18 +211,9 @@ Status Node::Impl::open_state() {
 }
 
 Status Node::Impl::open_catalog() {
-    std::vector<catalog::Pin> pins;
-    const auto stored = store->list(config.tenant, "pin", "", 100'000);
-    if (!stored) return fail(stored.error());
-    for (const auto& record : *stored) {
-        const auto slash = record.key.id.find('/');
-        const auto digest = digest_from_text(record.value);
-        if (slash == std::string::npos || !digest)
-            return fail(ErrorCode::kCorrupt,
-                        fmt::format("the stored pin `{}` is damaged", record.key.id));
-        pins.push_back({record.key.id.substr(0, slash), record.key.id.substr(slash + 1), *digest});
-    }
-    auto made = catalog::Catalog::make(config.servers, config.domains, std::move(pins));
+    auto pins = admin::read_pins(*store, config.tenant);
+    if (!pins) return fail(pins.error());
+    auto made = catalog::Catalog::make(config.servers, config.domains, std::move(*pins));
     if (!made) return fail(made.error());
     catalog = std::move(*made);
     return {};
@@ -330,22 +321,21 @@ Status Node::Impl::take_tools(const std::string& server, const json::Value& tool
     draft.data["changed"] = pin_list(listed->changed);
     draft.payloads.push_back({"tool_list", std::string(tools.raw()), "application/json"});
     for (const auto& pin : listed->changed)
-        log::warn("catalog", "{}/{} changed its definition: refused until `writ catalog pin`",
-                  server, inert(pin.tool, 100));
+        log::warn(
+            "catalog",
+            "{}/{} changed its definition: refused until read (`writ catalog diff`) and accepted",
+            server, inert(pin.tool, 100));
     auto shared = std::make_shared<evidence::Draft>(std::move(draft));
     auto* recorder = recorders.front().get();
     reactors.front()->post([recorder, shared] { recorder->note(std::move(*shared)); });
-    if (!listed->first_seen.empty())
-        reactors.front()->spawn(store_pins(std::move(listed->first_seen)));
+    std::vector<catalog::Pin> fresh = std::move(listed->first_seen);
+    fresh.insert(fresh.end(), listed->kept.begin(), listed->kept.end());
+    if (!fresh.empty()) reactors.front()->spawn(store_pins(std::move(fresh)));
     return {};
 }
 
 net::Task<void> Node::Impl::store_pins(std::vector<catalog::Pin> pins) {
-    std::vector<store::Change> changes;
-    for (const auto& pin : pins)
-        changes.push_back({{config.tenant, "pin", pin.server + "/" + pin.tool},
-                           digest_text(pin.digest),
-                           std::nullopt});
+    std::vector<store::Change> changes = admin::pin_changes(config.tenant, pins);
     store::Store* to = store.get();
     const std::string tenant = config.tenant;
     auto write = [to, tenant, changes = std::move(changes)] { return to->apply(tenant, changes); };
@@ -353,14 +343,22 @@ net::Task<void> Node::Impl::store_pins(std::vector<catalog::Pin> pins) {
     if (!done) log::error("catalog", "pins were not stored: {}", done.error().message());
 }
 
-net::Task<void> Node::Impl::discover() {
-    for (const auto& server : config.servers) {
-        std::string name = server.name;
-        const Status done = co_await upstreams->discover(std::move(name));
-        if (!done)
-            log::warn("mcp", "server {} does not answer; its tools are absent: {}", server.name,
-                      done.error().message());
+// How the tool servers are, for people.
+net::Task<json::Node> Node::Impl::server_health() {
+    json::Node out = json::Node::array();
+    for (const auto& server : co_await upstreams->health()) {
+        json::Node one = json::Node::object();
+        one["server"] = server.server;
+        one["state"] = mcp::name(server.state);
+        if (server.since_us > 0) one["since"] = rfc3339(server.since_us);
+        one["restarts"] = server.restarts;
+        one["instances"] = server.instances;
+        one["in_flight"] = server.in_flight;
+        if (!server.last_error.empty()) one["last_error"] = server.last_error;
+        if (server.retry_us > 0) one["retry"] = rfc3339(server.retry_us);
+        out.push_back(std::move(one));
     }
+    co_return out;
 }
 
 Status Node::Impl::run(const std::function<void()>& ready) {
@@ -396,7 +394,7 @@ net::Task<void> Node::Impl::serve(std::function<void()> ready, int signals) {
         home.stop();
         co_return;
     }
-    co_await discover();
+    co_await upstreams->watch();
 
     launch::Parts launch_parts{
         *gate,
@@ -436,7 +434,8 @@ net::Task<void> Node::Impl::serve(std::function<void()> ready, int signals) {
                              [this](evidence::ShredRequest request) {
                                  return evidence::shred(*recorders.front(), *vault,
                                                         *reactors.front(), std::move(request));
-                             }};
+                             },
+                             [this] { return server_health(); }};
     admin_desk = std::make_unique<admin::Desk>(std::move(admin_parts));
     operators = std::make_unique<net::HttpServer>(home, std::move(*operators_listener),
                                                   admin_desk->handler());

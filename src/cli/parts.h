@@ -6,6 +6,7 @@
 #include "catalog/catalog.h"
 #include "cli/config.h"
 #include "desks/admin/desk.h"
+#include "desks/admin/pin_records.h"
 #include "desks/launch/desk.h"
 #include "doors/mcp/door.h"
 #include "doors/mcp/upstreams.h"

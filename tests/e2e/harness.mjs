@@ -59,6 +59,9 @@ ${servers}
     });
     this.status = JSON.parse(await this.api('GET', 'status').then((r) => r.body));
     this.mcp = `http://${this.status.agents}/mcp`;
+    // Slow servers do not delay the gateway; tests want all that will come.
+    const starting = async () => JSON.parse((await this.api('GET', 'catalog')).body).health.some((s) => s.state === 'starting');
+    await waitFor(async () => !(await starting()), 'the tool servers to answer', 2400);
     return this;
   }
   async down(signal = 'SIGTERM') {
@@ -125,12 +128,12 @@ ${servers}
   }
 }
 
-export async function waitFor(condition, what) {
-  for (let i = 0; i < 400; i++) {
+export async function waitFor(condition, what, tries = 400) {
+  for (let i = 0; i < tries; i++) {
     if (await condition()) return;
     await new Promise((done) => setTimeout(done, 25));
   }
-  throw new Error(`waited 10 s for ${what}`);
+  throw new Error(`waited ${tries / 40} s for ${what}`);
 }
 
 // One raw POST; `body` may be a Buffer. Resolves to {status, headers, text, json}.

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "desks/admin/pin_records.h"
 #include "desks/admin/views.h"
 #include "policy/flip.h"
 #include "policy/policy.h"
@@ -65,7 +66,8 @@ struct Desk::Impl {
     net::Task<Result<net::HttpResponse>> catalog(const net::HttpRequest& request,
                                                  std::vector<std::string> path,
                                                  const Person& person);
-    net::Task<Result<net::HttpResponse>> pin(std::string server, std::string tool,
+    Result<net::HttpResponse> diff(const std::string& server, const std::string& tool) const;
+    net::Task<Result<net::HttpResponse>> pin(std::string server, std::string tool, Sha256 read,
                                              const Person& person);
     net::Task<Result<net::HttpResponse>> shred(const net::HttpRequest& request,
                                                const Person& person);
@@ -290,16 +292,13 @@ net::Task<Result<net::HttpResponse>> Desk::Impl::catalog(const net::HttpRequest&
         json::Node list = json::Node::array();
         for (const auto& tool : parts.catalog.snapshot()->tools()) list.push_back(tool_view(*tool));
         json::Node servers = json::Node::array();
-        for (const auto& server : parts.catalog.servers()) {
-            json::Node view = json::Node::object();
-            view["name"] = server.name;
-            view["command"] = server.command.front();
-            view["shared"] = server.shared;
-            servers.push_back(std::move(view));
-        }
+        for (const auto& server : parts.catalog.servers()) servers.push_back(server_view(server));
+        json::Node health;
+        if (parts.server_health) health = co_await parts.server_health();
         json::Node body = json::Node::object();
         body["tools"] = std::move(list);
         body["servers"] = std::move(servers);
+        if (parts.server_health) body["health"] = std::move(health);
         co_return ok(body);
     }
     // Every definition, as `writ policy check` and `test` read it back without a gateway.
@@ -318,17 +317,47 @@ net::Task<Result<net::HttpResponse>> Desk::Impl::catalog(const net::HttpRequest&
         body["definition"] = json::Node::raw(tool->definition);
         co_return ok(body);
     }
-    if (path.size() == 4 && path[3] == "pin" && request.method == "POST")
-        co_return co_await pin(path[1], path[2], person);
+    if (path.size() == 4 && path[3] == "diff" && request.method == "GET")
+        co_return diff(path[1], path[2]);
+    if (path.size() == 4 && path[3] == "pin" && request.method == "POST") {
+        const auto body = json::parse(request.body);
+        if (!body) co_return fail(body.error());
+        const auto read = digest_from_text(body->root().string("pin").value_or(""));
+        if (!read)
+            co_return fail(ErrorCode::kInvalid,
+                           "`pin` is needed: the digest of the definition that was read, as "
+                           "`writ catalog diff` shows it");
+        co_return co_await pin(path[1], path[2], *read, person);
+    }
     co_return fail(not_here());
 }
 
+// What was accepted of a tool beside what its server lists now.
+Result<net::HttpResponse> Desk::Impl::diff(const std::string& server,
+                                           const std::string& tool) const {
+    const auto now = parts.catalog.snapshot()->by_qualified(server + "/" + tool);
+    if (!now) return fail(ErrorCode::kNotFound, "no such tool");
+    const auto pinned = parts.catalog.pinned(server, tool);
+    if (!pinned) return fail(pinned.error());
+    if (pinned->definition.empty())
+        return fail(ErrorCode::kNotFound,
+                    "only the digest of the accepted definition was kept by an older version; read "
+                    "the present one with `writ catalog show`");
+    const auto changed = catalog::difference(pinned->definition, now->definition, now->rule.effect);
+    if (!changed) return fail(changed.error());
+    return ok(difference_view(*now, *pinned, *changed));
+}
+
 net::Task<Result<net::HttpResponse>> Desk::Impl::pin(std::string server, std::string tool,
-                                                     const Person& person) {
+                                                     Sha256 read, const Person& person) {
     if (auto may = need(person, {Role::kAuthor, Role::kOperator}); !may)
         co_return fail(may.error());
     const auto now = parts.catalog.snapshot()->by_qualified(server + "/" + tool);
     if (!now) co_return fail(ErrorCode::kNotFound, "no such tool");
+    if (now->pin != read)
+        co_return fail(ErrorCode::kConflict,
+                       "the definition is another one by now: read it again with `writ catalog "
+                       "diff`");
     evidence::Draft draft;
     draft.type = "tool.pinned";
     draft.actor = actor(person);
@@ -337,10 +366,9 @@ net::Task<Result<net::HttpResponse>> Desk::Impl::pin(std::string server, std::st
     draft.data["pin"] = digest_text(now->pin);
     const auto recorded = co_await parts.recorder.record(std::move(draft));
     if (!recorded) co_return fail(recorded.error());
-    const auto pinned = parts.catalog.pin(server, tool, now->pin);
+    const auto pinned = parts.catalog.pin(server, tool, read);
     if (!pinned) co_return fail(pinned.error());
-    std::vector<store::Change> changes = {
-        {{parts.tenant, "pin", server + "/" + tool}, digest_text(pinned->digest), std::nullopt}};
+    std::vector<store::Change> changes = pin_changes(parts.tenant, {*pinned});
     store::Store* store = &parts.store;
     const std::string tenant = parts.tenant;
     auto write = [store, tenant, changes = std::move(changes)] {

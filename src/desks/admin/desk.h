@@ -5,7 +5,8 @@
 //   GET  /api/v1/status
 //   GET  /api/v1/tasks[/{id}]            POST /api/v1/tasks
 //   POST /api/v1/tasks/{id}/end|revoke|writ
-//   GET  /api/v1/catalog                 POST /api/v1/catalog/{server}/{tool}/pin
+//   GET  /api/v1/catalog[/{server}/{tool}[/diff]]
+//   POST /api/v1/catalog/{server}/{tool}/pin
 //   POST /api/v1/policy/explain
 //
 // Errors are `{"error":{"code":"not_found","message":"…"}}` with the HTTP status of base/error.h.
@@ -51,6 +52,8 @@ struct Parts {
     std::function<void()> catalog_changed;
     // Shreds a subject's payloads, or says what it would.
     std::function<net::Task<Result<evidence::Shredded>>(evidence::ShredRequest)> shred;
+    // How the tool servers are, one object each with `server`; null: not told.
+    std::function<net::Task<json::Node>()> server_health;
 };
 
 class Desk {

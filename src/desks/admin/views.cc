@@ -64,6 +64,40 @@ int http_status(ErrorCode code) {
     return 500;
 }
 
+// Where a server is, without its arguments and the names of its secrets' variables.
+json::Node server_view(const catalog::ServerSpec& server) {
+    json::Node out = json::Node::object();
+    out["name"] = server.name;
+    out["shared"] = server.shared;
+    if (server.url.empty())
+        out["command"] = server.command.front();
+    else
+        out["url"] = server.url;
+    return out;
+}
+
+json::Node difference_view(const catalog::Tool& tool, const catalog::Pin& pinned,
+                           const catalog::Difference& difference) {
+    json::Node out = tool_view(tool);
+    out["pinned"]["pin"] = digest_text(pinned.digest);
+    out["pinned"]["definition"] = json::Node::raw(pinned.definition);
+    out["definition"] = json::Node::raw(tool.definition);
+    json::Node changes = json::Node::array();
+    for (const auto& change : difference.changes) {
+        json::Node one = json::Node::object();
+        one["path"] = change.path;
+        if (!change.before.empty()) one["before"] = json::Node::raw(change.before);
+        if (!change.after.empty()) one["after"] = json::Node::raw(change.after);
+        changes.push_back(std::move(one));
+    }
+    out["changes"] = std::move(changes);
+    out["more"] = difference.more;
+    json::Node risks = json::Node::array();
+    for (const auto& risk : difference.risks) risks.push_back(risk);
+    out["risks"] = std::move(risks);
+    return out;
+}
+
 net::HttpResponse ok(const json::Node& body, int status) {
     return net::HttpResponse::json(status, body.dump());
 }

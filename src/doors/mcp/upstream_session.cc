@@ -32,7 +32,10 @@ Result<Agreement> read_agreement(const Reply& reply) {
     const auto capabilities = document->root().find("capabilities");
     if (!capabilities || !capabilities->is_object())
         return fail(ErrorCode::kInvalid, "its `initialize` answer has no `capabilities`");
-    return Agreement{std::string(*version), capabilities->find("tools").has_value()};
+    const auto tools = capabilities->find("tools");
+    const bool changes =
+        tools && tools->is_object() && tools->boolean("listChanged").value_or(false);
+    return Agreement{std::string(*version), tools.has_value(), changes};
 }
 
 net::Task<Result<std::string>> list_all_tools(Asker ask, std::size_t message_bytes_max) {

@@ -22,8 +22,9 @@ std::string initialize_params(std::string_view version);
 
 // What a server's answer to `initialize` settles.
 struct Agreement {
-    std::string version;  // negotiated, one of ours
-    bool tools = false;   // it offers tools at all
+    std::string version;        // negotiated, one of ours
+    bool tools = false;         // it offers tools at all
+    bool tools_change = false;  // and says when they change
 };
 // Errors: kUnsupported (an error, or a revision we do not speak), kInvalid.
 Result<Agreement> read_agreement(const Reply& reply);

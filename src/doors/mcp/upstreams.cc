@@ -3,56 +3,34 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstdlib>
+#include <random>
 #include <utility>
 
 #include "base/check.h"
 #include "base/log.h"
-#include "doors/mcp/upstream_stdio.h"
+#include "doors/mcp/upstreams_slot.h"
 
 namespace writ::mcp {
 
-struct Upstreams::Core {
-    std::vector<catalog::ServerSpec> servers;
-    OnTools on_tools;
-    UpstreamsOptions options;
-    std::atomic<std::size_t> instances{0};
-    std::atomic<bool> closed{false};
+namespace {
 
-    const catalog::ServerSpec* spec(std::string_view name) const {
-        const auto it = std::ranges::find(servers, name, &catalog::ServerSpec::name);
-        return it == servers.end() ? nullptr : &*it;
-    }
-    // A place among instances_max, given back when the last copy goes; null when none is free.
-    std::shared_ptr<void> ticket(const std::shared_ptr<Core>& self) {
-        if (instances.fetch_add(1) >= options.instances_max) {
-            instances.fetch_sub(1);
-            return nullptr;
-        }
-        return {this, [self](void*) { self->instances.fetch_sub(1); }};
-    }
+// Sessions are deleted at close() by requests of their own; nobody waits longer for them.
+constexpr net::Millis kFarewell{1'000};
+
+std::optional<std::string> own_environment(const std::string& name) {
+    const char* value = std::getenv(name.c_str());
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
+// What watch() shares with the watchers it started.
+struct FirstTries {
+    FirstTries(net::Reactor& reactor, std::size_t n) : left(n), done(reactor) {}
+    std::size_t left;
+    net::Promise<bool> done;  // by the last of them, or by time
 };
 
-// One (server, task). Touched on its reactor only.
-struct Upstreams::Slot {
-    Slot(net::Reactor& r, const catalog::ServerSpec& s) : reactor(r), spec(s) {}
-    net::Reactor& reactor;
-    const catalog::ServerSpec& spec;  // of Core::servers
-    UpstreamPtr upstream;
-    bool starting = false;
-    bool released = false;
-    std::vector<net::Promise<Result<UpstreamPtr>>> waiting;  // for the start under way
-    int restarts = -1;                                       // -1: never started
-    std::chrono::steady_clock::time_point started;
-    bool relisting = false, relist_again = false;
-};
-
-struct Upstreams::Shard {
-    explicit Shard(net::Reactor& r) : reactor(r) {}
-    net::Reactor& reactor;
-    std::map<Key, std::shared_ptr<Slot>> slots;
-};
+}  // namespace
 
 Upstreams::Upstreams(std::vector<net::Reactor*> reactors, std::vector<catalog::ServerSpec> servers,
                      OnTools on_tools, UpstreamsOptions options)
@@ -61,15 +39,16 @@ Upstreams::Upstreams(std::vector<net::Reactor*> reactors, std::vector<catalog::S
     core_->servers = std::move(servers);
     core_->on_tools = std::move(on_tools);
     core_->options = std::move(options);
-    if (!core_->options.environment)
-        core_->options.environment = [](const std::string& name) -> std::optional<std::string> {
-            const char* value = std::getenv(name.c_str());
-            return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-        };
+    if (!core_->options.environment) core_->options.environment = own_environment;
     for (auto* reactor : reactors) shards_.push_back(std::make_shared<Shard>(*reactor));
 }
 
 Upstreams::~Upstreams() = default;
+
+const catalog::ServerSpec* Upstreams::Core::spec(std::string_view name) const {
+    const auto it = std::ranges::find(servers, name, &catalog::ServerSpec::name);
+    return it == servers.end() ? nullptr : &*it;
+}
 
 Upstreams::Shard& Upstreams::shard_of(const net::Reactor& reactor) const {
     const auto it = std::ranges::find_if(
@@ -89,6 +68,23 @@ std::size_t Upstreams::instances() const {
     return core_->instances.load();
 }
 
+bool Upstreams::Slot::allow(Instant now) {
+    const auto rate = static_cast<double>(spec.calls_per_second);
+    if (rate == 0) return true;
+    const double passed = std::chrono::duration<double>(now - allowed_at).count();
+    allowance = allowed_at == Instant{} ? rate : std::min(rate, allowance + passed * rate);
+    allowed_at = now;
+    if (allowance < 1) return false;
+    allowance -= 1;
+    return true;
+}
+
+void Upstreams::Slot::end() {
+    released = true;
+    if (upstream) upstream->end();
+    upstream.reset();
+}
+
 net::Task<Result<Reply>> Upstreams::call(Target target, Outbound outbound) {
     const auto* spec = core_->spec(target.server);
     if (spec == nullptr)
@@ -97,111 +93,29 @@ net::Task<Result<Reply>> Upstreams::call(Target target, Outbound outbound) {
     Shard& shard = spec->shared ? *shards_.front() : shard_of(*target.home);
     const ConversationPtr conversation = outbound.conversation;
     if (conversation) conversation->begin(shard.reactor);
+    if (spec->timeout_s > 0) outbound.timeout = std::chrono::seconds(spec->timeout_s);
     co_await shard.reactor.hop();
-    const Key key{spec->name, spec->shared ? TaskId{} : target.task};
-    auto& place = shard.slots[key];
-    if (!place) place = std::make_shared<Slot>(shard.reactor, *spec);
-    const std::shared_ptr<Slot> slot = place;
-    auto upstream = co_await acquire(core_, slot);
+    Shard::Key key{spec->name, spec->shared ? TaskId{} : target.task};
+    auto& place = shard.slots[std::move(key)];
+    if (!place) {
+        const auto owner = std::ranges::find_if(
+            shards_, [&](const ShardPtr& each) { return each.get() == &shard; });
+        place = std::make_shared<Slot>(*owner, *spec);
+    }
+    const SlotPtr slot = place;
     Result<Reply> reply = fail(Error{});
-    if (upstream)
+    if (!slot->allow(std::chrono::steady_clock::now())) {
+        reply = fail(ErrorCode::kExhausted,
+                     fmt::format("more than {} calls a second (calls_per_second); nothing was sent",
+                                 spec->calls_per_second));
+    } else if (auto upstream = co_await acquire(core_, slot, conversation)) {
         reply = co_await (*upstream)->call(std::move(outbound));
-    else
+    } else {
         reply = fail(upstream.error());
+    }
     co_await from.hop();
     if (conversation) conversation->end();
     co_return reply;
-}
-
-net::Task<Result<Upstreams::UpstreamPtr>> Upstreams::acquire(std::shared_ptr<Core> core,
-                                                             std::shared_ptr<Slot> slot) {
-    if (slot->released || core->closed)
-        co_return fail(ErrorCode::kUnavailable, "its task has ended; nothing was sent");
-    if (slot->upstream && slot->upstream->alive()) co_return slot->upstream;
-    if (slot->starting) {
-        net::Promise<Result<UpstreamPtr>> turn(slot->reactor);
-        slot->waiting.push_back(turn);
-        auto started = co_await turn.wait();
-        co_return started;
-    }
-    slot->starting = true;
-    auto started = co_await launch(core, slot);
-    slot->starting = false;
-    if (started && (slot->released || core->closed)) {  // released while it started
-        (*started)->end();
-        started = fail(ErrorCode::kUnavailable, "its task has ended; nothing was sent");
-    }
-    slot->upstream = started ? *started : nullptr;
-    for (const auto& turn : std::exchange(slot->waiting, {})) turn.set(started);
-    co_return started;
-}
-
-net::Task<Result<Upstreams::UpstreamPtr>> Upstreams::launch(std::shared_ptr<Core> core,
-                                                            std::shared_ptr<Slot> slot) {
-    const auto& options = core->options;
-    if (slot->restarts >= 0 && std::chrono::steady_clock::now() - slot->started > kHealthyLife)
-        slot->restarts = -1;
-    if (slot->restarts >= kMaxRestarts)
-        co_return fail(ErrorCode::kUnavailable,
-                       fmt::format("it failed {} times and is not started again for now; nothing "
-                                   "was sent",
-                                   kMaxRestarts + 1));
-    if (++slot->restarts > 0)
-        co_await slot->reactor.sleep(options.restart_backoff *
-                                     (1 << std::min(slot->restarts - 1, 4)));
-    auto ticket = core->ticket(core);
-    if (!ticket)
-        co_return fail(ErrorCode::kExhausted,
-                       fmt::format("{} tool servers are running (kMaxInstances); nothing was sent",
-                                   options.instances_max));
-    slot->started = std::chrono::steady_clock::now();
-    UpstreamOptions one = options.upstream;
-    one.ticket = std::move(ticket);
-    one.shared = slot->spec.shared;
-    one.on_tools_changed = [core, weak = std::weak_ptr<Slot>(slot)] {
-        const auto changed = weak.lock();
-        if (!changed || changed->released) return;
-        if (changed->relisting) {
-            changed->relist_again = true;
-            return;
-        }
-        changed->relisting = true;
-        changed->reactor.spawn(relist(core, changed));
-    };
-    net::ChildSpec child;
-    child.argv = slot->spec.command;
-    child.env = child_environment(slot->spec, options.environment);
-    child.cwd = slot->spec.cwd;
-    std::string name = slot->spec.name;
-    auto started = co_await StdioUpstream::start(slot->reactor, std::move(name), std::move(child),
-                                                 std::move(one));
-    if (!started) {
-        log::warn("mcp", "{}", started.error().detail);
-        co_return fail(started.error());
-    }
-    co_return UpstreamPtr(std::move(*started));
-}
-
-net::Task<Status> Upstreams::list(std::shared_ptr<Core> core, UpstreamPtr upstream) {
-    const auto text = co_await upstream->list_tools();
-    if (!text) co_return fail(text.error().in(upstream->server()));
-    const auto document = json::parse(*text, {.bytes_max = kMaxUpstreamMessageBytes + 16});
-    if (!document) co_return fail(document.error().in(upstream->server()));
-    co_return core->on_tools(upstream->server(), document->root());
-}
-
-// Lists again after `tools/list_changed`, at most once per interval however often it is said.
-net::Task<void> Upstreams::relist(std::shared_ptr<Core> core, std::shared_ptr<Slot> slot) {
-    do {
-        slot->relist_again = false;
-        const auto upstream = slot->upstream;
-        if (upstream && upstream->alive()) {
-            const Status listed = co_await list(core, upstream);
-            if (!listed) log::warn("mcp", "{}", listed.error().detail);
-        }
-        co_await slot->reactor.sleep(core->options.relist_interval);
-    } while (slot->relist_again && !slot->released && !core->closed);
-    slot->relisting = false;
 }
 
 net::Task<Status> Upstreams::discover(std::string server) {
@@ -209,31 +123,51 @@ net::Task<Status> Upstreams::discover(std::string server) {
     if (spec == nullptr)
         co_return fail(ErrorCode::kNotFound, fmt::format("no tool server `{}`", server));
     net::Reactor& from = here();
-    Shard& shard = *shards_.front();
-    co_await shard.reactor.hop();
-    std::shared_ptr<Slot> slot;
-    if (spec->shared) {
-        auto& place = shard.slots[Key{spec->name, TaskId{}}];
-        if (!place) place = std::make_shared<Slot>(shard.reactor, *spec);
-        slot = place;
-    } else {
-        slot = std::make_shared<Slot>(shard.reactor, *spec);
-    }
-    const auto upstream = co_await acquire(core_, slot);
-    Status status;
-    if (upstream)
-        status = co_await list(core_, *upstream);
-    else
-        status = fail(upstream.error());
-    if (!spec->shared) end(*slot);
+    const ShardPtr shard = shards_.front();
+    co_await shard->reactor.hop();
+    Status status = co_await list_once(core_, shard, spec);
     co_await from.hop();
     co_return status;
 }
 
-void Upstreams::end(Slot& slot) {
-    slot.released = true;
-    if (slot.upstream) slot.upstream->end();
-    slot.upstream.reset();
+net::Task<void> Upstreams::watch(net::Millis patience) {
+    struct Run {
+        // Until it has answered once; growing pauses, each off by up to a quarter.
+        static net::Task<void> go(CorePtr core, ShardPtr shard, const catalog::ServerSpec* spec,
+                                  std::shared_ptr<FirstTries> first) {
+            const std::string& server = spec->name;
+            net::Millis pause{1'000};
+            std::minstd_rand dice(std::random_device{}());
+            for (bool again = true; again && !core->closed;) {
+                const Status done = co_await list_once(core, shard, spec);
+                if (first && --first->left == 0) first->done.set(true);
+                first.reset();
+                again = !done && !core->closed;
+                if (!again) break;
+                log::warn("mcp", "tool server {} does not answer, its tools are absent: {}", server,
+                          done.error().message());
+                const auto off = std::uniform_int_distribution<std::int64_t>(
+                    -pause.count() / 4, pause.count() / 4)(dice);
+                core->health.failed(server, done.error().detail, pause.count() + off);
+                const auto until = std::chrono::steady_clock::now() + pause + net::Millis(off);
+                while (!core->closed && std::chrono::steady_clock::now() < until)
+                    co_await shard->reactor.sleep(net::Millis(100));
+                pause = std::min(pause * 2, kMaxBackoff);
+            }
+        }
+        static net::Task<void> time_out(net::Reactor* reactor, net::Millis after,
+                                        std::shared_ptr<FirstTries> first) {
+            co_await reactor->sleep(after);
+            first->done.set(false);
+        }
+    };
+    net::Reactor& reactor = shards_.front()->reactor;
+    if (core_->servers.empty()) co_return;
+    const auto first = std::make_shared<FirstTries>(reactor, core_->servers.size());
+    for (const auto& spec : core_->servers)
+        reactor.spawn(Run::go(core_, shards_.front(), &spec, first));
+    reactor.spawn(Run::time_out(&reactor, patience, first));
+    (void)co_await first->done.wait();
 }
 
 void Upstreams::release(const TaskId& task) {
@@ -241,7 +175,7 @@ void Upstreams::release(const TaskId& task) {
         shard->reactor.post([shard, task] {
             std::erase_if(shard->slots, [&](const auto& entry) {
                 if (entry.first.second != task || task.is_nil()) return false;
-                end(*entry.second);
+                entry.second->end();
                 return true;
             });
         });
@@ -252,12 +186,53 @@ net::Task<void> Upstreams::close() {
     net::Reactor& from = here();
     core_->closed = true;
     const auto shards = shards_;
+    bool http = false;
     for (const auto& shard : shards) {
         co_await shard->reactor.hop();
-        for (const auto& [key, slot] : shard->slots) end(*slot);
+        for (const auto& [key, slot] : shard->slots) slot->end();
         shard->slots.clear();
+        http = http || !shard->pools.empty();
     }
     co_await from.hop();
+    const auto until = std::chrono::steady_clock::now() + kFarewell;
+    for (bool busy = http; busy && std::chrono::steady_clock::now() < until;) {
+        co_await from.sleep(net::Millis(10));
+        busy = false;
+        for (const auto& shard : shards) {
+            co_await shard->reactor.hop();
+            for (const auto& [name, pool] : shard->pools)
+                busy = busy || pool->connections() > pool->idle();
+        }
+        co_await from.hop();
+    }
+    for (const auto& shard : shards) {  // idle connections end on their own reactor
+        co_await shard->reactor.hop();
+        shard->pools.clear();
+    }
+    co_await from.hop();
+}
+
+net::Task<std::vector<ServerHealth>> Upstreams::health() {
+    net::Reactor& from = here();
+    std::map<std::string, std::pair<std::size_t, std::size_t>> now;  // instances, in flight
+    for (const auto& shard : shards_) {
+        co_await shard->reactor.hop();
+        for (const auto& [key, slot] : shard->slots) {
+            if (!slot->upstream) continue;
+            if (slot->upstream->alive()) {
+                ++now[key.first].first;
+                now[key.first].second += slot->upstream->counters().in_flight;
+            } else if (slot->spec.shared) {
+                core_->health.down(key.first, slot->upstream->why_ended());
+            }
+        }
+    }
+    co_await from.hop();
+    std::vector<std::string> names;
+    for (const auto& spec : core_->servers) names.push_back(spec.name);
+    auto out = core_->health.read(names);
+    for (auto& each : out) std::tie(each.instances, each.in_flight) = now[each.server];
+    co_return out;
 }
 
 }  // namespace writ::mcp

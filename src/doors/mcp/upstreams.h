@@ -1,15 +1,22 @@
-// The running tool servers of this node: one instance per (server, task), or one for all tasks
-// where the operator declared it shared. An instance is started by the first call that needs it, on
-// the task's home reactor, and ends with the task; one that died is started again by a later call,
-// a bounded number of times.
+// The running tool servers of this node: one instance (a child process, or a session of an HTTP
+// server) per (server, task), or one for all tasks where the operator declared it shared. An
+// instance is started by the first call that needs it, on the task's home reactor, and ends with
+// the task.
 //
-// Every reactor has a shard that only it touches; nothing here locks.
+// A start that fails, or an instance that ends within a minute, makes the next start wait:
+// exponential, capped, with jitter, forgiven after a healthy minute. A call that comes meanwhile
+// waits if the wait is short and is refused otherwise; nothing was sent then. What was in flight
+// when an instance ended is never made again.
+//
+// watch() starts every server once so that its tools are known, in parallel and in the background:
+// a server that is down delays nothing, and its tools appear when it answers.
+//
+// Every reactor has a shard that only it touches; nothing on a call's way locks.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,26 +28,34 @@
 #include "base/ids.h"
 #include "catalog/catalog.h"
 #include "doors/mcp/upstream.h"
+#include "doors/mcp/upstream_health.h"
 #include "json/value.h"
 #include "net/reactor.h"
 #include "net/task.h"
 
 namespace writ::mcp {
 
-// Child processes of this node. Each costs tens of MiB, so memory ends before descriptors do.
+// Instances of this node. A child costs tens of MiB, so memory ends before descriptors do.
 inline constexpr std::size_t kMaxInstances = 512;
-// Starts of an instance that keeps dying, within one task; a minute of life forgives earlier ones.
-inline constexpr int kMaxRestarts = 5;
+// A life this long forgives earlier failures.
 inline constexpr std::chrono::seconds kHealthyLife{60};
+// The longest wait between two starts of a server that keeps failing.
+inline constexpr net::Millis kMaxBackoff{60'000};
+// A call waits for a start that is this near; for a later one it is refused.
+inline constexpr net::Millis kBackoffPatience{2'000};
 // One re-listing per second is enough for a server that keeps saying its tools changed.
 inline constexpr net::Millis kRelistInterval{1'000};
+// How long watch() waits for first answers, so that the tools of servers that are well are there
+// when the first agent asks.
+inline constexpr net::Millis kFirstListing{5'000};
 
 struct UpstreamsOptions {
     std::size_t instances_max = kMaxInstances;
-    net::Millis restart_backoff{200};  // doubles with each restart, at most 16 times
+    net::Millis restart_backoff{200};  // the first wait; doubles
     net::Millis relist_interval = kRelistInterval;
     UpstreamOptions upstream;  // timeouts and version; its callbacks are set here
-    // Where names of ServerSpec::env are looked up; default: the gateway's own environment.
+    // Where names of ServerSpec::env, bearer_env and header_env are looked up; default: the
+    // gateway's own environment.
     std::function<std::optional<std::string>(const std::string&)> environment;
 };
 
@@ -63,41 +78,41 @@ class Upstreams {
     ~Upstreams();
 
     // One tools/call, on whichever instance serves `target`; started if need be. Resumes on the
-    // reactor it was awaited on, which is the conversation's too. Errors: kNotFound (no such
-    // server), kExhausted (kMaxInstances), kUnavailable, kTimeout, kCancelled and the others of
-    // Upstream::call.
+    // reactor it was awaited on, which is the conversation's too. The server's own `timeout`, if it
+    // has one, replaces the caller's. Errors: kNotFound (no such server), kExhausted
+    // (kMaxInstances, `in_flight`, `calls_per_second`), kUnavailable, kTimeout, kCancelled and the
+    // others of Upstream::call.
     net::Task<Result<Reply>> call(Target target, Outbound outbound);
 
     // Starts the server, lists its tools and hands them to OnTools. A shared instance is kept, any
     // other is ended. Errors: kNotFound, kExhausted, what starting and listing can say, OnTools's.
     net::Task<Status> discover(std::string server);
+    // Discovers every server in parallel, and again, with growing pauses, those that fail. Returns
+    // when each has been tried once or `patience` is over, whichever is first; the rest goes on by
+    // itself until close(). On the first reactor.
+    net::Task<void> watch(net::Millis patience = kFirstListing);
 
-    // Ends the task's instances, also one that is starting, and forgets its restarts. Returns at
+    // Ends the task's instances, also one that is starting, and forgets its failures. Returns at
     // once. To be called when the task is dead, so that the gate admits no call that would start
     // another. Thread: any.
     void release(const TaskId& task);
-    // Ends all instances and starts none any more. Thread: any reactor's.
+    // Ends all instances and starts none any more; gives sessions a moment to be deleted. Thread:
+    // any reactor's.
     net::Task<void> close();
 
+    // Every server in the order of the configuration. Resumes where it was awaited, one of our
+    // reactors.
+    net::Task<std::vector<ServerHealth>> health();
     std::size_t instances() const;  // running now. Thread: any
     // The reactor of the calling thread; a broken invariant if it is none of ours.
     net::Reactor& here() const;
 
-  private:
     struct Core;
     struct Slot;
     struct Shard;
-    using UpstreamPtr = std::shared_ptr<Upstream>;
-    using Key = std::pair<std::string, TaskId>;  // a nil task: shared
 
+  private:
     Shard& shard_of(const net::Reactor& reactor) const;
-    static net::Task<Result<UpstreamPtr>> acquire(std::shared_ptr<Core> core,
-                                                  std::shared_ptr<Slot> slot);
-    static net::Task<Result<UpstreamPtr>> launch(std::shared_ptr<Core> core,
-                                                 std::shared_ptr<Slot> slot);
-    static net::Task<Status> list(std::shared_ptr<Core> core, UpstreamPtr upstream);
-    static net::Task<void> relist(std::shared_ptr<Core> core, std::shared_ptr<Slot> slot);
-    static void end(Slot& slot);
 
     std::shared_ptr<Core> core_;
     std::vector<std::shared_ptr<Shard>> shards_;  // fixed at construction

@@ -3,11 +3,15 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <filesystem>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
+#include "doors/mcp/fake_http_server.h"
 #include "doors/mcp/test_peer.h"
 
 namespace writ::mcp {
@@ -25,7 +29,8 @@ Outbound outbound(std::string arguments = "{}") {
 class UpstreamsTest : public testing::Test {
   protected:
     void make(std::vector<catalog::ServerSpec> servers, UpstreamsOptions options = {}) {
-        options.restart_backoff = net::Millis(1);
+        if (options.restart_backoff == UpstreamsOptions{}.restart_backoff)
+            options.restart_backoff = net::Millis(1);
         options.relist_interval = net::Millis(50);
         upstreams_ = std::make_unique<Upstreams>(
             std::vector<net::Reactor*>{&reactor_}, std::move(servers),
@@ -129,13 +134,136 @@ TEST_F(UpstreamsTest, ADeadInstanceIsStartedAgainByTheNextCall) {
     EXPECT_EQ(count(folder_.read("fs.log"), R"("method":"tools/call")"), 2u);  // never replayed
 }
 
-TEST_F(UpstreamsTest, AServerThatKeepsDyingIsGivenUp) {
-    make({fake(folder_, "fs", "dies")});
+TEST_F(UpstreamsTest, AServerThatKeepsDyingIsStartedEverMoreRarely) {
+    UpstreamsOptions options;
+    options.restart_backoff = net::Millis(400);
+    make({fake(folder_, "fs", "dies")}, std::move(options));
     const auto task = ids_.mint<TaskId>();
-    for (int i = 0; i < kMaxRestarts + 4; ++i)
-        EXPECT_EQ(call("fs", task).error().code, ErrorCode::kUnavailable);
-    EXPECT_EQ(starts("fs"), static_cast<std::size_t>(kMaxRestarts) + 1);
-    EXPECT_NE(call("fs", task).error().detail.find("not started again"), std::string::npos);
+    for (int i = 0; i < 20; ++i) EXPECT_EQ(call("fs", task).error().code, ErrorCode::kUnavailable);
+    // Waits of about 0.4, 0.8 and 1.6 s are worth a call's patience, 3.2 s is not.
+    EXPECT_LE(starts("fs"), 5u);
+    EXPECT_GE(starts("fs"), 3u);
+    const auto refused = call("fs", task);
+    EXPECT_NE(refused.error().detail.find("not started again for"), std::string::npos);
+    EXPECT_NE(refused.error().detail.find("nothing was sent"), std::string::npos);
+    const auto health = reactor_.run_until(upstreams_->health());
+    ASSERT_EQ(health.size(), 1u);
+    EXPECT_EQ(health[0].state, ServerState::kBackoff);
+    EXPECT_GE(health[0].restarts, 2);
+    EXPECT_GT(health[0].retry_us, health[0].since_us);
+    EXPECT_EQ(health[0].instances, 0u);
+    EXPECT_FALSE(health[0].last_error.empty());
+}
+
+TEST_F(UpstreamsTest, WatchKnowsTheWellAndWaitsForNoOther) {
+    UpstreamsOptions options;
+    options.upstream.start_timeout = net::Millis(4'000);
+    make({fake(folder_, "mute", "mute"), fake(folder_, "fs", "echo"),
+          fake(folder_, "gone", "stillborn"), fake(folder_, "web", "pages", true)},
+         std::move(options));
+    const auto before = std::chrono::steady_clock::now();
+    reactor_.run_until(upstreams_->watch(net::Millis(1'500)));
+    EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(3));
+    EXPECT_EQ(listed_.size(), 2u);
+    const auto health = reactor_.run_until(upstreams_->health());
+    EXPECT_EQ(health[0].state, ServerState::kStarting);
+    EXPECT_EQ(health[1].state, ServerState::kUp);
+    EXPECT_EQ(health[2].state, ServerState::kBackoff);
+    EXPECT_NE(health[2].last_error.find("cannot find module x"), std::string::npos);
+    EXPECT_EQ(health[3].instances, 1u);
+}
+
+TEST_F(UpstreamsTest, AServerThatComesLaterIsFoundByItself) {
+    auto spec = fake(folder_, "fs", "echo");
+    const std::string program = folder_.file("late");
+    const std::string real = std::exchange(spec.command.front(), program);
+    make({spec});
+    reactor_.run_until(upstreams_->watch(net::Millis(5'000)));
+    EXPECT_TRUE(listed_.empty());
+    std::filesystem::create_symlink(real, program);
+    EXPECT_TRUE(wait([&] { return listed_.size() == 1; }));
+    EXPECT_EQ(reactor_.run_until(upstreams_->health())[0].state, ServerState::kUp);
+}
+
+TEST_F(UpstreamsTest, ACancelledCallDoesNotWaitForAStart) {
+    UpstreamsOptions options;
+    options.upstream.start_timeout = net::Millis(4'000);
+    make({fake(folder_, "fs", "mute")}, std::move(options));
+    auto conversation = Conversation::make(reactor_, {});
+    struct Run {
+        static net::Task<void> go(net::Reactor* reactor, ConversationPtr c) {
+            co_await reactor->sleep(net::Millis(50));
+            c->cancel("gone");
+        }
+    };
+    reactor_.spawn(Run::go(&reactor_, conversation));
+    Outbound out = outbound();
+    out.conversation = conversation;
+    const auto before = std::chrono::steady_clock::now();
+    const auto reply = reactor_.run_until(
+        upstreams_->call({"fs", ids_.mint<TaskId>(), &reactor_}, std::move(out)));
+    EXPECT_EQ(reply.error().code, ErrorCode::kCancelled);
+    EXPECT_NE(reply.error().detail.find("nothing was sent"), std::string::npos);
+    EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(3));
+}
+
+TEST_F(UpstreamsTest, LimitsOfAServerAreItsOwnAndNamed) {
+    auto slow = fake(folder_, "slow", "hang");
+    slow.timeout_s = 1;
+    auto rare = fake(folder_, "rare", "echo");
+    rare.calls_per_second = 3;
+    make({slow, rare});
+    EXPECT_EQ(call("slow", ids_.mint<TaskId>()).error().code, ErrorCode::kTimeout);
+    const auto task = ids_.mint<TaskId>();
+    int good = 0;
+    std::string why;
+    for (int i = 0; i < 10; ++i) {
+        const auto reply = call("rare", task);
+        good += reply ? 1 : 0;
+        if (!reply) why = reply.error().detail;
+    }
+    EXPECT_GE(good, 3);
+    EXPECT_LE(good, 5);
+    EXPECT_NE(why.find("calls_per_second"), std::string::npos);
+}
+
+// Two tasks, one HTTP server: each has its session, both use the same few connections.
+TEST_F(UpstreamsTest, EveryTaskHasItsOwnSessionOfAnHttpServer) {
+    testing_peer::FakeHttpServer web(reactor_, "sessions");
+    catalog::ServerSpec spec;
+    spec.name = "web";
+    spec.url = web.url;
+    spec.bearer_env = "WEB_TOKEN";
+    spec.header_env = {{"X-Tenant", "WEB_TENANT"}};
+    UpstreamsOptions options;
+    options.environment = [](const std::string& name) -> std::optional<std::string> {
+        return "value-of-" + name;
+    };
+    make({spec}, std::move(options));
+    ASSERT_TRUE(reactor_.run_until(upstreams_->discover("web")).has_value());
+    const auto a = ids_.mint<TaskId>();
+    const auto b = ids_.mint<TaskId>();
+    for (const auto& task : {a, b, a, b}) ASSERT_TRUE(call("web", task).has_value());
+    EXPECT_EQ(web.sessions, 3);  // the listing's, and one a task
+    EXPECT_EQ(web.count("Authorization=Bearer value-of-WEB_TOKEN"), web.received.size());
+    EXPECT_EQ(web.count("X-Tenant=value-of-WEB_TENANT"), web.received.size());
+    EXPECT_LE(web.connections(), 3u);
+    upstreams_->release(a);
+    EXPECT_TRUE(wait([&] { return web.count("DELETE") == 2; }));
+    reactor_.run_until(upstreams_->close());
+    EXPECT_EQ(web.count("DELETE"), 3u);
+}
+
+TEST_F(UpstreamsTest, ACredentialThatIsNotThereIsSaidSo) {
+    catalog::ServerSpec spec;
+    spec.name = "web";
+    spec.url = "http://127.0.0.1:1/mcp";
+    spec.bearer_env = "WEB_TOKEN";
+    UpstreamsOptions options;
+    options.environment = [](const std::string&) { return std::nullopt; };
+    make({spec}, std::move(options));
+    const auto refused = call("web", ids_.mint<TaskId>());
+    EXPECT_NE(refused.error().detail.find("`WEB_TOKEN`, which is not set"), std::string::npos);
 }
 
 TEST_F(UpstreamsTest, DiscoverListsAndKeepsOnlySharedInstances) {

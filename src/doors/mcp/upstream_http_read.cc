@@ -1,0 +1,286 @@
+// What an HTTP tool server sends: one JSON answer or an event stream, on the call's own connection,
+// on a stream taken up again, or on the GET stream that belongs to no call.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/inert.h"
+#include "base/log.h"
+#include "doors/mcp/upstream_http.h"
+#include "doors/mcp/upstream_session.h"
+
+namespace writ::mcp {
+
+namespace {
+
+// Text around a message in a body: white space, and field names of an event stream.
+constexpr std::size_t kSlackBytes = 64 << 10;
+// Pieces of a stream read in one go, so that a server that never stops lets others have a turn.
+constexpr int kPiecesInARow = 16;
+
+bool is_type(const net::HttpCall& http, std::string_view type) {
+    const auto field = http.headers().get("content-type");
+    if (!field) return false;
+    std::string_view text = field->substr(0, field->find(';'));
+    while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
+    return std::equal(text.begin(), text.end(), type.begin(), type.end(), [](char a, char b) {
+        return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + 32) : a) == b;
+    });
+}
+
+// Many servers say 400 with an error that names no request where the specification says 404: they
+// know no such session, hence did not act.
+bool names_no_session(std::string_view body) {
+    const auto document = json::parse(body);
+    const auto error = document ? document->root().find("error") : std::nullopt;
+    if (!error || !error->is_object() || error->i64("code") != -32000) return false;
+    const auto id = document->root().find("id");
+    return !id || id->is_null();
+}
+
+}  // namespace
+
+net::Task<Result<Reply>> HttpUpstream::receive(Self self, FlightPtr flight) {
+    const int status = flight->http->status();
+    Result<Reply> reply = fail(Error{});
+    if (status == 404 && !self->session_.empty()) {
+        flight->lost_session = true;
+        reply = fail(ErrorCode::kUnavailable, "its session is gone; nothing was done");
+    } else if (status == 200 && is_type(*flight->http, "application/json")) {
+        reply = co_await receive_json(self, flight);
+    } else if (status == 200 && is_type(*flight->http, "text/event-stream")) {
+        reply = co_await receive_stream(self, flight);
+    } else {
+        reply = co_await refused(self, flight);
+    }
+    co_return reply;
+}
+
+net::Task<Result<Reply>> HttpUpstream::receive_json(Self self, FlightPtr flight) {
+    auto body = co_await flight->http->read_all(self->options_.message_bytes_max + kSlackBytes,
+                                                flight->deadline);
+    if (!body) co_return fail(self->outcome(*flight, body.error().code, body.error().detail));
+    auto reply = self->take(std::move(*body), flight);
+    if (reply) co_return std::move(*reply);
+    co_return fail(
+        self->outcome(*flight, ErrorCode::kInvalid, "its answer is to nothing we asked"));
+}
+
+// A status that is no answer. Servers of this protocol put JSON-RPC errors there, too.
+net::Task<Result<Reply>> HttpUpstream::refused(Self self, FlightPtr flight) {
+    const int status = flight->http->status();
+    std::string why = fmt::format("it answered HTTP status {}", status);
+    ErrorCode code = status >= 500 ? ErrorCode::kUnavailable : ErrorCode::kInvalid;
+    if (status >= 300 && status < 400) why += ", a redirect, which is never followed";
+    if (status == 401 || status == 403) why += ": it refuses the gateway's credential";
+    if (status == 200) why = "its answer is neither JSON nor an event stream";
+    if (status == 202) why = "it accepted the request and gave no answer";
+    if (is_type(*flight->http, "application/json")) {
+        auto body = co_await flight->http->read_all(kSlackBytes, flight->deadline);
+        if (body && status == 400 && !self->session_.empty() && names_no_session(*body)) {
+            flight->lost_session = true;
+            co_return fail(ErrorCode::kUnavailable, "its session is gone; nothing was done");
+        }
+        const auto message = body ? parse_message(std::move(*body)) : nullptr;
+        if (message && *message && (*message)->error && our_id((*message)->id) == flight->id)
+            co_return Reply{true, std::string((*message)->error->raw())};
+    }
+    flight->http->close();
+    co_return fail(self->outcome(*flight, code, why));
+}
+
+net::Task<Result<Reply>> HttpUpstream::receive_stream(Self self, FlightPtr flight) {
+    std::string last_id;
+    for (int resumes = 0;; ++resumes) {
+        net::SseParser events(self->options_.message_bytes_max + kSlackBytes);
+        Error why{ErrorCode::kUnavailable, "its stream ended without an answer", {}};
+        for (int pieces = 1;; ++pieces) {
+            if (pieces % kPiecesInARow == 0) co_await self->reactor_.sleep(net::Millis(0));
+            auto piece = co_await flight->http->read(flight->deadline);
+            if (!piece) why = piece.error();
+            if (!piece || piece->empty()) break;
+            flight->stream_bytes += piece->size();
+            Status put = events.put(*piece);
+            if (put && flight->stream_bytes > kMaxStreamBytes)
+                put = fail(ErrorCode::kTooLarge, "its stream does not end");
+            while (auto event = put ? events.next() : std::nullopt) {
+                if (event->data.empty()) continue;  // a priming event
+                auto reply = self->take(std::move(event->data), flight);
+                if (flight->stray > kMaxStrayLines) break;
+                if (!reply) continue;
+                // Usually the end of the stream came along, and the connection is used again.
+                (void)co_await flight->http->read(std::chrono::steady_clock::now() +
+                                                  std::chrono::milliseconds(50));
+                flight->http->close();
+                co_return std::move(*reply);
+            }
+            if (put && flight->stray > kMaxStrayLines)
+                put = fail(ErrorCode::kInvalid, "it sends too much that is no answer");
+            if (!put) {
+                flight->http->close();
+                co_return fail(self->outcome(*flight, ErrorCode::kInvalid, put.error().detail));
+            }
+        }
+        if (!events.last_id().empty()) last_id = events.last_id();
+        const bool again = why.code == ErrorCode::kUnavailable && !flight->given_up &&
+                           self->alive_ && !last_id.empty() && resumes < kMaxResumes;
+        if (!again) co_return fail(self->outcome(*flight, why.code, why.detail));
+        const auto retry = events.retry_ms();
+        const auto pause = retry ? net::Millis(*retry) : kDefaultRetry;
+        if (auto failed = co_await resume(self, flight, last_id, pause))
+            co_return fail(self->outcome(*flight, failed->code, failed->detail));
+    }
+}
+
+// Takes up the stream of a call again; nothing is asked twice by it.
+net::Task<std::optional<Error>> HttpUpstream::resume(Self self, FlightPtr flight,
+                                                     std::string last_id, net::Millis pause) {
+    auto left = std::min(flight->deadline, std::chrono::steady_clock::now() + pause);
+    while (std::chrono::steady_clock::now() < left && self->alive_ && !flight->given_up)
+        co_await self->reactor_.sleep(
+            std::min(net::Millis(50),
+                     std::chrono::ceil<net::Millis>(left - std::chrono::steady_clock::now())));
+    if (!self->alive_ || flight->given_up) co_return Error{ErrorCode::kCancelled, {}, {}};
+    net::Headers fields = self->where_.fields;
+    fields.add("Accept", "text/event-stream");
+    fields.add("MCP-Protocol-Version", self->version_);
+    if (!self->session_.empty()) fields.add("MCP-Session-Id", self->session_);
+    fields.add("Last-Event-ID", last_id);
+    auto head =
+        net::HttpHead::make("GET", self->where_.target, self->where_.pool->authority(), fields);
+    if (!head) co_return Error{ErrorCode::kInvalid, "its event id cannot be sent back", {}};
+    // The POST has been sent whatever becomes of this: outcome() must go on saying so.
+    const net::HttpCallPtr posted = std::exchange(flight->http, self->where_.pool->call());
+    const Status begun =
+        co_await flight->http->begin(std::move(*head), {}, flight->deadline, nullptr);
+    const bool good =
+        begun && flight->http->status() == 200 && is_type(*flight->http, "text/event-stream");
+    if (good) co_return std::nullopt;
+    const std::string why =
+        begun ? fmt::format("its stream cannot be taken up again (HTTP status {})",
+                            flight->http->status())
+              : begun.error().detail;
+    flight->http->close();
+    flight->http = posted;
+    const bool timed_out = !begun && begun.error().code == ErrorCode::kTimeout;
+    co_return Error{timed_out ? ErrorCode::kTimeout : ErrorCode::kUnavailable, why, {}};
+}
+
+// The stream that belongs to no call, for tools/list_changed.
+net::Task<void> HttpUpstream::listen(Self self, std::uint64_t epoch) {
+    net::Millis pause{1'000};
+    std::string last_id;
+    while (self->alive_ && self->epoch_ == epoch) {
+        net::Headers fields = self->where_.fields;
+        fields.add("Accept", "text/event-stream");
+        fields.add("MCP-Protocol-Version", self->version_);
+        if (!self->session_.empty()) fields.add("MCP-Session-Id", self->session_);
+        if (!last_id.empty()) fields.add("Last-Event-ID", last_id);
+        auto head =
+            net::HttpHead::make("GET", self->where_.target, self->where_.pool->authority(), fields);
+        if (!head) co_return;
+        const auto http = self->listening_ = self->where_.pool->call();
+        const auto begin_by = std::chrono::steady_clock::now() + self->options_.start_timeout;
+        const Status begun = co_await http->begin(std::move(*head), {}, begin_by, nullptr);
+        const bool refused =
+            begun && (http->status() != 200 || !is_type(*http, "text/event-stream"));
+        if (refused) {  // 405: it has no such stream
+            http->close();
+            co_return;
+        }
+        net::SseParser events(self->options_.message_bytes_max + kSlackBytes);
+        for (int pieces = 1; begun; ++pieces) {
+            if (pieces % kPiecesInARow == 0) co_await self->reactor_.sleep(net::Millis(1));
+            auto piece = co_await http->read(net::Deadline::max());
+            if (!piece || piece->empty() || !events.put(*piece)) break;
+            while (auto event = events.next())
+                if (!event->data.empty()) (void)self->take(std::move(event->data), nullptr);
+            pause = net::Millis(1'000);
+        }
+        http->close();
+        if (!events.last_id().empty()) last_id = events.last_id();
+        if (const auto retry = events.retry_ms()) pause = std::max(pause, net::Millis(*retry));
+        auto until = std::chrono::steady_clock::now() + pause;
+        while (self->alive_ && self->epoch_ == epoch && std::chrono::steady_clock::now() < until)
+            co_await self->reactor_.sleep(net::Millis(200));
+        pause = std::min(pause * 2, kMaxListenPause);
+    }
+}
+
+// One message. An answer to `flight` is returned; everything else is dealt with here.
+std::optional<Result<Reply>> HttpUpstream::take(std::string text, const FlightPtr& flight) {
+    const auto stray = [&](std::string_view why) {
+        ++counters_.stray;
+        if (flight) ++flight->stray;
+        log::warn("mcp", "tool server `{}` sent a message that is ignored: {}", server_,
+                  inert(why, 200));
+    };
+    const auto message = parse_message(std::move(text), {.bytes_max = options_.message_bytes_max});
+    if (!message) {
+        if (flight && our_id(message.error().id) == flight->id)
+            return fail(outcome(*flight, ErrorCode::kInvalid,
+                                "its answer is not valid: " + message.error().detail));
+        stray(message.error().detail);
+        return std::nullopt;
+    }
+    const Message& got = **message;
+    if (got.kind == MessageKind::kRequest) {
+        take_request(got, flight);
+    } else if (got.kind == MessageKind::kNotification) {
+        take_notification(got, flight);
+    } else if (const auto id = our_id(got.id); flight && id == flight->id) {
+        const json::Value& value = got.error ? *got.error : *got.result;
+        return Reply{got.error.has_value(), std::string(value.raw())};
+    } else if (id && abandoned_.erase(*id) > 0) {
+        ++counters_.late;
+    } else {
+        stray("an answer that nobody awaits");
+    }
+    return std::nullopt;
+}
+
+void HttpUpstream::take_request(const Message& message, const FlightPtr& flight) {
+    if (message.method == "ping") {
+        reactor_.spawn(post_aside(shared_from_this(), post_, result_text(message.id, "{}")));
+        return;
+    }
+    ++counters_.asked;
+    const bool mine = flight && flight->conversation && is_inward(message.method);
+    if (!mine) {
+        if (flight) ++flight->stray;  // each costs us a request: not without end
+        reactor_.spawn(
+            post_aside(shared_from_this(), post_,
+                       error_text(message.id, kMethodNotFound, "not offered by this client")));
+        return;
+    }
+    Ask ask{std::string(message.method),
+            message.params ? std::string(message.params->raw()) : std::string("{}")};
+    reactor_.spawn(
+        pass_on(shared_from_this(), flight->conversation, std::string(message.id), std::move(ask)));
+}
+
+net::Task<void> HttpUpstream::pass_on(Self self, ConversationPtr to, std::string id, Ask ask) {
+    const Reply reply = co_await Conversation::ask(std::move(to), std::move(ask), &self->reactor_);
+    std::string text = R"({"jsonrpc":"2.0","id":)" + id;
+    text += reply.error ? R"(,"error":)" : R"(,"result":)";
+    text += reply.bytes;
+    text += '}';
+    net::HttpHeadPtr head = self->post_;
+    co_await post_aside(self, std::move(head), std::move(text));
+}
+
+void HttpUpstream::take_notification(const Message& message, const FlightPtr& flight) {
+    if (message.method == "notifications/tools/list_changed" && options_.on_tools_changed)
+        return options_.on_tools_changed();
+    const std::string_view params = message.params ? message.params->raw() : "{}";
+    if (flight && flight->conversation && message.params) {
+        if (message.method == "notifications/progress" &&
+            message.params->i64("progressToken") == flight->id)
+            return flight->conversation->progress(params);
+        if (message.method == "notifications/message") return flight->conversation->log(params);
+    }
+    ++counters_.dropped;
+}
+
+}  // namespace writ::mcp

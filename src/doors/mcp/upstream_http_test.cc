@@ -1,0 +1,291 @@
+// Defends: what a tool server over HTTP may do to us (nothing), what may reach it (decided calls
+// only, once), and that what it says reaches the call it belongs to.
+#include "doors/mcp/upstream_http.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "doors/mcp/fake_http_server.h"
+#include "doors/mcp/test_peer.h"
+
+namespace writ::mcp {
+namespace {
+
+using testing_peer::eventually;
+using testing_peer::FakeHttpServer;
+
+class HttpUpstreamTest : public testing::Test {
+  protected:
+    Status start(const std::string& mode, UpstreamOptions options = {}) {
+        server_ = std::make_unique<FakeHttpServer>(reactor_, mode);
+        const auto url = net::Url::parse(server_->url);
+        HttpUpstream::Where where;
+        where.pool = *net::HttpPool::make(reactor_, *url);
+        where.target = url->target;
+        where.fields.add("Authorization", "Bearer operators");
+        pool_ = where.pool;
+        auto started = reactor_.run_until(
+            HttpUpstream::start(reactor_, "web", std::move(where), std::move(options)));
+        if (!started) return fail(started.error());
+        upstream_ = *started;
+        return {};
+    }
+    Result<Reply> call(int timeout_ms = 5'000, ConversationPtr conversation = nullptr,
+                       Depart depart = {}) {
+        Outbound out{"a", R"({"n" : 1.0})", net::Millis(timeout_ms), std::move(depart),
+                     std::move(conversation)};
+        return reactor_.run_until(upstream_->call(std::move(out)));
+    }
+    ErrorCode code(const std::string& mode, int timeout_ms = 5'000) {
+        EXPECT_TRUE(start(mode).has_value()) << mode;
+        const auto reply = call(timeout_ms);
+        EXPECT_FALSE(reply.has_value()) << mode;
+        why_ = reply ? "" : reply.error().detail;
+        const auto out = reply ? ErrorCode::kInternal : reply.error().code;
+        upstream_->end();
+        return out;
+    }
+    ConversationPtr listen() {
+        Conversation::Ears ears;
+        ears.on_notice = [this](Notice n) { notices_.push_back(std::move(n)); };
+        ears.on_ask = [this](Ask ask) { return answer(this, std::move(ask)); };
+        ears.progress_token = "\"mine\"";
+        auto out = Conversation::make(reactor_, std::move(ears));
+        out->begin(reactor_);
+        return out;
+    }
+    static net::Task<Reply> answer(HttpUpstreamTest* test, Ask ask) {
+        test->asked_.push_back(ask.method);
+        co_return Reply{false, R"({"action":"decline"})"};
+    }
+    bool wait(std::function<bool()> ready) {
+        return reactor_.run_until(eventually(&reactor_, std::move(ready)));
+    }
+    void TearDown() override {
+        if (upstream_) upstream_->end();
+        wait([&] { return !pool_ || pool_->connections() == pool_->idle(); });
+    }
+
+    net::Reactor reactor_;
+    std::unique_ptr<FakeHttpServer> server_;
+    std::shared_ptr<net::HttpPool> pool_;
+    std::shared_ptr<HttpUpstream> upstream_;
+    std::vector<Notice> notices_;
+    std::vector<std::string> asked_;
+    std::string why_;
+};
+
+TEST_F(HttpUpstreamTest, ShakesHandsAndCallsWithTheRawArguments) {
+    ASSERT_TRUE(start("json").has_value());
+    const auto reply = call();
+    ASSERT_TRUE(reply.has_value()) << reply.error().detail;
+    EXPECT_EQ(reply->bytes, R"({"content":[],"structuredContent":{"n" : 1.0}})");
+    EXPECT_TRUE(server_->received[0].find("MCP-Protocol-Version") == std::string::npos);
+    EXPECT_EQ(server_->count("MCP-Protocol-Version=2025-11-25 MCP-Session-Id=s1"), 2u)
+        << server_->received.back();  // initialized and the call
+    EXPECT_EQ(server_->count("Authorization=Bearer operators"), server_->received.size());
+    EXPECT_EQ(reactor_.run_until(upstream_->list_tools()).value(),
+              R"([{"name":"a","inputSchema":{"type":"object"}}])");
+    for (int i = 0; i < 20; ++i) ASSERT_TRUE(call().has_value());
+    EXPECT_LE(server_->connections(), 2u);  // no connection a call
+    upstream_->end();
+    EXPECT_TRUE(wait([&] { return server_->count("DELETE") == 1; }));
+}
+
+TEST_F(HttpUpstreamTest, AnEventStreamIsAnAnswerToo) {
+    for (const char* mode : {"sse", "twice", "lingers"}) {
+        ASSERT_TRUE(start(mode).has_value());
+        for (int i = 0; i < 3; ++i) {
+            const auto reply = call();
+            ASSERT_TRUE(reply.has_value()) << reply.error().detail;
+            EXPECT_NE(reply->bytes.find("streamed"), std::string::npos);
+        }
+        upstream_->end();
+    }
+    EXPECT_TRUE(start("old").has_value());
+    EXPECT_TRUE(call().has_value());
+    EXPECT_GE(server_->count("MCP-Protocol-Version=2025-03-26"), 2u);
+}
+
+TEST_F(HttpUpstreamTest, WhatComesOnACallsStreamBelongsToThatCall) {
+    ASSERT_TRUE(start("progress").has_value());
+    const auto reply = call(5'000, listen());
+    ASSERT_TRUE(reply.has_value()) << reply.error().detail;
+    ASSERT_EQ(notices_.size(), 2u);
+    EXPECT_EQ(notices_[0].params, R"({"progressToken":"mine","progress":1,"message":"half"})");
+    EXPECT_EQ(notices_[1].kind, Notice::Kind::kLog);
+    EXPECT_EQ(asked_, std::vector<std::string>{"elicitation/create"});
+    EXPECT_EQ(server_->count(R"({"jsonrpc":"2.0","id":7,"result":{"action":"decline"}})"), 1u);
+    EXPECT_TRUE(
+        wait([&] { return server_->count(R"({"jsonrpc":"2.0","id":8,"result":{}})") == 1; }));
+    EXPECT_EQ(server_->count("mine"), 0u);
+    ASSERT_TRUE(call().has_value());  // nobody listens: refused
+    EXPECT_TRUE(wait([&] { return server_->count(R"("id":7,"error":{"code":-32601,)") == 1; }));
+}
+
+TEST_F(HttpUpstreamTest, WhatIsNoAnswerIsSaidSoAndNothingIsFollowed) {
+    const std::vector<std::pair<const char*, ErrorCode>> cases = {
+        {"redirect", ErrorCode::kInvalid},  {"html", ErrorCode::kInvalid},
+        {"accepted", ErrorCode::kInvalid},  {"teapot", ErrorCode::kInvalid},
+        {"empty", ErrorCode::kInvalid},     {"broken", ErrorCode::kUnavailable},
+        {"garbage", ErrorCode::kInvalid},   {"wrongid", ErrorCode::kInvalid},
+        {"strays", ErrorCode::kInvalid},    {"huge", ErrorCode::kTooLarge},
+        {"endless", ErrorCode::kInvalid},   {"dies", ErrorCode::kUnavailable},
+        {"silent", ErrorCode::kUnavailable}};
+    for (const auto& [mode, expected] : cases) {
+        EXPECT_EQ(code(mode), expected) << mode << ": " << why_;
+        EXPECT_NE(why_.find("the outcome is unknown"), std::string::npos) << mode << ": " << why_;
+        EXPECT_EQ(server_->calls, 1) << mode;  // never made again
+    }
+}
+
+TEST_F(HttpUpstreamTest, AFloodedStreamEndsWithoutFillingMemory) {
+    for (const char* mode : {"comments", "events"}) {
+        const auto got = code(mode, 3'000);
+        EXPECT_TRUE(got == ErrorCode::kInvalid || got == ErrorCode::kTimeout) << mode << why_;
+        EXPECT_EQ(server_->calls, 1);
+    }
+}
+
+TEST_F(HttpUpstreamTest, AnErrorWithAStatusIsTheServersAnswer) {
+    ASSERT_TRUE(start("rpcerror").has_value());
+    const auto reply = call();
+    ASSERT_TRUE(reply.has_value()) << reply.error().detail;
+    EXPECT_TRUE(reply->error);
+}
+
+TEST_F(HttpUpstreamTest, AStreamThatEndsOnPurposeIsTakenUpAgainByGet) {
+    ASSERT_TRUE(start("resume").has_value());
+    const auto reply = call();
+    ASSERT_TRUE(reply.has_value()) << reply.error().detail;
+    EXPECT_NE(reply->bytes.find("resumed"), std::string::npos);
+    EXPECT_EQ(server_->calls, 1);
+    EXPECT_EQ(server_->count("Last-Event-ID=e1"), 1u);
+    EXPECT_EQ(server_->count("Last-Event-ID=e2"), 1u);
+}
+
+TEST_F(HttpUpstreamTest, ALostSessionIsMadeAnewOnceAndDepartIsAskedAgain) {
+    ASSERT_TRUE(start("forget").has_value());
+    int departures = 0;
+    const auto reply = call(5'000, nullptr, [&departures] {
+        ++departures;
+        return Status();
+    });
+    ASSERT_TRUE(reply.has_value()) << reply.error().detail;
+    EXPECT_EQ(departures, 2);
+    EXPECT_EQ(server_->calls, 2);
+    EXPECT_EQ(upstream_->session(), "s3");
+    upstream_->end();
+    ASSERT_TRUE(start("forget400").has_value());
+    EXPECT_TRUE(call().has_value());
+    EXPECT_EQ(server_->calls, 2);
+    upstream_->end();
+    EXPECT_EQ(code("amnesia"), ErrorCode::kUnavailable);
+    EXPECT_EQ(server_->calls, 2);
+}
+
+TEST_F(HttpUpstreamTest, ARevokedTaskIsNotRetriedAfterALostSession) {
+    ASSERT_TRUE(start("forget").has_value());
+    int departures = 0;
+    const auto reply = call(5'000, nullptr, [&departures]() -> Status {
+        if (++departures > 1) return fail(ErrorCode::kUnauthenticated, "revoked");
+        return {};
+    });
+    EXPECT_EQ(reply.error().code, ErrorCode::kUnauthenticated);
+    EXPECT_EQ(server_->calls, 1);
+}
+
+TEST_F(HttpUpstreamTest, NothingIsWrittenWhenDepartRefuses) {
+    ASSERT_TRUE(start("json").has_value());
+    const auto refused =
+        call(5'000, nullptr, [] { return Status(fail(ErrorCode::kUnauthenticated, "revoked")); });
+    EXPECT_EQ(refused.error().code, ErrorCode::kUnauthenticated);
+    EXPECT_EQ(server_->calls, 0);
+    EXPECT_TRUE(call().has_value());
+}
+
+TEST_F(HttpUpstreamTest, ATimeoutIsToldToTheServer) {
+    EXPECT_EQ(code("hang", 50), ErrorCode::kTimeout);
+    EXPECT_NE(why_.find("unknown"), std::string::npos);
+    EXPECT_TRUE(wait([&] { return server_->count("notifications/cancelled") == 1; }));
+    EXPECT_EQ(server_->count(R"("params":{"reason":"timeout","requestId":2})"), 1u);
+}
+
+TEST_F(HttpUpstreamTest, CancelEndsTheCallAtOnceAndTellsTheServer) {
+    ASSERT_TRUE(start("hang").has_value());
+    struct Run {
+        static net::Task<void> go(FakeHttpServer* server, net::Reactor* r, ConversationPtr c) {
+            auto called = [server] { return server->calls == 1; };
+            (void)co_await eventually(r, std::move(called));
+            c->cancel("the user");
+        }
+    };
+    const auto conversation = listen();
+    reactor_.spawn(Run::go(server_.get(), &reactor_, conversation));
+    const auto reply = call(20'000, conversation);
+    EXPECT_EQ(reply.error().code, ErrorCode::kCancelled);
+    EXPECT_TRUE(wait([&] { return server_->count(R"("reason":"the user")") == 1; }));
+    EXPECT_TRUE(upstream_->alive());
+    EXPECT_EQ(upstream_->counters().in_flight, 0u);
+}
+
+TEST_F(HttpUpstreamTest, EndFailsWhatIsInFlight) {
+    ASSERT_TRUE(start("hang").has_value());
+    struct Run {
+        static net::Task<void> go(net::Reactor* r, std::shared_ptr<HttpUpstream> u) {
+            co_await r->sleep(net::Millis(30));
+            u->end();
+        }
+    };
+    reactor_.spawn(Run::go(&reactor_, upstream_));
+    const auto reply = call(20'000);
+    EXPECT_EQ(reply.error().code, ErrorCode::kUnavailable);
+    EXPECT_NE(call().error().detail.find("nothing was sent"), std::string::npos);
+}
+
+TEST_F(HttpUpstreamTest, TheStreamOfNoCallBringsChangesAndItsQuestionsAreRefused) {
+    int changed = 0;
+    UpstreamOptions options;
+    options.on_tools_changed = [&changed] { ++changed; };
+    ASSERT_TRUE(start("changes", std::move(options)).has_value());
+    EXPECT_TRUE(wait([&] { return changed == 1; }));
+    EXPECT_TRUE(wait([&] { return server_->count(R"("id":"q","error":{"code":-32601)") == 1; }));
+    EXPECT_TRUE(server_->stream_open);
+    upstream_->end();
+    EXPECT_TRUE(wait([&] { return !server_->stream_open; }));
+}
+
+TEST_F(HttpUpstreamTest, AStartThatFailsSaysWhy) {
+    EXPECT_EQ(start("down").error().code, ErrorCode::kUnavailable);
+    const auto unauthenticated = start("noauth");
+    EXPECT_NE(unauthenticated.error().detail.find("credential"), std::string::npos)
+        << unauthenticated.error().detail;
+    EXPECT_EQ(unauthenticated.error().detail.find("operators"), std::string::npos);
+    EXPECT_EQ(start("badsession").error().code, ErrorCode::kInvalid);
+    const auto at = net::Listener::bind(*net::Endpoint::parse("127.0.0.1:0"))->endpoint();
+    HttpUpstream::Where where;
+    where.pool = *net::HttpPool::make(reactor_, *net::Url::parse("http://" + at.text() + "/"));
+    const auto nobody =
+        reactor_.run_until(HttpUpstream::start(reactor_, "gone", std::move(where), {}));
+    EXPECT_EQ(nobody.error().code, ErrorCode::kUnavailable);
+}
+
+TEST_F(HttpUpstreamTest, OnlySoManyCallsAreInFlight) {
+    UpstreamOptions options;
+    options.in_flight_max = 2;
+    ASSERT_TRUE(start("hang", std::move(options)).has_value());
+    struct Run {
+        static net::Task<void> go(std::shared_ptr<HttpUpstream> u) {
+            Outbound out{"a", "{}", net::Millis(20'000), nullptr, nullptr};
+            (void)co_await u->call(std::move(out));
+        }
+    };
+    for (int i = 0; i < 2; ++i) reactor_.spawn(Run::go(upstream_));
+    EXPECT_TRUE(wait([&] { return upstream_->counters().in_flight == 2; }));
+    EXPECT_EQ(call().error().code, ErrorCode::kExhausted);
+}
+
+}  // namespace
+}  // namespace writ::mcp
