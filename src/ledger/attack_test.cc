@@ -360,15 +360,5 @@ TEST_F(LedgerAttack, AWhollyDamagedLogGivesABoundedReport) {
     EXPECT_LE(report.findings.size(), 130u);
 }
 
-// Only the tail past what was signed is read at start: damage in an older segment is found by
-// reading it, not by every start.
-TEST_F(LedgerAttack, AStartReadsOnlyTheTail) {
-    fill(300, 4'000);
-    flip(segment(0), 5'000);
-    auto ledger = open();
-    ASSERT_TRUE(ledger) << ledger.error().message();
-    EXPECT_EQ((*ledger)->append_sync("next")->index, 300u);
-}
-
 }  // namespace
 }  // namespace writ::ledger

@@ -7,23 +7,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <condition_variable>
-#include <deque>
-#include <future>
-#include <mutex>
-#include <optional>
-#include <span>
-#include <thread>
 
-#include "base/limits.h"
 #include "base/log.h"
-#include "ledger/file.h"
-#include "ledger/integrator.h"
+#include "ledger/disk_ledger.h"
 #include "ledger/note.h"
 #include "ledger/open_with_disk.h"
+#include "ledger/policy.h"
+#include "ledger/prune.h"
 #include "ledger/tile.h"
-#include "ledger/tree.h"
-#include "ledger/wal.h"
 
 namespace writ::ledger {
 namespace {
@@ -31,92 +22,10 @@ namespace {
 namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 
-// What one commit takes at most: enough to keep the disk busy, short enough that nobody waits long
-// behind it.
-constexpr std::size_t kBatchEntries_max = 4096;
-constexpr std::size_t kBatchBytes_max = 4 << 20;
-// Appends waiting for the disk, in bytes: kMaxPendingAppends of the largest would be a gigabyte.
-constexpr std::size_t kPendingBytes_max = 64 << 20;
-// What narrowing acts have beyond both: a flood of calls must not keep a revocation out.
-constexpr std::size_t kKeptAppends_max = 4096;
-constexpr std::size_t kKeptBytes_max = 8 << 20;
 // After tiles could not be written, as on a full disk, the next attempt comes this much later.
 constexpr milliseconds kRetryEvery{1'000};
-// How often the open segment is looked for under its name.
-constexpr milliseconds kInPlaceEvery{500};
 
-enum class Room { kShared, kKept };
-
-struct Pending {
-    std::string entry;
-    AppendDone done;
-    Room room = Room::kShared;
-};
-
-class DiskLedger final : public Ledger {
-  public:
-    DiskLedger(Options options, crypto::Ed25519Key key, const Clock& clock)
-        : options_(std::move(options)), key_(std::move(key)), clock_(clock) {}
-    ~DiskLedger() override;
-
-    Status open(Disk& disk);
-
-    void append(std::string entry, AppendDone done) override {
-        queue({std::move(entry), std::move(done), Room::kShared});
-    }
-    void append_kept(std::string entry, AppendDone done) override {
-        queue({std::move(entry), std::move(done), Room::kKept});
-    }
-    Result<Appended> append_sync(std::string entry) override;
-    Status flush() override;
-    Health health() const override;
-    std::string vkey() const override { return make_vkey(options_.origin, key_.public_key()); }
-    Status read(std::uint64_t from,
-                const std::function<bool(std::uint64_t, std::string_view)>& each) const override;
-
-  private:
-    fs::path wal_dir() const { return options_.dir / "wal"; }
-    Status check_options() const;
-    void queue(Pending item);
-    std::optional<Error> refusal(const Pending& item) const;
-    void commit_loop();
-    std::vector<Pending> take_batch();
-    void look_after_segment();
-    void commit(std::vector<Pending> batch);
-    std::vector<Pending> refuse_shared(std::span<Pending> batch);
-    bool make_room(std::span<Pending> batch);
-    bool rotate();
-    void acknowledge(std::span<Pending> batch, std::uint64_t first);
-    void refuse(std::span<Pending> batch);
-    void publish_loop();
-    void publish(std::uint64_t to);
-    void stop_writing(const Error& why);
-
-    Options options_;
-    const crypto::Ed25519Key key_;
-    const Clock& clock_;
-    File lock_;                             // flock on <dir>/lock for the ledger's life
-    std::optional<Wal> wal_;                // the committer's, after open()
-    std::optional<Integrator> integrator_;  // the publishing thread's, after open()
-
-    // Guards everything below; held for hand-overs only, never across I/O.
-    mutable std::mutex mutex_;
-    std::condition_variable arrived_;    // committer: something pending, or stopping
-    std::condition_variable durable_;    // publisher: a flush or stopping
-    std::condition_variable published_;  // flush(): something was settled, published or failed
-    std::deque<Pending> pending_;
-    std::size_t pending_bytes_ = 0;
-    std::uint64_t accepted_ = 0, settled_ = 0;  // appends taken; of them answered
-    std::uint64_t durable_size_ = 0, published_size_ = 0;
-    std::uint64_t flushes_ = 0;                        // flush() calls waiting: publish at once
-    std::uint64_t attempts_ = 0, failed_attempt_ = 0;  // to publish: begun; the last that failed
-    std::optional<Error> failed_;                      // for good
-    std::string no_room_;          // why there is no next segment to write to; passes
-    bool kept_full_ = false;       // nor space for narrowing acts
-    std::string publish_trouble_;  // why checkpoints are late; passes
-    bool stopping_ = false, drained_ = false;
-    std::thread committer_, publisher_;
-};
+}  // namespace
 
 Status DiskLedger::check_options() const {
     const auto invalid = [](std::string what) {
@@ -143,11 +52,11 @@ Status DiskLedger::open(Disk& disk) {
                     fmt::format("another process uses the log in `{}`: stop it first",
                                 options_.dir.string()));
     lock_ = std::move(*lock);
-    PublisherOptions published;
-    published.log_dir = options_.dir / "log" / options_.tenant / options_.node;
-    published.state_file =
-        options_.dir / "state" / (options_.tenant + "-" + options_.node + ".signed");
-    published.origin = options_.origin;
+    state_.emplace(options_.dir / "state" / (options_.tenant + "-" + options_.node + ".signed"),
+                   0600, disk);
+    vkey_.emplace(log_dir() / "log.vkey", 0644, disk);
+    release_.emplace(log_dir() / "checkpoint", options_.witnessing, disk);
+    PublisherOptions published{log_dir(), options_.origin, &*state_, &*vkey_, &*release_};
     integrator_.emplace(std::move(published), wal_dir(), key_, disk);
     if (auto done = integrator_->resume(); !done) return done;
     const std::uint64_t signed_size = integrator_->signed_size();
@@ -165,6 +74,18 @@ Status DiskLedger::open(Disk& disk) {
     if (auto done = integrator_->publish(durable_size_); !done) return done;
     published_size_ = durable_size_;
     if (auto done = wal_->start(); !done) return done;
+    const auto minimum = minimum_index(log_dir());
+    if (!minimum) return fail(minimum.error());
+    keeper_ = std::make_unique<Keeper>(KeeperParts{options_,
+                                                   vkey(),
+                                                   wal_dir(),
+                                                   log_dir(),
+                                                   *release_,
+                                                   {&*state_, &*vkey_, &release_->file()},
+                                                   lock_,
+                                                   [this](const Error& why) { stop_writing(why); },
+                                                   disk});
+    keeper_->start(*minimum);
     committer_ = std::thread([this] { commit_loop(); });
     publisher_ = std::thread([this] { publish_loop(); });
     return {};
@@ -184,209 +105,7 @@ DiskLedger::~DiskLedger() {
     durable_.notify_all();
     published_.notify_all();
     if (publisher_.joinable()) publisher_.join();
-}
-
-// Under mutex_.
-std::optional<Error> DiskLedger::refusal(const Pending& item) const {
-    if (failed_)
-        return Error{
-            ErrorCode::kUnavailable, "the evidence log cannot be written: " + failed_->detail, {}};
-    if (stopping_) return Error{ErrorCode::kUnavailable, "the evidence log is closing", {}};
-    if (item.entry.empty() || item.entry.size() > kMaxEntryBytes)
-        return Error{
-            ErrorCode::kTooLarge, fmt::format("an entry has 1 to {} bytes", kMaxEntryBytes), {}};
-    const bool kept = item.room == Room::kKept;
-    if (pending_.size() >= kMaxPendingAppends + (kept ? kKeptAppends_max : 0) ||
-        pending_bytes_ >= kPendingBytes_max + (kept ? kKeptBytes_max : 0))
-        return Error{ErrorCode::kExhausted, "too many events wait for the disk", {}};
-    return std::nullopt;
-}
-
-void DiskLedger::queue(Pending item) {
-    std::optional<Error> refused;
-    {
-        const std::lock_guard lock(mutex_);
-        refused = refusal(item);
-        if (!refused) {
-            pending_bytes_ += item.entry.size();
-            ++accepted_;
-            pending_.push_back(std::move(item));
-        }
-    }
-    if (refused)
-        item.done(fail(std::move(*refused)));
-    else
-        arrived_.notify_one();
-}
-
-Result<Appended> DiskLedger::append_sync(std::string entry) {
-    std::promise<Result<Appended>> promise;
-    auto future = promise.get_future();
-    append(std::move(entry),
-           [&promise](Result<Appended> result) { promise.set_value(std::move(result)); });
-    return future.get();
-}
-
-std::vector<Pending> DiskLedger::take_batch() {
-    std::unique_lock lock(mutex_);
-    // Looks for the segment now and then even when nobody writes.
-    arrived_.wait_for(lock, kInPlaceEvery, [&] { return stopping_ || !pending_.empty(); });
-    std::vector<Pending> batch;
-    std::size_t bytes = 0;
-    while (!pending_.empty() && batch.size() < kBatchEntries_max && bytes < kBatchBytes_max) {
-        bytes += pending_.front().entry.size();
-        batch.push_back(std::move(pending_.front()));
-        pending_.pop_front();
-    }
-    pending_bytes_ -= bytes;
-    return batch;
-}
-
-void DiskLedger::commit_loop() {
-    auto looked = std::chrono::steady_clock::now();
-    while (true) {
-        std::vector<Pending> batch = take_batch();
-        if (batch.empty()) {
-            const std::lock_guard lock(mutex_);
-            if (stopping_ && pending_.empty()) return;
-        }
-        const auto now = std::chrono::steady_clock::now();
-        if (now - looked >= kInPlaceEvery) {
-            looked = now;
-            look_after_segment();
-        }
-        if (!batch.empty()) commit(std::move(batch));
-    }
-}
-
-void DiskLedger::look_after_segment() {
-    if (!wal_->in_place())
-        stop_writing(
-            {ErrorCode::kCorrupt, "its segment was removed, replaced or cut under it", {}});
-    wal_->look_after_spares();
-    bool retry = false;
-    {
-        const std::lock_guard lock(mutex_);
-        retry = !no_room_.empty() && !failed_;
-    }
-    if (retry) rotate();  // there may be room again
-}
-
-// Whether the log can be written on.
-bool DiskLedger::rotate() {
-    const auto rotated = wal_->rotate();
-    if (!rotated && rotated.error().code != ErrorCode::kUnavailable) {
-        stop_writing(rotated.error());
-        return false;
-    }
-    const std::lock_guard lock(mutex_);
-    no_room_ = rotated ? "" : rotated.error().detail;
-    if (rotated) kept_full_ = false;
-    return rotated.has_value();
-}
-
-// The open segment is full: goes on in the next, or for narrowing acts in the space kept for them.
-bool DiskLedger::make_room(std::span<Pending> batch) {
-    if (rotate()) return true;
-    const bool wanted = std::any_of(batch.begin(), batch.end(),
-                                    [](const Pending& item) { return item.room == Room::kKept; });
-    {
-        const std::lock_guard lock(mutex_);
-        if (!wanted || failed_) return false;
-    }
-    const auto entered = wal_->enter_reserve();
-    if (entered) {
-        log::warn("ledger", "the disk is full: only narrowing acts are recorded");
-        return true;
-    }
-    if (entered.error().code != ErrorCode::kUnavailable) stop_writing(entered.error());
-    const std::lock_guard lock(mutex_);
-    kept_full_ = true;
-    return false;
-}
-
-// Refuses what may not use the space kept, and returns the others in their order.
-std::vector<Pending> DiskLedger::refuse_shared(std::span<Pending> batch) {
-    std::vector<Pending> kept, shared;
-    for (Pending& item : batch)
-        (item.room == Room::kKept ? kept : shared).push_back(std::move(item));
-    refuse(shared);
-    return kept;
-}
-
-void DiskLedger::commit(std::vector<Pending> batch) {
-    std::span<Pending> rest(batch);
-    bool stopped = false;
-    while (!stopped && !rest.empty()) {
-        bool full = wal_->narrowing_only();
-        {
-            const std::lock_guard lock(mutex_);
-            if (failed_) break;
-            full = full || !no_room_.empty();
-        }
-        if (full && !rotate()) {
-            batch = refuse_shared(rest);
-            rest = batch;
-        }
-        const std::uint64_t first = wal_->end();
-        std::size_t taken = 0;
-        while (taken < rest.size() && wal_->add(rest[taken].entry)) ++taken;
-        if (taken == 0) {
-            stopped = rest.empty() || !make_room(rest);
-            continue;
-        }
-        if (const auto written = wal_->commit(); !written) {
-            stop_writing(written.error());
-            break;
-        }
-        acknowledge(rest.first(taken), first);
-        rest = rest.subspan(taken);
-    }
-    refuse(rest);
-}
-
-void DiskLedger::acknowledge(std::span<Pending> batch, std::uint64_t first) {
-    std::vector<Sha256> leaves;
-    leaves.reserve(batch.size());
-    for (const auto& item : batch) leaves.push_back(leaf_hash(as_bytes(item.entry)));
-    {
-        const std::lock_guard lock(mutex_);
-        durable_size_ = first + batch.size();
-    }
-    for (std::size_t i = 0; i < batch.size(); ++i) batch[i].done(Appended{first + i, leaves[i]});
-    {
-        const std::lock_guard lock(mutex_);
-        settled_ += batch.size();
-        if (flushes_ == 0) return;
-    }
-    durable_.notify_one();
-    published_.notify_all();
-}
-
-void DiskLedger::refuse(std::span<Pending> batch) {
-    if (batch.empty()) return;
-    Error error{ErrorCode::kUnavailable, "the evidence log cannot be written: ", {}};
-    {
-        const std::lock_guard lock(mutex_);
-        error.detail += failed_ ? failed_->detail : no_room_;
-    }
-    for (auto& item : batch) item.done(fail(error));
-    {
-        const std::lock_guard lock(mutex_);
-        settled_ += batch.size();
-    }
-    published_.notify_all();
-}
-
-void DiskLedger::stop_writing(const Error& why) {
-    {
-        const std::lock_guard lock(mutex_);
-        if (failed_) return;
-        failed_ = why;
-    }
-    log::error("ledger", "stopped writing for good: {}; restart once it is repaired",
-               why.message());
-    published_.notify_all();
+    if (keeper_) keeper_->finish();
 }
 
 void DiskLedger::publish_loop() {
@@ -421,6 +140,14 @@ void DiskLedger::publish_loop() {
 }
 
 void DiskLedger::publish(std::uint64_t to) {
+    {
+        const std::lock_guard lock(mutex_);
+        // A log that contradicts what was signed, or lost its files, signs nothing more.
+        if (failed_ && failed_->code == ErrorCode::kCorrupt) {
+            failed_attempt_ = attempts_;
+            return;
+        }
+    }
     const auto done = integrator_->publish(to);
     if (!done && done.error().code == ErrorCode::kCorrupt) stop_writing(done.error());
     bool news = false;
@@ -455,19 +182,21 @@ Status DiskLedger::flush() {
 }
 
 Health DiskLedger::health() const {
+    Health out;
+    keeper_->fill(out);
     const std::string soon = wal_->trouble();
     const std::lock_guard lock(mutex_);
-    Health out;
-    out.writable = !failed_ && no_room_.empty();
+    out.writable = !failed_ && no_room_.empty() && !keeper_->refuses();
     out.kept = !failed_ && !kept_full_;
     out.durable = durable_size_;
-    out.published = published_size_;
     if (failed_)
         out.reason = failed_->message();
     else if (!no_room_.empty())
         out.reason = "there is no room for the next segment: " + no_room_;
     else if (!publish_trouble_.empty())
         out.reason = publish_trouble_;
+    else if (!out.quorum)
+        out.reason = "the witnesses' quorum is missing";
     else if (!soon.empty())
         out.reason = "the next segment cannot be made yet: " + soon;
     return out;
@@ -480,10 +209,23 @@ Status DiskLedger::read(std::uint64_t from,
         const std::lock_guard lock(mutex_);
         to = durable_size_;
     }
-    return WalReader(wal_dir(), from).read(to, each);
+    const auto minimum = minimum_index(log_dir());
+    if (!minimum) return fail(minimum.error());
+    return WalReader(wal_dir(), std::max(from, *minimum)).read(to, each);
 }
 
-}  // namespace
+Result<std::uint64_t> DiskLedger::prune(std::uint64_t index) {
+    const std::lock_guard one(pruning_);
+    if (index > release_->released_size())
+        return fail(ErrorCode::kInvalid,
+                    fmt::format("{} entries are published: only what is published can be pruned",
+                                release_->released_size()));
+    const std::uint64_t bound = index / kTileWidth * kTileWidth;
+    keeper_->pruned(bound);
+    if (auto done = prune_below(wal_dir(), log_dir(), bound, system_disk()); !done)
+        return fail(done.error());
+    return bound;
+}
 
 Result<std::unique_ptr<Ledger>> open_with_disk(Options options, crypto::Ed25519Key key,
                                                const Clock& clock, Disk& disk) {

@@ -21,7 +21,9 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -29,6 +31,37 @@
 #include "crypto/sign.h"
 
 namespace writ::ledger {
+
+class TrustPolicy;
+
+// What a witness answered, and the way to it: HTTP belongs to the rooms above.
+struct WitnessReply {
+    int status = 0;
+    std::string body;
+};
+class WitnessClient {
+  public:
+    virtual ~WitnessClient() = default;
+    // Blocks until the answer or a deadline of its own (a second or so). Thread: any, several at
+    // the same time. Errors: kUnavailable, kTimeout, kInvalid.
+    virtual Result<WitnessReply> post(const std::string& url, std::string body) = 0;
+    virtual Result<WitnessReply> get(const std::string& url) = 0;
+};
+
+// What happens while the witnesses' quorum is missing for longer than the grace.
+enum class OnMissingQuorum : std::uint8_t {
+    kPublish,  // readers get checkpoints without it
+    kHold,     // readers keep the last one that has it; the log goes on
+    kRefuse,   // as kHold, and append() refuses; append_kept() goes on
+};
+
+struct Witnessing {
+    std::shared_ptr<const TrustPolicy> policy;  // the witnesses that have a URL are asked
+    std::shared_ptr<WitnessClient> client;
+    OnMissingQuorum on_missing = OnMissingQuorum::kPublish;
+    std::int64_t every_ms = 1'000;  // between two rounds while there is something new
+    std::int64_t grace_ms = 10'000;
+};
 
 struct Options {
     std::filesystem::path dir;
@@ -38,6 +71,9 @@ struct Options {
     std::size_t segment_bytes = 64 << 20;
     std::int64_t checkpoint_every_ms = 200;
     std::int64_t heartbeat_s = 60;
+    std::optional<Witnessing> witnessing;
+    // A second folder that keeps a verified copy of what readers get; empty: none.
+    std::filesystem::path mirror;
 };
 
 // What an acknowledged append got. `leaf` is the RFC 6962 leaf hash.
@@ -51,12 +87,31 @@ struct Appended {
 // that failed may still be found in the log after a restart: only success is a promise.
 using AppendDone = std::function<void(Result<Appended>)>;
 
+struct WitnessHealth {
+    std::string name, url;
+    std::uint64_t size = 0;  // of the last checkpoint it cosigned in this run
+    std::string trouble;     // why its last answer was no cosignature
+};
+
+enum class CheckState : std::uint8_t { kRunning, kGood, kBad };
+
 struct Health {
     bool writable = true;         // by append()
     bool kept = true;             // by append_kept()
     std::string reason;           // why not; or what is wrong although it is writable
     std::uint64_t durable = 0;    // entries acknowledged
-    std::uint64_t published = 0;  // size of the newest checkpoint
+    std::uint64_t published = 0;  // size of the newest checkpoint that readers get
+    std::uint64_t witnessed = 0;  // size of the newest that the quorum has cosigned
+    bool quorum = true;           // not missing for longer than the grace
+    std::vector<WitnessHealth> witnesses;
+    // The check of the whole log that runs beside after every start.
+    CheckState check = CheckState::kRunning;
+    std::uint64_t checked = 0;  // entries
+    // What was changed under the log and could be made good, newest last; at most 16.
+    std::vector<std::string> tampered;
+    std::uint64_t minimum_index = 0;  // entries below it are pruned
+    std::uint64_t mirrored = 0;       // entries in the second copy
+    std::string mirror_trouble;
 };
 
 class Ledger {
@@ -88,6 +143,12 @@ class Ledger {
     virtual Status flush() = 0;
     virtual Health health() const = 0;
     virtual std::string vkey() const = 0;
+    // Gives up the entries below `index`, rounded down to whole bundles and segments: their bytes
+    // leave the disk, their hashes stay, so that every proof still verifies. Readers find the bound
+    // in `minimum-index`. Blocks on the disk. Errors: kInvalid (beyond what is published), kIo.
+    virtual Result<std::uint64_t> prune(std::uint64_t /*index*/) {
+        return fail(ErrorCode::kUnsupported, "this log does not prune");
+    }
     // Entries [from, from+count) that are durable, in order, for start-up replay. Calls
     // `each(index, bytes)`; stops when it returns false. Errors: kCorrupt (damaged before the end),
     // kNotFound, kIo.

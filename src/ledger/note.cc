@@ -8,13 +8,12 @@
 namespace writ::ledger {
 namespace {
 
-constexpr std::uint8_t kEd25519 = 0x01;
 constexpr std::string_view kDash = "\xe2\x80\x94 ";  // U+2014 and a space
 // A note of ours is a few hundred bytes; sixteen witnesses with large signatures stay below this.
 constexpr std::size_t kMaxNoteBytes = 128 << 10;
 
-Bytes typed_key(const crypto::Ed25519Key::Public& key) {
-    Bytes out = {kEd25519};
+Bytes typed_key(const crypto::Ed25519Key::Public& key, KeyRole role) {
+    Bytes out = {static_cast<std::uint8_t>(role)};
     out.insert(out.end(), key.begin(), key.end());
     return out;
 }
@@ -57,68 +56,165 @@ bool is_plain_name(std::string_view name) {
            std::all_of(name.begin(), name.end(), plain);
 }
 
-std::string make_vkey(std::string_view name, const crypto::Ed25519Key::Public& key) {
-    const Bytes typed = typed_key(key);
+std::string make_vkey(std::string_view name, const crypto::Ed25519Key::Public& key, KeyRole role) {
+    const Bytes typed = typed_key(key, role);
     return std::string(name) + "+" + to_hex(key_id(name, typed)) + "+" + to_base64(typed);
 }
 
-Result<NoteVerifier> NoteVerifier::parse(std::string_view vkey) {
+Result<NoteVerifier> NoteVerifier::parse(std::string_view vkey, KeyRole role) {
     const auto wrong = [](const char* what) { return fail(ErrorCode::kInvalid, what); };
     while (!vkey.empty() && (vkey.back() == '\n' || vkey.back() == ' ')) vkey.remove_suffix(1);
     const auto first = vkey.find('+');
     if (first == std::string_view::npos || first == 0)
-        return wrong("a log key has the form name+id+key");
+        return wrong("a key has the form name+id+key");
     const auto second = vkey.find('+', first + 1);
-    if (second == std::string_view::npos) return wrong("a log key has the form name+id+key");
+    if (second == std::string_view::npos) return wrong("a key has the form name+id+key");
     NoteVerifier out;
     out.name = vkey.substr(0, first);
     const auto id = from_hex(vkey.substr(first + 1, second - first - 1));
     const auto typed = from_base64(vkey.substr(second + 1));
-    if (!id || id->size() != 4 || !typed || typed->size() != 33 || (*typed)[0] != kEd25519)
-        return wrong("a log key must be Ed25519 (type 1) with an id of 8 hex digits");
+    if (!id || id->size() != 4 || !typed || typed->size() != 33 ||
+        (*typed)[0] != static_cast<std::uint8_t>(role))
+        return wrong(role == KeyRole::kLog
+                         ? "a log key must be Ed25519 (type 1) with an id of 8 hex digits"
+                         : "a witness key must be an Ed25519 cosigner's (type 4) with an id of 8 "
+                           "hex digits");
     std::copy(id->begin(), id->end(), out.id.begin());
     std::copy(typed->begin() + 1, typed->end(), out.key.begin());
-    if (key_id(out.name, *typed) != out.id) return wrong("the log key's id is not that of the key");
+    if (key_id(out.name, *typed) != out.id) return wrong("the key's id is not that of the key");
     return out;
 }
 
-std::string sign_note(std::string_view text, std::string_view name, const crypto::Ed25519Key& key) {
-    const auto id = key_id(name, typed_key(key.public_key()));
-    const crypto::Signature signature = key.sign(as_bytes(text));
+namespace {
+
+std::string signature_line(std::string_view name, const std::array<std::uint8_t, 4>& id,
+                           ByteView signature) {
     Bytes blob(id.begin(), id.end());
     blob.insert(blob.end(), signature.begin(), signature.end());
-    return std::string(text) + "\n" + std::string(kDash) + std::string(name) + " " +
-           to_base64(blob) + "\n";
+    return std::string(kDash) + std::string(name) + " " + to_base64(blob) + "\n";
 }
 
-Result<std::string> open_note(std::string_view note, const NoteVerifier& verifier) {
-    if (note.size() > kMaxNoteBytes) return fail(bad("the note is too large"));
-    const auto split = note.rfind("\n\n");
-    if (split == std::string_view::npos) return fail(bad("the note has no signatures"));
-    const std::string_view text = note.substr(0, split + 1);
-    const bool control = std::any_of(text.begin(), text.end(), [](char c) {
-        return static_cast<unsigned char>(c) < 0x20 && c != '\n';
-    });
-    if (control) return fail(bad("the note holds control characters"));
-    std::string_view lines = note.substr(split + 2);
-    bool signed_by_log = false;
+bool is_by(const NoteSignature& signature, const NoteVerifier& verifier) {
+    return signature.name == verifier.name && signature.id == verifier.id;
+}
+
+std::string cosigned_text(std::string_view text, std::uint64_t time_s) {
+    return "cosignature/v1\ntime " + std::to_string(time_s) + "\n" + std::string(text);
+}
+
+// Valid UTF-8 without control characters but the newline (signed-note).
+bool is_note_text(std::string_view text) {
+    std::size_t i = 0;
+    while (i < text.size()) {
+        const auto byte = [&](std::size_t at) {
+            return at < text.size() ? static_cast<unsigned char>(text[at]) : 0u;
+        };
+        const unsigned lead = byte(i);
+        if (lead < 0x80) {
+            if (lead < 0x20 && lead != '\n') return false;
+            ++i;
+            continue;
+        }
+        const unsigned more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
+        if (lead < 0xc2 || lead > 0xf4) return false;
+        for (unsigned k = 1; k <= more; ++k)
+            if ((byte(i + k) & 0xc0) != 0x80) return false;
+        const unsigned second = byte(i + 1);
+        const bool overlong = (lead == 0xe0 && second < 0xa0) || (lead == 0xf0 && second < 0x90);
+        const bool beyond = (lead == 0xed && second > 0x9f) || (lead == 0xf4 && second > 0x8f);
+        if (overlong || beyond) return false;
+        i += more + 1;
+    }
+    return true;
+}
+
+}  // namespace
+
+std::string sign_note(std::string_view text, std::string_view name, const crypto::Ed25519Key& key) {
+    const auto id = key_id(name, typed_key(key.public_key(), KeyRole::kLog));
+    return std::string(text) + "\n" + signature_line(name, id, key.sign(as_bytes(text)));
+}
+
+Result<std::vector<NoteSignature>> parse_signatures(std::string_view lines) {
+    std::vector<NoteSignature> out;
     while (!lines.empty()) {
+        if (out.size() == kMaxSignatures) return fail(bad("the note has too many signatures"));
         const auto line = take_line(lines);
         if (!line || !line->starts_with(kDash)) return fail(bad("a signature line is malformed"));
         const auto rest = line->substr(kDash.size());
         const auto space = rest.find(' ');
         const auto blob =
             space == std::string_view::npos ? std::nullopt : from_base64(rest.substr(space + 1));
-        if (!blob || blob->size() < 5) return fail(bad("a signature line is malformed"));
-        if (rest.substr(0, space) != verifier.name ||
-            !std::equal(verifier.id.begin(), verifier.id.end(), blob->begin()))
-            continue;
-        if (!crypto::ed25519_verify(verifier.key, as_bytes(text), ByteView(*blob).subspan(4)))
+        if (!blob || blob->size() < 5 || space == 0 ||
+            rest.substr(0, space).find('+') != std::string_view::npos)
+            return fail(bad("a signature line is malformed"));
+        NoteSignature signature;
+        signature.name = rest.substr(0, space);
+        std::copy_n(blob->begin(), 4, signature.id.begin());
+        signature.bytes.assign(blob->begin() + 4, blob->end());
+        signature.line = std::string(*line) + "\n";
+        out.push_back(std::move(signature));
+    }
+    return out;
+}
+
+Result<Note> Note::parse(std::string_view note) {
+    if (note.size() > kMaxNoteBytes) return fail(ErrorCode::kTooLarge, "the note is too large");
+    const auto split = note.rfind("\n\n");
+    if (split == std::string_view::npos) return fail(bad("the note has no signatures"));
+    if (!is_note_text(note)) return fail(bad("the note holds control characters or is not UTF-8"));
+    auto signatures = parse_signatures(note.substr(split + 2));
+    if (!signatures) return fail(signatures.error());
+    if (signatures->empty()) return fail(bad("the note has no signatures"));
+    return Note{std::string(note.substr(0, split + 1)), std::move(*signatures)};
+}
+
+Result<std::string> open_note(std::string_view note, const NoteVerifier& verifier) {
+    auto parsed = Note::parse(note);
+    if (!parsed) return fail(bad(parsed.error().detail));
+    bool signed_by_log = false;
+    for (const NoteSignature& signature : parsed->signatures) {
+        if (!is_by(signature, verifier)) continue;
+        if (!crypto::ed25519_verify(verifier.key, as_bytes(parsed->text), signature.bytes))
             return fail(bad("the log's signature does not verify"));
         signed_by_log = true;
     }
     if (!signed_by_log) return fail(bad("the note is not signed by the log's key"));
-    return std::string(text);
+    return std::move(parsed->text);
+}
+
+std::string cosign(std::string_view text, std::string_view name, std::int64_t time_s,
+                   const crypto::Ed25519Key& key) {
+    const auto id = key_id(name, typed_key(key.public_key(), KeyRole::kWitness));
+    const auto seconds = static_cast<std::uint64_t>(time_s);
+    Bytes blob;
+    for (int shift = 56; shift >= 0; shift -= 8)
+        blob.push_back(static_cast<std::uint8_t>(seconds >> shift));
+    const auto signature = key.sign(as_bytes(cosigned_text(text, seconds)));
+    blob.insert(blob.end(), signature.begin(), signature.end());
+    return signature_line(name, id, blob);
+}
+
+Result<std::optional<std::int64_t>> cosigned_at(std::string_view text,
+                                                const std::vector<NoteSignature>& signatures,
+                                                const NoteVerifier& witness) {
+    constexpr std::size_t kTimeBytes = 8;
+    std::optional<std::int64_t> out;
+    for (const NoteSignature& signature : signatures) {
+        if (!is_by(signature, witness)) continue;
+        const auto wrong = [&] {
+            return fail(bad("the cosignature of `" + witness.name + "` does not verify"));
+        };
+        if (signature.bytes.size() != kTimeBytes + 64) return wrong();
+        std::uint64_t seconds = 0;
+        for (std::size_t i = 0; i < kTimeBytes; ++i) seconds = seconds << 8 | signature.bytes[i];
+        const auto blob = ByteView(signature.bytes).subspan(kTimeBytes);
+        if (seconds >> 63 != 0 ||
+            !crypto::ed25519_verify(witness.key, as_bytes(cosigned_text(text, seconds)), blob))
+            return wrong();
+        if (!out) out = static_cast<std::int64_t>(seconds);
+    }
+    return out;
 }
 
 std::string checkpoint_text(std::string_view origin, std::uint64_t size, const Sha256& root) {

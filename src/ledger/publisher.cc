@@ -54,19 +54,19 @@ Result<Publisher> Publisher::open(PublisherOptions options, const crypto::Ed2551
     Publisher out(std::move(options), key, disk);
     const auto& log_dir = out.options_.log_dir;
     if (auto done = make_dirs(disk, log_dir / "tile" / "entries"); !done) return fail(done.error());
-    if (auto done = make_dirs(disk, out.options_.state_file.parent_path()); !done)
+    if (auto done = make_dirs(disk, out.options_.state->path().parent_path()); !done)
         return fail(done.error());
     auto opened = File::open(log_dir, O_RDONLY | O_DIRECTORY);
     if (!opened) return fail(opened.error());
     out.log_dir_ = std::move(*opened);
     if (auto done = out.check_key(); !done) return fail(done.error());
-    const auto state = read_file(out.options_.state_file, kMaxStateBytes);
+    const auto state = read_file(out.options_.state->path(), kMaxStateBytes);
     if (!state && state.error().code == ErrorCode::kNotFound) {
         if (!fs::exists(log_dir / "checkpoint")) return out;
         return fail(ErrorCode::kCorrupt,
                     fmt::format("the log has a checkpoint but `{}` is gone: restore it from a "
                                 "backup; signing without it could fork the log",
-                                out.options_.state_file.string()));
+                                out.options_.state->path().string()));
     }
     if (!state) return fail(state.error());
     if (auto loaded = out.load(*state); !loaded) return fail(loaded.error());
@@ -75,12 +75,12 @@ Result<Publisher> Publisher::open(PublisherOptions options, const crypto::Ed2551
 }
 
 Status Publisher::check_key() {
-    const fs::path path = options_.log_dir / "log.vkey";
+    const fs::path& path = options_.vkey->path();
     const std::string vkey = make_vkey(options_.origin, key_->public_key()) + "\n";
     const auto old = read_file(path, kMaxStateBytes);
-    if (!old && old.error().code == ErrorCode::kNotFound) return replace_file(*disk_, path, vkey);
+    if (!old && old.error().code == ErrorCode::kNotFound) return options_.vkey->write(vkey);
     if (!old) return fail(old.error());
-    if (*old == vkey) return {};
+    if (*old == vkey) return options_.vkey->write(vkey);
     return fail(ErrorCode::kCorrupt,
                 fmt::format("`{}` is the key of another log: the signing key or the names in the "
                             "configuration were changed; restore them, or start a new data folder",
@@ -91,7 +91,7 @@ Status Publisher::load(std::string_view state) {
     const auto damaged = [&](std::string_view why) {
         return fail(ErrorCode::kCorrupt,
                     fmt::format("`{}`: {}; nothing is signed until it is restored",
-                                options_.state_file.string(), why));
+                                options_.state->path().string(), why));
     };
     const auto lines = lines_of(state);
     if (lines.size() < 4 || lines[0] != kStateHead)
@@ -135,12 +135,14 @@ Status Publisher::load_checkpoint() {
         return {};
     }
     const Signed& state = signed_.front();
+    options_.release->found(body->size,
+                            static_cast<std::size_t>(std::count(note->begin(), note->end(), '\n')));
     if (body->size < state.size) return {};
     if (body->size == state.size && body->root != state.root)
         return fail(ErrorCode::kCorrupt,
                     fmt::format("the checkpoint and `{}` have different roots for {} entries: find "
                                 "out which was published, restore the other",
-                                options_.state_file.string(), state.size));
+                                options_.state->path().string(), state.size));
     if (body->size > state.size) signed_.push_back({body->size, body->root});
     return {};
 }
@@ -270,11 +272,12 @@ Status Publisher::publish() {
     std::string state =
         fmt::format("{}\n{}\n{}\n{}\n", kStateHead, options_.origin, size, to_base64(root));
     for (const Sha256& peak : tree_.peaks()) state += to_base64(peak) + "\n";
-    if (auto done = replace_file(*disk_, options_.state_file, state, 0600); !done) return done;
+    if (auto done = options_.state->write(std::move(state)); !done) return done;
     signed_.assign(1, {size, root});
-    const std::string note =
-        sign_note(checkpoint_text(options_.origin, size, root), options_.origin, *key_);
-    return replace_file(*disk_, options_.log_dir / "checkpoint", note);
+    std::string text = checkpoint_text(options_.origin, size, root);
+    std::string note = sign_note(text, options_.origin, *key_);
+    return options_.release->offer({size, root, std::move(text), std::move(note)},
+                                   std::chrono::steady_clock::now());
 }
 
 }  // namespace writ::ledger

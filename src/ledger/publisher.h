@@ -18,13 +18,18 @@
 #include "base/error.h"
 #include "crypto/sign.h"
 #include "ledger/file.h"
+#include "ledger/release.h"
 #include "ledger/tree.h"
 
 namespace writ::ledger {
 
 struct PublisherOptions {
-    std::filesystem::path log_dir, state_file;
+    std::filesystem::path log_dir;
     std::string origin;
+    // Outlive the publisher. `release` gets every checkpoint.
+    KeptFile* state = nullptr;
+    KeptFile* vkey = nullptr;
+    Release* release = nullptr;
 };
 
 class Publisher {

@@ -9,6 +9,8 @@
 #include "crypto/hash.h"
 #include "ledger/file.h"
 #include "ledger/note.h"
+#include "ledger/prover.h"
+#include "ledger/prune.h"
 #include "ledger/tile.h"
 #include "ledger/tree.h"
 
@@ -202,6 +204,9 @@ Result<LogReader> LogReader::open(fs::path dir, std::string vkey) {
         return fail(ErrorCode::kCorrupt,
                     "the checkpoint's origin is not the name of the log's key");
     LogReader out;
+    const auto minimum = ledger::minimum_index(dir);
+    if (!minimum) return fail(minimum.error());
+    out.minimum_index_ = std::min(*minimum, body->size);
     out.dir_ = std::move(dir);
     out.vkey_ = std::move(vkey);
     out.checkpoint_ = {body->origin, body->size, body->root, std::move(*note)};
@@ -211,6 +216,10 @@ Result<LogReader> LogReader::open(fs::path dir, std::string vkey) {
 Result<std::string> LogReader::entry(std::uint64_t index) const {
     if (index >= checkpoint_.size)
         return fail(ErrorCode::kNotFound, fmt::format("the log has {} entries", checkpoint_.size));
+    if (index < minimum_index_)
+        return fail(
+            ErrorCode::kNotFound,
+            fmt::format("entry {} is pruned: entries below {} are gone", index, minimum_index_));
     const std::uint64_t n = index / kTileWidth;
     const auto entries = read_bundle(dir_, n, width_at(checkpoint_.size, n));
     if (!entries) return fail(entries.error());
@@ -219,6 +228,7 @@ Result<std::string> LogReader::entry(std::uint64_t index) const {
 
 Status LogReader::entries(std::uint64_t from,
                           const std::function<bool(std::uint64_t, std::string_view)>& each) const {
+    from = std::max(from, minimum_index_);
     for (std::uint64_t n = from / kTileWidth; n * kTileWidth < checkpoint_.size; ++n) {
         const auto entries = read_bundle(dir_, n, width_at(checkpoint_.size, n));
         if (!entries) return fail(entries.error());
@@ -246,6 +256,22 @@ Result<std::vector<Sha256>> LogReader::inclusion(std::uint64_t index) const {
     return out;
 }
 
+Result<std::vector<Sha256>> LogReader::consistency(std::uint64_t old_size,
+                                                   const Sha256& old_root) const {
+    Prover prover([this](unsigned level, std::uint64_t n, unsigned width) {
+        return read_either(dir_, tile_path(level, n, width), tile_path(level, n, kTileWidth),
+                           kTileWidth * 32);
+    });
+    auto path = prover.consistency(old_size, checkpoint_.size);
+    if (!path) return path;
+    if (!check_consistency(old_size, checkpoint_.size, *path, old_root, checkpoint_.root))
+        return fail(ErrorCode::kCorrupt,
+                    fmt::format("the log does not contain the root of {} entries: it was rewritten "
+                                "or is a fork",
+                                old_size));
+    return path;
+}
+
 Result<std::string> LogReader::proof(std::uint64_t index) const {
     const auto path = inclusion(index);
     if (!path) return fail(path.error());
@@ -263,7 +289,16 @@ LogReader::Report LogReader::verify(
     const std::function<void(std::uint64_t, std::uint64_t)>& progress) const {
     Report report;
     Recount recount(dir_, report.findings);
-    for (std::uint64_t n = 0; n * kTileWidth < checkpoint_.size; ++n) {
+    std::uint64_t n = 0;
+    for (; n * kTileWidth < minimum_index_; ++n) {  // pruned: the hashes stand for the entries
+        const auto row = read_tile(dir_, 0, n, kTileWidth);
+        if (!row) {
+            report.findings.push_back({row.error().detail});
+            return report;
+        }
+        for (const Sha256& hash : *row) recount.add(0, hash);
+    }
+    for (; n * kTileWidth < checkpoint_.size; ++n) {
         const auto entries = read_bundle(dir_, n, width_at(checkpoint_.size, n));
         if (!entries) {
             report.findings.push_back({entries.error().detail});

@@ -26,15 +26,23 @@ class LogReader {
     // kNotFound, kCorrupt.
     static Result<LogReader> open(std::filesystem::path dir, std::string vkey);
     const Checkpoint& checkpoint() const { return checkpoint_; }
+    // Entries below it were pruned: their hashes are there, their bytes are not.
+    std::uint64_t minimum_index() const { return minimum_index_; }
 
     // Entry `index` of the checkpoint's tree, from its bundle. Not verified by itself; see proof().
+    // Errors: kNotFound (beyond the checkpoint, or pruned), kCorrupt.
     Result<std::string> entry(std::uint64_t index) const;
-    // Calls `each(index, bytes)` for [from, checkpoint size) in order until it returns false.
+    // Calls `each(index, bytes)` for [from, checkpoint size) in order until it returns false; what
+    // is pruned is left out.
     Status entries(std::uint64_t from,
                    const std::function<bool(std::uint64_t, std::string_view)>& each) const;
     // RFC 6962 inclusion path of `index` from the tiles, checked against the root. Errors:
     // kNotFound, kCorrupt.
     Result<std::vector<Sha256>> inclusion(std::uint64_t index) const;
+    // RFC 6962 consistency path from the first `old_size` entries to the checkpoint, checked
+    // against `old_root`. Errors: kInvalid (a larger size), kCorrupt (the log does not contain that
+    // root: it was rewritten or is a fork).
+    Result<std::vector<Sha256>> consistency(std::uint64_t old_size, const Sha256& old_root) const;
     // A C2SP tlog-proof of one entry (`.tlog-proof`). Errors: as inclusion(), kCorrupt also when
     // the entry is not the one that was logged.
     Result<std::string> proof(std::uint64_t index) const;
@@ -56,6 +64,7 @@ class LogReader {
     std::filesystem::path dir_;
     std::string vkey_;
     Checkpoint checkpoint_;
+    std::uint64_t minimum_index_ = 0;
 };
 
 }  // namespace writ::ledger

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,18 @@ namespace writ::ledger {
 
 inline constexpr std::uint64_t kTileWidth = 256;
 inline constexpr std::size_t kMaxEntryBytes = 65'535;
+
+// What a path below a log's folder names.
+struct TilePath {
+    bool entries = false;  // a bundle; else a tile of `level`
+    unsigned level = 0;
+    std::uint64_t n = 0;
+    unsigned width = kTileWidth;
+    // The first entry that it does not cover: what is pruned to there may be gone.
+    std::uint64_t end_index() const;
+};
+// Exactly the forms that tile_path() and bundle_path() write; nothing for any other text.
+std::optional<TilePath> parse_tile_path(std::string_view path);
 
 // Path below the log's folder. `width` 256 is a full tile.
 std::string tile_path(unsigned level, std::uint64_t n, unsigned width);

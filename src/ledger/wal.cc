@@ -26,9 +26,10 @@ Result<Wal> Wal::open(fs::path dir, std::size_t segment_bytes, Disk& disk, std::
     const auto segments = segments_of(wal.dir_);
     if (!segments) return fail(segments.error());
     if (segments->empty()) return wal;
-    if (segments->front() != 0)
+    // Older segments may be pruned, but what is read must be there.
+    if (segments->front() > from)
         return fail(ErrorCode::kCorrupt,
-                    fmt::format("`{}` is missing", segment_path(wal.dir_, 0).string()));
+                    fmt::format("`{}` is missing", segment_path(wal.dir_, from).string()));
     // A segment named beyond everything that was written shows as a gap below.
     auto it = std::prev(std::upper_bound(segments->begin(), segments->end(), from));
     for (; it != segments->end(); ++it) {

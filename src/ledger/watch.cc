@@ -1,0 +1,97 @@
+#include "ledger/watch.h"
+
+#include <fmt/format.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "ledger/segment.h"
+
+namespace writ::ledger {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr std::size_t kNamed_max = 16;
+constexpr std::uint32_t kEvents = IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MODIFY | IN_CREATE |
+                                  IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+
+}  // namespace
+
+std::string SegmentWatch::look() {
+    const auto segments = segments_of(dir_);
+    if (!segments) return segments.error().detail;
+    for (const auto& [first, identity] : closed_)
+        if (!std::binary_search(segments->begin(), segments->end(), first))
+            return fmt::format("`{}` was removed", segment_path(dir_, first).string());
+    for (std::size_t i = 0; i + 1 < segments->size(); ++i) {
+        const fs::path path = segment_path(dir_, (*segments)[i]);
+        struct stat info{};
+        if (::stat(path.c_str(), &info) != 0) return fmt::format("`{}` is gone", path.string());
+        const Identity now{info.st_dev, info.st_ino, static_cast<std::uint64_t>(info.st_size),
+                           info.st_mtim.tv_sec * 1'000'000'000 + info.st_mtim.tv_nsec};
+        const auto [it, added] = closed_.try_emplace((*segments)[i], now);
+        if (!added && it->second != now)
+            return fmt::format("`{}` was replaced, cut or written to", path.string());
+    }
+    return "";
+}
+
+void SegmentWatch::forget_below(std::uint64_t index) {
+    while (closed_.size() > 1 && std::next(closed_.begin())->first <= index)
+        closed_.erase(closed_.begin());
+}
+
+Result<TileWatch> TileWatch::open(const fs::path& log_dir) {
+    TileWatch out;
+    out.inotify_ = File(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    if (!out.inotify_.is_open()) return fail(io_error("inotify", errno));
+    out.log_dir_ = log_dir;
+    if (auto done = out.add(log_dir / "tile"); !done) return fail(done.error());
+    return out;
+}
+
+Status TileWatch::add(const fs::path& dir) {
+    const int id = ::inotify_add_watch(inotify_.fd(), dir.c_str(), kEvents);
+    if (id < 0) return fail(io_error("cannot watch `" + dir.string() + "`", errno));
+    dirs_[id] = dir;
+    std::error_code error;
+    for (fs::directory_iterator it(dir, error); !error && it != fs::directory_iterator();
+         it.increment(error))
+        if (it->is_directory(error))
+            if (auto done = add(it->path()); !done) return done;
+    return {};
+}
+
+std::vector<std::string> TileWatch::look() {
+    std::vector<std::string> out;
+    alignas(inotify_event) std::array<char, 16 << 10> buffer;
+    while (inotify_.is_open()) {
+        const ssize_t n = ::read(inotify_.fd(), buffer.data(), buffer.size());
+        if (n <= 0) break;
+        for (ssize_t at = 0; at < n;) {
+            const auto* event = reinterpret_cast<const inotify_event*>(buffer.data() + at);
+            at += static_cast<ssize_t>(sizeof(inotify_event) + event->len);
+            const auto dir = dirs_.find(event->wd);
+            if (dir == dirs_.end()) continue;
+            const std::string name = event->len > 0 ? event->name : "";
+            // Our own: `x.new` renamed to `x`.
+            if (name.ends_with(".new")) {
+                if ((event->mask & IN_MOVED_FROM) != 0) renaming_ = event->cookie;
+                continue;
+            }
+            if ((event->mask & IN_MOVED_TO) != 0 && event->cookie == renaming_) continue;
+            const fs::path path = name.empty() ? dir->second : dir->second / name;
+            if ((event->mask & IN_CREATE) != 0) {
+                if ((event->mask & IN_ISDIR) != 0) (void)add(path);
+                continue;  // a file of that name is a stranger's, and harmless until read
+            }
+            if ((event->mask & (IN_IGNORED | IN_Q_OVERFLOW)) != 0) continue;
+            if (out.size() < kNamed_max) out.push_back(fs::relative(path, log_dir_).string());
+        }
+    }
+    return out;
+}
+
+}  // namespace writ::ledger

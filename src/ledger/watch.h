@@ -1,0 +1,56 @@
+// Notices what is done to a log's files behind its back. Inner header of the room; one thread uses
+// it.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/error.h"
+#include "ledger/file.h"
+
+namespace writ::ledger {
+
+// The closed segments of the write-ahead log: any change to one of them is a change to the truth.
+class SegmentWatch {
+  public:
+    explicit SegmentWatch(std::filesystem::path dir) : dir_(std::move(dir)) {}
+    // What is wrong, or empty. Cost: one stat a segment.
+    std::string look();
+    // Segments that begin below `index` and end below it were pruned.
+    void forget_below(std::uint64_t index);
+
+  private:
+    struct Identity {
+        std::uint64_t device = 0, inode = 0, size = 0;
+        std::int64_t changed_ns = 0;
+        bool operator==(const Identity&) const = default;
+    };
+    std::filesystem::path dir_;
+    std::map<std::uint64_t, Identity> closed_;
+};
+
+// The tiles and bundles: inotify on every folder below `tile`. The publisher only adds files, by
+// renaming `*.new`; whatever is removed, or written under its own name, was somebody else.
+class TileWatch {
+  public:
+    TileWatch() = default;
+    // Errors: kIo (no inotify, or its limit: then nothing is watched).
+    static Result<TileWatch> open(const std::filesystem::path& log_dir);
+    // Paths below the log's folder that were removed or changed since the last look, at most 16.
+    std::vector<std::string> look();
+
+  private:
+    Status add(const std::filesystem::path& dir);
+    File inotify_;
+    std::filesystem::path log_dir_;
+    std::unordered_map<int, std::filesystem::path> dirs_;
+    std::uint32_t renaming_ = 0;  // cookie of the last `*.new` that left its name
+};
+
+}  // namespace writ::ledger
