@@ -193,7 +193,6 @@ void Keeper::look() {
 }
 
 void Keeper::mirror_loop() {
-    be_nice();
     do {
         mirror_once();
     } while (wait_ms(kMirrorEvery_ms));

@@ -50,7 +50,7 @@ class LedgerTamper : public ::testing::Test {
     template <class Until>
     static bool within_a_second(Until until) {
         // The promise is a second; a loaded machine gets some more before this fails.
-        for (int i = 0; i < 400; ++i) {
+        for (int i = 0; i < 1'200; ++i) {
             if (until()) return true;
             usleep(25'000);
         }
