@@ -270,6 +270,35 @@ void read_listen(TomlTable listen, const fs::path& file, Config& config) {
     config.operators_socket =
         from_file(file, listen.string("operators_socket", (runtime / "operators.sock").string()));
     config.bearer = listen.boolean("bearer", false);
+    config.readers_listen = listen.string("readers", "");
+}
+
+void read_log(TomlTable log, const fs::path& file, Config& config) {
+    using ledger::OnMissingQuorum;
+    if (const auto path = log.string("policy", ""); !path.empty())
+        config.log.policy = from_file(file, path);
+    if (const auto path = log.string("mirror", ""); !path.empty())
+        config.log.mirror = from_file(file, path);
+    const std::string missing = log.string("on_missing_quorum", "");
+    if (config.log.policy.empty() != missing.empty())
+        log.reject(missing.empty() ? "policy" : "on_missing_quorum",
+                   "`policy` and `on_missing_quorum` belong together: say what happens while the "
+                   "witnesses' quorum is missing, \"publish\", \"hold\" or \"refuse\"");
+    else if (missing == "hold")
+        config.log.on_missing_quorum = OnMissingQuorum::kHold;
+    else if (missing == "refuse")
+        config.log.on_missing_quorum = OnMissingQuorum::kRefuse;
+    else if (!missing.empty() && missing != "publish")
+        log.reject("on_missing_quorum",
+                   fmt::format("unknown choice `{}`: use publish, hold or refuse", missing));
+    config.log.witness_every_s = log.seconds("witness_every", 1);
+    config.log.quorum_grace_s = log.seconds("quorum_grace", 10);
+    config.log.heartbeat_s = log.seconds("heartbeat", 60);
+    for (const auto& [key, value] : {std::pair{"witness_every", config.log.witness_every_s},
+                                     {"quorum_grace", config.log.quorum_grace_s},
+                                     {"heartbeat", config.log.heartbeat_s}})
+        if (value < 1 || value > 86'400)
+            log.reject(key, fmt::format("`{}` must be between 1s and 1d", key));
 }
 
 Result<Config> read_config(TomlTable root, const fs::path& file) {
@@ -284,6 +313,7 @@ Result<Config> read_config(TomlTable root, const fs::path& file) {
     if (config.reactors < 1 || config.reactors > 64)
         root.reject("reactors", "`reactors` must be between 1 and 64");
     read_listen(root.table("listen"), file, config);
+    read_log(root.table("log"), file, config);
     for (auto& table : root.tables("agents"))
         config.agents.push_back(read_agent(table, config.trust_domain));
     for (auto& table : root.tables("people")) config.people.push_back(read_person(table));

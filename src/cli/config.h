@@ -11,8 +11,17 @@
 #include "catalog/catalog.h"
 #include "cli/evidence_config.h"
 #include "identity/types.h"
+#include "ledger/ledger.h"
 
 namespace writ::cli {
+
+// `[log]`: who confirms the evidence log, and where its second copy is.
+struct LogConfig {
+    std::filesystem::path policy;  // tlog-policy file; empty: no witnesses
+    ledger::OnMissingQuorum on_missing_quorum = ledger::OnMissingQuorum::kPublish;
+    std::int64_t witness_every_s = 1, quorum_grace_s = 10, heartbeat_s = 60;
+    std::filesystem::path mirror;  // empty: none
+};
 
 // Everything `writ up` is told. docs/guide/configuration.md lists the keys with their defaults.
 struct Config {
@@ -23,6 +32,8 @@ struct Config {
     std::filesystem::path data;
     std::string agents_listen;  // `127.0.0.1:7420`; empty = no TCP listener
     std::filesystem::path agents_socket, operators_socket;
+    std::string readers_listen;  // the log and nothing else; empty = off
+    LogConfig log;
     bool bearer = false;  // whether writs may be presented as bearer tokens on agents_listen
     std::filesystem::path policies;
     std::size_t reactors = 1;

@@ -18,6 +18,7 @@ void add_evidence(CLI::App& app, Context& context) {
     evidence_verbs::add_shred(app, context);
     evidence_verbs::add_export(app, context);
     evidence_verbs::add_tail(app, context);
+    add_evidence_fetch(app, context);
 }
 
 }  // namespace writ::cli

@@ -72,10 +72,12 @@ Error not_a_key(const fs::path& file) {
 
 }  // namespace
 
-Result<crypto::Ed25519Key> load_log_key(const fs::path& data) {
+namespace {
+
+Result<crypto::Ed25519Key> load_ed25519(const fs::path& data, const char* name) {
     const auto dir = keys_dir(data);
     if (!dir) return fail(dir.error());
-    const fs::path file = *dir / "log.ed25519";
+    const fs::path file = *dir / name;
     const auto stored = read_key(file);
     if (!stored) return fail(stored.error());
     if (!stored->empty()) {
@@ -86,6 +88,16 @@ Result<crypto::Ed25519Key> load_log_key(const fs::path& data) {
     auto key = crypto::Ed25519Key::generate();
     if (const auto done = write_key(file, key.seed()); !done) return fail(done.error());
     return key;
+}
+
+}  // namespace
+
+Result<crypto::Ed25519Key> load_log_key(const fs::path& data) {
+    return load_ed25519(data, "log.ed25519");
+}
+
+Result<crypto::Ed25519Key> load_witness_key(const fs::path& dir) {
+    return load_ed25519(dir, "witness.ed25519");
 }
 
 Result<crypto::Es256Key> load_issuer_key(const fs::path& data) {

@@ -15,6 +15,7 @@
 #include "cli/keys.h"
 #include "cli/leftovers.h"
 #include "cli/parts.h"
+#include "cli/readers.h"
 #include "crypto/hash.h"
 #include "evidence/exporter.h"
 #include "evidence/resume.h"
@@ -109,7 +110,7 @@ struct Node::Impl {
     std::unique_ptr<mcp::Door> door;
     std::unique_ptr<admin::Desk> admin_desk;
     std::unique_ptr<launch::Desk> launch_desk;
-    std::unique_ptr<net::HttpServer> operators, agents;
+    std::unique_ptr<net::HttpServer> operators, agents, readers;
     std::optional<net::Listener> operators_listener, launch_listener, agents_listener;
     std::vector<std::thread> threads;
     std::unordered_set<TaskId> released;  // dead tasks whose instances were let go
@@ -126,6 +127,7 @@ Node::Impl::~Impl() {
     launch_desk.reset();
     operators.reset();
     agents.reset();
+    readers.reset();
     admin_desk.reset();
     door.reset();
     upstreams.reset();
@@ -173,12 +175,9 @@ Status Node::Impl::open_state() {
     if (!log_key) return fail(log_key.error());
     auto issuer_key = load_issuer_key(config.data);
     if (!issuer_key) return fail(issuer_key.error());
-    ledger::Options options;
-    options.dir = config.data;
-    options.tenant = config.tenant;
-    options.node = config.node;
-    options.origin = config.origin();
-    auto opened_ledger = ledger::Ledger::open(std::move(options), std::move(*log_key), clock);
+    auto options = log_options(config);
+    if (!options) return fail(options.error());
+    auto opened_ledger = ledger::Ledger::open(std::move(*options), std::move(*log_key), clock);
     if (!opened_ledger) return fail(opened_ledger.error());
     ledger = std::move(*opened_ledger);
     auto opened_store = store::open_sqlite(config.data / "state.sqlite");
@@ -445,6 +444,13 @@ net::Task<void> Node::Impl::serve(std::function<void()> ready, int signals) {
         agents = std::make_unique<net::HttpServer>(home, std::move(*agents_listener),
                                                    std::move(handler));
     }
+    auto started_readers = start_readers(config, home);
+    if (!started_readers) {
+        closed = fail(started_readers.error());
+        home.stop();
+        co_return;
+    }
+    readers = std::move(*started_readers);
     home.spawn(housekeeping());
     ready();
     while (!co_await net::wait_readable(home, signals, net::Millis(3'600'000))) {
@@ -471,6 +477,7 @@ net::Task<void> Node::Impl::close() {
     stopping = true;
     operators->close();
     if (agents) agents->close();
+    if (readers) readers->close();
     for (const auto& task : directory->tasks()) {
         if (!task->live(clock.boot_us())) continue;
         auto by = self();

@@ -18,6 +18,7 @@ const std::vector<Verb>& verbs() {
         {"policy", "Check Cedar policies and explain verdicts", add_policy},
         {"catalog", "Show tool servers and tools, pin changed definitions", add_catalog},
         {"evidence", "Trace, verify and follow the evidence log", add_evidence},
+        {"witness", "Confirm other logs' checkpoints", add_witness},
     };
     return table;
 }

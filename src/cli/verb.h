@@ -57,5 +57,7 @@ void add_task(CLI::App& app, Context& context);
 void add_policy(CLI::App& app, Context& context);
 void add_catalog(CLI::App& app, Context& context);
 void add_evidence(CLI::App& app, Context& context);
+void add_evidence_fetch(CLI::App& app, Context& context);  // under `evidence`
+void add_witness(CLI::App& app, Context& context);
 
 }  // namespace writ::cli
