@@ -217,15 +217,18 @@ Status Publisher::append(std::string_view entry, const Sha256& leaf) {
     append_entry(bundle_, entry);
     if (index % kTileWidth == kTileWidth - 1) {
         const std::string whole = std::exchange(bundle_, {});
-        if (auto done = write_file(bundle_path(index / kTileWidth, kTileWidth), whole); !done)
-            return done;
+        const std::string path = bundle_path(index / kTileWidth, kTileWidth);
+        if (auto done = write_file(path, whole); !done) return done;
+        filled_.push_back(path);
     }
     tree_.append(leaf, [&](unsigned level, std::uint64_t n, const Sha256& hash) {
         if (rows_.size() <= level) rows_.resize(level + 1);
         rows_[level].append(reinterpret_cast<const char*>(hash.data()), hash.size());
         if (n % kTileWidth != kTileWidth - 1 || !failed_) return;
         const std::string whole = std::exchange(rows_[level], {});
-        failed_ = write_file(tile_path(level, n / kTileWidth, kTileWidth), whole);
+        const std::string path = tile_path(level, n / kTileWidth, kTileWidth);
+        failed_ = write_file(path, whole);
+        filled_.push_back(path);
     });
     if (!failed_) return failed_;
     return check_signed();
@@ -269,6 +272,11 @@ Status Publisher::publish() {
     if (auto done = check_signed(); !done) return done;
     if (auto done = write_partials(); !done) return done;
     if (auto done = sync_written(); !done) return done;
+    // Readers of an older checkpoint take the full tile, so its partial ones may go (tlog-tiles).
+    for (const std::string& path : std::exchange(filled_, {})) {
+        std::error_code ignored;
+        fs::remove_all(options_.log_dir / (path + ".p"), ignored);
+    }
     std::string state =
         fmt::format("{}\n{}\n{}\n{}\n", kStateHead, options_.origin, size, to_base64(root));
     for (const Sha256& peak : tree_.peaks()) state += to_base64(peak) + "\n";

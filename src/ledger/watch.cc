@@ -59,7 +59,7 @@ Status TileWatch::add(const fs::path& dir) {
     std::error_code error;
     for (fs::directory_iterator it(dir, error); !error && it != fs::directory_iterator();
          it.increment(error))
-        if (it->is_directory(error))
+        if (it->is_directory(error) && it->path().extension() != ".p")
             if (auto done = add(it->path()); !done) return done;
     return {};
 }
@@ -82,6 +82,7 @@ std::vector<std::string> TileWatch::look() {
                 continue;
             }
             if ((event->mask & IN_MOVED_TO) != 0 && event->cookie == renaming_) continue;
+            if (name.ends_with(".p")) continue;  // partial tiles come and go
             const fs::path path = name.empty() ? dir->second : dir->second / name;
             if ((event->mask & IN_CREATE) != 0) {
                 if ((event->mask & IN_ISDIR) != 0) (void)add(path);

@@ -35,8 +35,9 @@ class SegmentWatch {
     std::map<std::uint64_t, Identity> closed_;
 };
 
-// The tiles and bundles: inotify on every folder below `tile`. The publisher only adds files, by
-// renaming `*.new`; whatever is removed, or written under its own name, was somebody else.
+// The full tiles and bundles: inotify on every folder below `tile`, but for those of partial ones,
+// which come and go. The publisher only adds files, by renaming `*.new`; whatever is removed, or
+// written under its own name, was somebody else. Cost: a watch for every thousand tiles.
 class TileWatch {
   public:
     TileWatch() = default;
