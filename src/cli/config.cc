@@ -294,6 +294,12 @@ void read_log(TomlTable log, const fs::path& file, Config& config) {
     config.log.witness_every_s = log.seconds("witness_every", 1);
     config.log.quorum_grace_s = log.seconds("quorum_grace", 10);
     config.log.heartbeat_s = log.seconds("heartbeat", 60);
+    const std::int64_t keep = log.integer("keep_entries", 0);
+    if (keep < 0 || (keep > 0 && keep < 100'000))
+        log.reject("keep_entries",
+                   "`keep_entries` must be 0 (all) or at least 100000: sessions that are open need "
+                   "their events");
+    config.log.keep_entries = static_cast<std::uint64_t>(std::max<std::int64_t>(keep, 0));
     for (const auto& [key, value] : {std::pair{"witness_every", config.log.witness_every_s},
                                      {"quorum_grace", config.log.quorum_grace_s},
                                      {"heartbeat", config.log.heartbeat_s}})

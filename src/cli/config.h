@@ -20,7 +20,8 @@ struct LogConfig {
     std::filesystem::path policy;  // tlog-policy file; empty: no witnesses
     ledger::OnMissingQuorum on_missing_quorum = ledger::OnMissingQuorum::kPublish;
     std::int64_t witness_every_s = 1, quorum_grace_s = 10, heartbeat_s = 60;
-    std::filesystem::path mirror;  // empty: none
+    std::filesystem::path mirror;    // empty: none
+    std::uint64_t keep_entries = 0;  // 0: all
 };
 
 // Everything `writ up` is told. docs/guide/configuration.md lists the keys with their defaults.

@@ -122,6 +122,7 @@ Result<ledger::Options> log_options(const Config& config) {
     out.origin = config.origin();
     out.heartbeat_s = config.log.heartbeat_s;
     out.mirror = config.log.mirror;
+    out.keep_entries = config.log.keep_entries;
     if (config.log.policy.empty()) return out;
     const std::string file = config.log.policy.string();
     std::ifstream in(file, std::ios::binary);

@@ -45,7 +45,7 @@ class DiskLedger final : public Ledger {
     void append_kept(std::string entry, AppendDone done) override {
         queue({std::move(entry), std::move(done), Room::kKept});
     }
-    Result<std::uint64_t> prune(std::uint64_t index) override;
+    Result<std::uint64_t> prune(std::uint64_t index) override { return keeper_->prune(index); }
     Result<Appended> append_sync(std::string entry) override;
     Status flush() override;
     Health health() const override;
@@ -99,7 +99,6 @@ class DiskLedger final : public Ledger {
     bool kept_full_ = false;       // nor space for narrowing acts
     std::string publish_trouble_;  // why checkpoints are late; passes
     bool stopping_ = false, drained_ = false;
-    std::mutex pruning_;  // one at a time; orders before mutex_
     std::thread committer_, publisher_;
     std::unique_ptr<Keeper> keeper_;  // after open()
 };

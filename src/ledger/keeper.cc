@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "ledger/full_check.h"
 #include "ledger/policy.h"
+#include "ledger/prune.h"
 #include "ledger/tile.h"
 
 namespace writ::ledger {
@@ -87,8 +88,31 @@ void Keeper::finish() {
         mirror_once();
 }
 
-void Keeper::pruned(std::uint64_t index) {
-    minimum_ = index;
+Result<std::uint64_t> Keeper::prune(std::uint64_t index) {
+    const std::lock_guard one(pruning_);
+    const std::uint64_t published = parts_.release.released_size();
+    if (index > published)
+        return fail(ErrorCode::kInvalid,
+                    fmt::format("{} entries are published: only what is published can be pruned",
+                                published));
+    const std::uint64_t bound = std::max(index / kTileWidth * kTileWidth, minimum_.load());
+    minimum_ = bound;  // first: what is removed now is no finding
+    if (auto done = prune_below(parts_.wal_dir, parts_.log_dir, bound, parts_.disk); !done)
+        return fail(done.error());
+    return bound;
+}
+
+// Retention: once a minute what is beyond `keep_entries` is given up.
+void Keeper::retain() {
+    const std::uint64_t keep = parts_.options.keep_entries;
+    const std::uint64_t published = parts_.release.released_size();
+    // The check of the start reads from the old bound on.
+    if (keep == 0 || check_ == CheckState::kRunning || published < keep + kTileWidth ||
+        Clock::now() - retained_ < std::chrono::seconds(60))
+        return;
+    retained_ = Clock::now();
+    if (const auto done = prune(published - keep); !done)
+        log::warn("ledger", "entries could not be pruned: {}", done.error().message());
 }
 
 void Keeper::witness_loop() {
@@ -157,6 +181,7 @@ void Keeper::tampered(std::string what) {
 void Keeper::watch_loop() {
     do {
         look();
+        retain();
     } while (wait_ms(kLookEvery_ms));
 }
 

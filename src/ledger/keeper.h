@@ -44,8 +44,8 @@ class Keeper {
     void start(std::uint64_t minimum_index);
     // Stops the threads, then asks the witnesses and copies once more, for the last checkpoint.
     void finish();
-    // Entries below were given up: their absence is no finding.
-    void pruned(std::uint64_t index);
+    // Ledger::prune(). Thread: any.
+    Result<std::uint64_t> prune(std::uint64_t index);
     // Whether append() must refuse because the quorum is missing. Cost: one load.
     bool refuses() const { return refuses_.load(std::memory_order_relaxed); }
     void fill(Health& health) const;
@@ -58,6 +58,7 @@ class Keeper {
     void check();
     void watch_loop();
     void look();
+    void retain();
     void tampered(std::string what);
     void mirror_loop();
     void mirror_once();

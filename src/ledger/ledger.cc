@@ -214,19 +214,6 @@ Status DiskLedger::read(std::uint64_t from,
     return WalReader(wal_dir(), std::max(from, *minimum)).read(to, each);
 }
 
-Result<std::uint64_t> DiskLedger::prune(std::uint64_t index) {
-    const std::lock_guard one(pruning_);
-    if (index > release_->released_size())
-        return fail(ErrorCode::kInvalid,
-                    fmt::format("{} entries are published: only what is published can be pruned",
-                                release_->released_size()));
-    const std::uint64_t bound = index / kTileWidth * kTileWidth;
-    keeper_->pruned(bound);
-    if (auto done = prune_below(wal_dir(), log_dir(), bound, system_disk()); !done)
-        return fail(done.error());
-    return bound;
-}
-
 Result<std::unique_ptr<Ledger>> open_with_disk(Options options, crypto::Ed25519Key key,
                                                const Clock& clock, Disk& disk) {
     auto ledger = std::make_unique<DiskLedger>(std::move(options), std::move(key), clock);

@@ -72,6 +72,8 @@ struct Options {
     std::int64_t checkpoint_every_ms = 200;
     std::int64_t heartbeat_s = 60;
     std::optional<Witnessing> witnessing;
+    // Retention: the newest entries that are kept when older ones are pruned; 0 keeps all.
+    std::uint64_t keep_entries = 0;
     // A second folder that keeps a verified copy of what readers get; empty: none.
     std::filesystem::path mirror;
 };

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <charconv>
 
 #include "ledger/prover.h"
 #include "ledger/tile.h"
@@ -152,9 +153,32 @@ Status Replica::take_bundle(LogSource& source, std::uint64_t n, unsigned width) 
     std::string exact;
     for (const std::string& entry : *entries) {
         append_entry(exact, entry);
-        if (auto done = add(entry); !done) return done;
+        if (auto done = add(leaf_hash(as_bytes(entry))); !done) return done;
     }
     return write_file(bundle_path(n, width), exact);
+}
+
+// The hashes of a bundle that the source gave up.
+Status Replica::take_pruned(LogSource& source, std::uint64_t n) {
+    const auto bytes = source.get(tile_path(0, n, kTileWidth), kTileWidth * 32);
+    if (!bytes) return fail(bytes.error());
+    if (bytes->size() != kTileWidth * 32) return fail(bad(tile_path(0, n, kTileWidth) + " is cut"));
+    for (std::size_t i = 0; i < kTileWidth; ++i) {
+        Sha256 leaf;
+        std::copy_n(as_bytes(*bytes).begin() + static_cast<std::ptrdiff_t>(i * 32), 32,
+                    leaf.begin());
+        if (auto done = add(leaf); !done) return done;
+    }
+    return {};
+}
+
+// The source's minimum index; 0 when it has none.
+std::uint64_t minimum_of(LogSource& source, std::uint64_t size) {
+    constexpr std::size_t kMaxBytes = 32;
+    const auto text = source.get("minimum-index", kMaxBytes);
+    std::uint64_t out = 0;
+    if (text) std::from_chars(text->data(), text->data() + text->size(), out);
+    return out % kTileWidth == 0 && out <= size ? out : 0;
 }
 
 Status Replica::write_edge() {
@@ -209,6 +233,8 @@ Status Replica::update(LogSource& source, const Progress& progress) {
         failed_ = {};
         return fail(std::move(error));
     };
+    const std::uint64_t minimum = minimum_of(source, body->size);
+    std::uint64_t gone = 0;
     CompactTree at_bundle = tree;
     std::vector<std::string> rows_at_bundle = rows;
     for (std::uint64_t n = tree_.size() / kTileWidth; n * kTileWidth < body->size; ++n) {
@@ -217,11 +243,19 @@ Status Replica::update(LogSource& source, const Progress& progress) {
         at_bundle = tree_;
         rows_at_bundle = rows_;
         const unsigned width = width_at(body->size, n);
-        if (auto done = take_bundle(source, n, width); !done) return back(done.error());
+        auto done = take_bundle(source, n, width);
+        if (!done && done.error().code == ErrorCode::kNotFound && (n + 1) * kTileWidth <= minimum) {
+            done = take_pruned(source, n);
+            gone = (n + 1) * kTileWidth;
+        }
+        if (!done) return back(done.error());
     }
     if (tree_.root() != body->root)
         return back(bad("the source's entries do not give the root that it signed"));
     if (auto done = write_edge(); !done) return back(done.error());
+    if (gone > 0)
+        if (auto done = write_file("minimum-index", std::to_string(gone) + "\n"); !done)
+            return back(done.error());
     if (auto done = sync(); !done) return back(done.error());
     if (auto done = replace_file(*disk_, dir_ / "checkpoint", *note); !done)
         return back(done.error());

@@ -2,6 +2,8 @@
 // here, and the copy's checkpoint moves only when the source's signed root has been reproduced. The
 // second copy beside a log and `writ evidence fetch` are this.
 //
+// What the source has pruned comes as hashes only, and the copy has the same minimum index then.
+//
 // It may stop anywhere: bundles that are in the folder already are read from there, and what is
 // wrong in them shows in the root.
 #pragma once
@@ -60,7 +62,8 @@ class Replica {
     Status load();
     Status take_bundle(LogSource& source, std::uint64_t n, unsigned width);
     Result<std::string> bundle_bytes(LogSource& source, std::uint64_t n, unsigned width);
-    Status add(std::string_view entry);
+    Status take_pruned(LogSource& source, std::uint64_t n);
+    Status add(const Sha256& leaf);
     Status write_file(const std::string& path, std::string_view bytes);
     Status write_edge();
     Status sync();

@@ -177,6 +177,14 @@ TEST_F(LedgerTamper, PruningFreesTheBytesAndKeepsTheProofs) {
     usleep(700'000);
     EXPECT_TRUE(ledger->health().tampered.empty()) << ledger->health().tampered.front();
     EXPECT_EQ(ledger->health().minimum_index, 1'280u);
+    // A copy made now has the hashes of what is gone, and verifies.
+    FolderSource source(log_dir());
+    auto replica = Replica::open(dir / "copy", ledger->vkey());
+    ASSERT_TRUE(replica);
+    const auto copied = replica->update(source);
+    ASSERT_TRUE(copied) << copied.error().message();
+    EXPECT_EQ(text_of(dir / "copy/minimum-index"), "1280\n");
+    EXPECT_TRUE(LogReader::open(dir / "copy", ledger->vkey())->verify().findings.empty());
     // What is left is a log that starts, is checked, and goes on.
     open();
     EXPECT_TRUE(checked());
@@ -187,6 +195,18 @@ TEST_F(LedgerTamper, PruningFreesTheBytesAndKeepsTheProofs) {
     }));
     EXPECT_EQ(first, 1'280u);
     EXPECT_EQ(ledger->append_sync("next")->index, 2'000u);
+}
+
+TEST_F(LedgerTamper, RetentionPrunesByItself) {
+    options.keep_entries = 300;
+    open();
+    fill(2'000, 100);
+    EXPECT_TRUE(within_a_second([&] { return ledger->health().check != CheckState::kRunning; }));
+    ledger.reset();
+    open();  // the first round of a run comes at once after the check
+    EXPECT_TRUE(within_a_second([&] { return ledger->health().minimum_index == 1'536; }));
+    EXPECT_TRUE(LogReader::open(log_dir(), ledger->vkey())->verify().findings.empty());
+    EXPECT_TRUE(ledger->health().tampered.empty());
 }
 
 TEST_F(LedgerTamper, TheSecondCopyFollowsAndIsALogOfItsOwn) {
