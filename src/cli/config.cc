@@ -318,6 +318,8 @@ Result<Config> read_config(TomlTable root, const fs::path& file) {
     config.reactors = static_cast<std::size_t>(root.integer("reactors", 1));
     if (config.reactors < 1 || config.reactors > 64)
         root.reject("reactors", "`reactors` must be between 1 and 64");
+    config.resume_grace_s = root.seconds("resume_grace", 60);
+    config.stop_grace_s = root.seconds("stop_grace", 10);
     read_listen(root.table("listen"), file, config);
     read_log(root.table("log"), file, config);
     for (auto& table : root.tables("agents"))

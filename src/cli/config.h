@@ -38,6 +38,8 @@ struct Config {
     bool bearer = false;  // whether writs may be presented as bearer tokens on agents_listen
     std::filesystem::path policies;
     std::size_t reactors = 1;
+    std::int64_t resume_grace_s = 60;  // for launchers to come back after a restart
+    std::int64_t stop_grace_s = 10;    // for calls in flight when the gateway stops
     std::vector<identity::Agent> agents;
     std::vector<identity::Person> people;
     std::vector<catalog::ServerSpec> servers;

@@ -13,6 +13,7 @@
 #include "evidence/recorder.h"
 #include "evidence/vault.h"
 #include "gate/gate.h"
+#include "gate/survival.h"
 #include "identity/directory.h"
 #include "ledger/ledger.h"
 #include "net/http.h"

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "crypto/hash.h"
 #include "evidence/encode.h"
+#include "evidence/resume.h"
 #include "evidence/sequence.h"
 
 namespace writ::evidence {
@@ -110,7 +111,8 @@ struct Recorder::Impl : std::enable_shared_from_this<Recorder::Impl> {
           ids(i),
           clock(c),
           newest_us(options.not_before_us),
-          sequence(options.emitter + "#" + boot) {}
+          sequence(options.emitter + "#" + boot),
+          from(l.health().durable) {}
 
     struct Waiting {
         Receipt receipt;
@@ -153,6 +155,7 @@ struct Recorder::Impl : std::enable_shared_from_this<Recorder::Impl> {
     std::int64_t stepped = 0;  // how far the clock went back, until an event says it
     bool behind = false;       // the clock is before newest_us, and an event says so
     Sequence sequence;
+    std::uint64_t from;  // behind the newest event that the log has taken from here
     std::map<std::uint64_t, Waiting> waiting;  // by sequence number
     std::map<std::uint64_t, Refused> refused;  // until the fate of the number is known
     // Gaps that no event says yet.
@@ -270,10 +273,16 @@ void Recorder::Impl::submit(Draft draft, std::size_t limit, Done done) {
 void Recorder::Impl::hand_over(const Draft& draft, const Sequence::Slot& slot, std::string leaf,
                                Waiting entry) {
     const bool call = draft.type == "call.decided";
-    sequence.handed_over(slot, entry.receipt.leaf,
-                         {.closes = draft.type == "session.sealed",
-                          .call = call,
-                          .denied = call && data_is(draft, "kind", "forbid")});
+    Sequence::Kind kind{.closes = draft.type == "session.sealed",
+                        .call = call,
+                        .denied = call && data_is(draft, "kind", "forbid"),
+                        .permitted = call && data_is(draft, "kind", "permit")};
+    if (draft.type == "call.ended" && draft.call && draft.task && draft.session &&
+        !draft.cause.empty()) {
+        kind.ended = CallEnd{*draft.call, *draft.task, *draft.session, draft.cause.front().id,
+                             draft.attempt};
+    }
+    sequence.handed_over(slot, entry.receipt.leaf, std::move(kind));
     const std::uint64_t seq = slot.seq;
     waiting.emplace(seq, std::move(entry));
     const bool outer = std::exchange(submitting, true);
@@ -320,6 +329,7 @@ void Recorder::Impl::settle(std::uint64_t seq, Result<ledger::Appended> answer) 
         if (worked) log::error("evidence", "event not recorded: {}", answer.error().message());
         refused.emplace(seq, Refused{answer.error().detail, std::move(entry.gap)});
     }
+    if (answer) from = answer->index + 1;
     sequence.settle(seq, answer.has_value());
     note_fates();
     if (gone || !entry.done) return;
@@ -426,6 +436,12 @@ net::Task<Result<Receipt>> Recorder::seal(SessionId session, std::string reason,
 
 void Recorder::adopt(const SessionId& session, const ChainEnd& end) {
     impl_->sequence.adopt(session, end);
+}
+
+std::optional<Recorder::Standing> Recorder::standing() const {
+    auto settled = impl_->sequence.settled();
+    if (!settled) return std::nullopt;
+    return Standing{impl_->options.emitter, impl_->boot, impl_->from, std::move(*settled)};
 }
 
 std::string pseudonym(const Vault& vault, std::string_view issuer, std::string_view subject) {

@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -22,6 +23,7 @@
 namespace writ::evidence {
 
 struct ChainEnd;  // sequence.h
+struct Settled;
 
 struct RecorderOptions {
     std::string tenant;
@@ -62,6 +64,12 @@ class Recorder {
     // Continues the chain of a session that an earlier run of the gateway left open (open_chains()
     // of resume.h). Without it the events of such a session stand in the emitter's own chain.
     void adopt(const SessionId& session, const ChainEnd& end);
+
+    // Where this emitter stands in the log: its name and boot, what the log has answered, and the
+    // index from which a replay finds everything later. Nothing while refused events wait for their
+    // fate.
+    struct Standing;
+    std::optional<Standing> standing() const;
 
   private:
     struct Impl;

@@ -2,13 +2,22 @@
 // outlives a restart keeps one chain.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "base/ids.h"
+#include "evidence/recorder.h"
 #include "evidence/sequence.h"
 #include "ledger/ledger.h"
 
 namespace writ::evidence {
+
+struct Recorder::Standing {
+    std::string emitter, boot;
+    std::uint64_t from =
+        0;  // every event of this emitter from `settled.next_seq` on is at or after
+    Settled settled;
+};
 
 struct OpenChain {
     SessionId session;

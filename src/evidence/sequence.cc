@@ -20,6 +20,9 @@ Sequence::Slot Sequence::next(std::string_view type,
 void Sequence::handed_over(const Slot& slot, const Sha256& leaf, Kind kind) {
     WRIT_CHECK(slot.seq == next_seq_);
     Flight flight{.seq = slot.seq, .session = slot.session, .before = slot.end};
+    flight.call = kind.call;
+    flight.permitted = kind.permitted;
+    flight.ended = std::move(kind.ended);
     ChainEnd after = slot.end;
     ++after.next;
     after.prev = leaf;
@@ -43,6 +46,27 @@ void Sequence::settle(std::uint64_t seq, bool taken) {
     WRIT_CHECK(flight.state == State::kWaiting);
     flight.state = taken ? State::kTaken : State::kRefused;
     resolve();
+}
+
+std::optional<Settled> Sequence::settled() const {
+    Settled out{.next_seq = flight_.empty() ? next_seq_ : flight_.front().seq,
+                .sessions = sessions_,
+                .in_flight = {},
+                .ending = {}};
+    for (auto flight = flight_.rbegin(); flight != flight_.rend(); ++flight) {
+        if (flight->state != State::kWaiting) return std::nullopt;
+        if (flight->ended) out.ending.push_back(*flight->ended);
+        if (!flight->session) continue;
+        if (flight->opened) {
+            out.sessions.erase(*flight->session);
+        } else {
+            out.sessions[*flight->session] = flight->before;
+        }
+        if (!flight->call) continue;
+        auto& waiting = out.in_flight[*flight->session];
+        ++(flight->permitted ? waiting.permitted : waiting.refused);
+    }
+    return out;
 }
 
 void Sequence::resolve() {

@@ -27,6 +27,28 @@ struct ChainEnd {
     std::uint64_t calls = 0, denied = 0;
 };
 
+// A call whose end is on its way to the log.
+struct CallEnd {
+    CallId call;
+    TaskId task;
+    SessionId session;
+    EventId decision;
+    std::int64_t attempt = 1;
+};
+
+// Where an emitter stood when all events before number `next_seq` had been answered by the log:
+// what a later run needs, to go on from the log alone.
+struct Settled {
+    std::uint64_t next_seq = 0;
+    std::unordered_map<SessionId, ChainEnd> sessions;  // with an open chain
+    // What is handed over and not answered: not counted in `sessions`, and perhaps never logged.
+    struct InFlight {
+        std::int64_t permitted = 0, refused = 0;  // decisions of calls
+    };
+    std::unordered_map<SessionId, InFlight> in_flight;
+    std::vector<CallEnd> ending;
+};
+
 class Sequence {
   public:
     explicit Sequence(std::string own_chain) : own_uid_(std::move(own_chain)) {}
@@ -48,11 +70,16 @@ class Sequence {
     struct Kind {
         bool closes = false;  // session.sealed
         bool call = false, denied = false;
+        bool permitted = false;          // a call.decided that permits
+        std::optional<CallEnd> ended{};  // a call.ended
     };
     void handed_over(const Slot& slot, const Sha256& leaf, Kind kind);
 
     // What the log said about sequence number `seq`.
     void settle(std::uint64_t seq, bool taken);
+
+    // What is settled. Nothing while refused events wait for their fate; ask again later.
+    std::optional<Settled> settled() const;
 
     std::uint64_t next_seq() const { return next_seq_; }
     std::size_t in_flight() const { return flight_.size(); }
@@ -73,6 +100,8 @@ class Sequence {
         std::optional<SessionId> session;
         ChainEnd before;
         bool opened = false;
+        bool call = false, permitted = false;
+        std::optional<CallEnd> ended{};
     };
     void take_back_newest();
     void resolve();

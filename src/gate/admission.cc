@@ -3,22 +3,26 @@
 #include <utility>
 
 #include "base/check.h"
-#include "base/limits.h"
 #include "gate/events.h"
 
 namespace writ::gate {
 
-Result<std::string> Window::pass(std::string bytes) {
-    if (bytes.size() > kMaxUpstreamMessageBytes - passed_) {
-        passed_ = kMaxUpstreamMessageBytes;
-        return fail(ErrorCode::kTooLarge, "the answer is larger than kMaxUpstreamMessageBytes");
-    }
-    passed_ += bytes.size();
-    return bytes;
+namespace {
+
+// The obligations were found possible when the call was decided.
+Duties duties(const Passage& passage, Patterns& patterns) {
+    if (passage.verdict.obligations.empty()) return {};
+    auto made = duties_of(passage.verdict.obligations, patterns);
+    WRIT_CHECK(made.has_value());
+    return std::move(*made);
 }
 
+}  // namespace
+
 OpenCall::OpenCall(PassagePtr passage, std::shared_ptr<HomeState> home)
-    : passage_(std::move(passage)), home_(std::move(home)) {}
+    : passage_(std::move(passage)),
+      home_(std::move(home)),
+      outflow_(duties(*passage_, home_->shared().patterns), home_->secrets()) {}
 
 OpenCall::~OpenCall() {
     if (passage_->closed.load() || close_asked_) return;
@@ -37,6 +41,9 @@ Status OpenCall::still_open() const {
     if (!why.empty()) {
         return fail(ErrorCode::kUnauthenticated, "the task or session is " + std::string(why));
     }
+    if (passage_->unrecorded.load()) {
+        return fail(ErrorCode::kUnavailable, "the decision could not be recorded");
+    }
     if (passage_->closed.load()) {
         return fail(ErrorCode::kCancelled, "the call was closed before its answer came");
     }
@@ -48,7 +55,8 @@ Status OpenCall::depart() {
     const Shared& shared = home_->shared();
     if (!shared.engines.is_current(passage_->engine)) {
         const EngineAt now = shared.engines.get();
-        const policy::Verdict verdict = decide(*passage_, now, shared.clock.now_us());
+        const policy::Verdict verdict =
+            decide(*passage_, now, shared.clock.now_us(), shared.patterns);
         if (verdict.kind != policy::Kind::kPermit ||
             verdict.obligations != passage_->verdict.obligations) {
             return fail(ErrorCode::kForbidden, "the policies changed and forbid this call now");
@@ -88,11 +96,51 @@ net::Task<std::variant<Refusal, std::monostate>> OpenCall::inward(Inward request
     co_return Out(std::move(refusal));
 }
 
-net::Task<Result<std::string>> OpenCall::chunk(std::string bytes) {
-    if (Status open = still_open(); !open) co_return fail(open.error());
-    Result<std::string> out = window_.pass(std::move(bytes));
-    passage_->bytes.store(window_.passed(), std::memory_order_relaxed);
+net::Task<Status> OpenCall::settled() {
+    const PassagePtr passage = passage_;
+    if (!passage->overlaps) co_return Status();
+    const std::shared_ptr<HomeState> home = home_;
+    net::Reactor* back = home->shared().here();
+    co_await home->reactor().hop();
+    if (passage->pending) {
+        const auto pending = *passage->pending;
+        const Status done = co_await pending.wait();
+        passage->pending.reset();
+        static_cast<void>(done);  // `unrecorded` says the same, also to those who ask later
+    }
+    Status out;
+    if (passage->unrecorded.load())
+        out = fail(ErrorCode::kUnavailable, "the decision could not be recorded");
+    if (back != nullptr) co_await back->hop();
     co_return out;
+}
+
+net::Task<Result<std::string>> OpenCall::chunk(std::string bytes) {
+    auto settling = settled();
+    if (const Status durable = co_await std::move(settling); !durable)
+        co_return fail(durable.error());
+    if (Status open = still_open(); !open) co_return fail(open.error());
+    Result<std::string> out = outflow_.pass(std::move(bytes));
+    passage_->bytes.store(outflow_.passed(), std::memory_order_relaxed);
+    co_return out;
+}
+
+net::Task<Result<std::string>> OpenCall::aside(std::string message) {
+    auto settling = settled();
+    if (const Status durable = co_await std::move(settling); !durable)
+        co_return fail(durable.error());
+    if (Status open = still_open(); !open) co_return fail(open.error());
+    Result<std::string> out = outflow_.aside(std::move(message));
+    passage_->bytes.store(outflow_.passed(), std::memory_order_relaxed);
+    co_return out;
+}
+
+net::Task<Result<std::string>> OpenCall::rest() {
+    auto settling = settled();
+    if (const Status durable = co_await std::move(settling); !durable)
+        co_return fail(durable.error());
+    if (Status open = still_open(); !open) co_return fail(open.error());
+    co_return outflow_.rest();
 }
 
 net::Task<Result<evidence::Receipt>> OpenCall::close(Outcome outcome) {
@@ -100,11 +148,21 @@ net::Task<Result<evidence::Receipt>> OpenCall::close(Outcome outcome) {
     close_asked_ = true;
     const PassagePtr passage = passage_;
     const std::shared_ptr<HomeState> home = home_;
+    const std::size_t redacted = outflow_.redacted();
+    const std::size_t withheld = outflow_.withheld();
+    auto settling = settled();
+    const Status durable = co_await std::move(settling);
     net::Reactor* back = home->shared().here();
     co_await home->reactor().hop();
     Result<evidence::Receipt> receipt =
         fail(ErrorCode::kCancelled, "the call was closed before its answer came");
-    if (home->finish(*passage)) {
+    if (!durable) {
+        receipt = fail(durable.error());
+    } else if (home->finish(*passage)) {
+        if (redacted + withheld > 0) {  // how much was taken out, never what
+            home->recorder().note(events::obligation_fulfilled(
+                *passage, home->actor(passage->call.session), redacted, withheld));
+        }
         evidence::Actor by = home->actor(passage->call.session);
         const std::int64_t now = home->shared().clock.boot_us();
         evidence::Draft draft =

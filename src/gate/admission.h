@@ -7,27 +7,13 @@
 
 #include "gate/gate.h"
 #include "gate/home.h"
+#include "gate/outflow.h"
 
 namespace writ::gate {
 
-// Output that may be kept back at once, so that a pattern cut in two by a chunk's border is still
-// seen whole.
-inline constexpr std::size_t kHoldBackBytes = 4 << 10;
 // Requests of an upstream to the client during one call that are recorded one by one; each is
 // refused.
 inline constexpr std::int64_t kMaxInward_per_call = 16;
-
-// Output on its way back. Nothing inspects it yet, so nothing is held: it counts, and bounds.
-class Window {
-  public:
-    // The bytes that may be released now. Errors: kTooLarge once more than kMaxUpstreamMessageBytes
-    // came, and for good.
-    Result<std::string> pass(std::string bytes);
-    std::size_t passed() const { return passed_; }
-
-  private:
-    std::size_t passed_ = 0;
-};
 
 class OpenCall final : public Admission {
   public:
@@ -43,7 +29,10 @@ class OpenCall final : public Admission {
     const evidence::Receipt& receipt() const override { return passage_->receipt; }
     Status depart() override;
     net::Task<std::variant<Refusal, std::monostate>> inward(Inward request) override;
+    net::Task<Status> settled() override;
     net::Task<Result<std::string>> chunk(std::string bytes) override;
+    net::Task<Result<std::string>> aside(std::string message) override;
+    net::Task<Result<std::string>> rest() override;
     net::Task<Result<evidence::Receipt>> close(Outcome outcome) override;
 
   private:
@@ -51,7 +40,7 @@ class OpenCall final : public Admission {
 
     PassagePtr passage_;
     std::shared_ptr<HomeState> home_;
-    Window window_;             // of the door's reactor
+    Outflow outflow_;           // of the door's reactor
     bool close_asked_ = false;  // likewise
 };
 

@@ -10,10 +10,11 @@
 #include "gate/gate.h"
 #include "gate/home.h"
 #include "gate/passage.h"
+#include "gate/survival.h"
 
 namespace writ::gate {
 
-class Core final : public Gate {
+class Core final : public Gate, public Survival {
   public:
     Core(std::vector<Home> homes, std::shared_ptr<Shared> shared);
     ~Core() override;
@@ -25,6 +26,7 @@ class Core final : public Gate {
         identity::SessionPtr session) override;
     void set_engine(std::shared_ptr<const policy::Engine> engine) override;
     std::shared_ptr<const policy::Engine> engine() const override;
+    void guard(std::shared_ptr<const Secrets> secrets) override;
     Home home(const TaskId& root) const override;
     net::Task<Spent> spent(TaskId task) override;
     net::Task<void> restore(TaskId task, Spent spent) override;
@@ -38,6 +40,16 @@ class Core final : public Gate {
                                                          std::string bound_to) override;
     net::Task<Status> end_session(identity::SessionPtr session, std::string reason) override;
 
+    // survival.cc
+    Survival* survival() override { return this; }
+    void on_started(Keep keep) override { keep_ = std::move(keep); }
+    std::size_t homes() const override { return homes_.size(); }
+    net::Task<std::optional<Standing>> standing(std::size_t home) override;
+    net::Task<Status> revive(Revival revival) override;
+    net::Task<Status> resume_session(identity::SessionPtr session) override;
+    net::Task<std::size_t> open_calls() override;
+    net::Task<void> abandon_calls(std::string why) override;
+
   private:
     HomeState& state(const TaskId& root) const;
     TaskId root_of(const TaskId& task) const;
@@ -50,6 +62,7 @@ class Core final : public Gate {
     std::optional<RefusalKind> judge(Passage& passage) const;
     std::optional<RefusalKind> charge(HomeState& home, Passage& passage) const;
     net::Task<Answer> refuse(HomeState& home, PassagePtr passage, RefusalKind kind);
+    void record_meanwhile(HomeState& home, const PassagePtr& passage, evidence::Draft draft) const;
     Answer recheck(HomeState& home, const PassagePtr& passage);
     Answer turn_away(std::string_view code) const;
 
@@ -64,6 +77,7 @@ class Core final : public Gate {
 
     std::shared_ptr<Shared> shared_;
     std::vector<std::shared_ptr<HomeState>> homes_;
+    Keep keep_;
 };
 
 // Waits for all. Errors: kUnavailable if one of them failed.

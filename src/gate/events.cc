@@ -236,6 +236,15 @@ evidence::Draft call_inward(const Passage& passage, evidence::Actor actor, const
     return draft;
 }
 
+evidence::Draft obligation_fulfilled(const Passage& passage, evidence::Actor actor,
+                                     std::size_t redacted, std::size_t withheld) {
+    evidence::Draft draft = of_call("obligation.fulfilled", passage, std::move(actor));
+    draft.cause.push_back(cause("decided_by", passage.decision));
+    draft.data["redacted"] = redacted;
+    draft.data["secrets_withheld"] = withheld;
+    return draft;
+}
+
 evidence::Draft call_ended(const Passage& passage, evidence::Actor actor, Outcome outcome,
                            std::int64_t now_boot_us) {
     evidence::Draft draft = of_call("call.ended", passage, std::move(actor));
@@ -251,6 +260,45 @@ evidence::Draft call_ended(const Passage& passage, evidence::Actor actor, Outcom
     if (!outcome.output.empty()) {
         draft.payloads.push_back(payload("result", std::move(outcome.output), true));
     }
+    return draft;
+}
+
+evidence::Draft call_lost(const CallStanding& call, evidence::Actor actor) {
+    evidence::Draft draft;
+    draft.type = "call.ended";
+    draft.session = call.session;
+    draft.task = call.task;
+    draft.call = call.id;
+    draft.attempt = call.attempt;
+    draft.actor = std::move(actor);
+    draft.cause.push_back(cause("decided_by", call.decision));
+    draft.data["status"] = name(Status_::kUnknown);
+    draft.data["agreement"] = "unknown";
+    draft.data["error"] = "the gateway stopped during the call";
+    return draft;
+}
+
+evidence::Draft session_lost(const SessionStanding& session, std::string_view reason) {
+    evidence::Draft draft;
+    draft.type = "session.sealed";
+    draft.session = session.id;
+    draft.task = session.task;
+    draft.actor = by_writ();
+    draft.cause.push_back(cause("result_of", session.started_event));
+    draft.data["detail"] = clip(reason, kMaxReasonBytes);
+    return draft;
+}
+
+evidence::Draft task_lost(const TaskStanding& task, identity::TaskState how,
+                          std::string_view reason) {
+    evidence::Draft draft;
+    draft.type = "task.ended";
+    draft.task = task.id;
+    draft.actor = by_writ();
+    draft.data["state"] = identity::name(how);
+    draft.data["reason"] = clip(reason, kMaxReasonBytes);
+    draft.data["calls"] = task.spent.calls;
+    draft.data["denied"] = task.spent.denied;
     return draft;
 }
 

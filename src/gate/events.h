@@ -12,6 +12,7 @@
 #include "evidence/event.h"
 #include "gate/gate.h"
 #include "gate/passage.h"
+#include "gate/standing.h"
 
 namespace writ::gate::events {
 
@@ -43,9 +44,17 @@ evidence::Draft session_sealed(const identity::Session& session, evidence::Actor
 evidence::Draft call_decided(const Passage& passage, evidence::Actor actor);
 evidence::Draft call_inward(const Passage& passage, evidence::Actor actor, const Inward& request,
                             const policy::Verdict& verdict);
+// Places of the answer that a policy's @redact changed, and lent secrets taken out of it.
+evidence::Draft obligation_fulfilled(const Passage& passage, evidence::Actor actor,
+                                     std::size_t redacted, std::size_t withheld);
 // `now_boot_us` gives the duration.
 evidence::Draft call_ended(const Passage& passage, evidence::Actor actor, Outcome outcome,
                            std::int64_t now_boot_us);
+// What an earlier run of the gateway left behind and this one closes.
+evidence::Draft call_lost(const CallStanding& call, evidence::Actor actor);
+evidence::Draft session_lost(const SessionStanding& session, std::string_view reason);
+evidence::Draft task_lost(const TaskStanding& task, identity::TaskState how,
+                          std::string_view reason);
 // Refusals of callers nobody knows, counted by code since the last such event.
 evidence::Draft strangers(const std::map<std::string, std::int64_t, std::less<>>& refused,
                           std::int64_t since_us);

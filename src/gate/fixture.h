@@ -149,8 +149,8 @@ class TestEngine final : public policy::Engine {
     Sha256 digest_{};
 };
 
-// The tools' names say what becomes of a call: read (permitted), write (forbidden), hold, secret
-// (not granted).
+// The tools' names say what becomes of a call: read and lookup (permitted), write (forbidden),
+// hold, secret (not granted).
 inline policy::Verdict by_name(const policy::Question& question) {
     const std::string& tool = question.tool.name;
     if (tool == "write") return forbidden(true);
@@ -337,7 +337,7 @@ class World {
 
     void list_tools(const std::string& description) {
         std::string text = "[";
-        for (const std::string name : {"read", "write", "hold", "secret"}) {
+        for (const std::string name : {"read", "write", "hold", "secret", "lookup"}) {
             if (text.size() > 1) text += ",";
             text += R"({"name":")" + name + R"(","description":")" + description +
                     R"(","inputSchema":{"type":"object","properties":{"path":{"type":"string"}}}})";
@@ -353,10 +353,12 @@ class World {
         ::writ::catalog::ServerSpec server;
         server.name = "files";
         server.command = {"/bin/true"};
-        for (const char* name : {"read", "write", "hold", "secret"}) {
+        for (const std::string name : {"read", "write", "hold", "secret", "lookup"}) {
             ::writ::catalog::ToolRule rule;
             rule.tool = name;
-            rule.effect = ::writ::catalog::Effect::kRead;
+            // Only `lookup` may leave before its decision is durable (overlap.h).
+            using ::writ::catalog::Effect;
+            rule.effect = name == "lookup" ? Effect::kRead : Effect::kWrite;
             rule.resource = "file://{path}";
             server.tools.push_back(rule);
         }
@@ -382,6 +384,18 @@ inline net::Task<void> answer_into(Gate* gate, Call call, std::optional<Answer>*
     auto admitting = gate->admit(std::move(call));
     Answer answer = co_await std::move(admitting);
     out->emplace(std::move(answer));
+}
+
+inline net::Task<void> chunk_into(Admission* admission, std::string bytes,
+                                  std::optional<Result<std::string>>* out) {
+    auto passing = admission->chunk(std::move(bytes));
+    out->emplace(co_await std::move(passing));
+}
+inline net::Task<void> close_into(AdmissionPtr admission) {
+    Outcome outcome{.status = Status_::kOk, .error = "", .output = "{}"};
+    auto closing = admission->close(std::move(outcome));
+    const auto closed = co_await std::move(closing);
+    EXPECT_TRUE(closed);
 }
 
 }  // namespace writ::gate::test

@@ -2,6 +2,8 @@
 //
 //   authenticate ▶ resolve ▶ decide ▶ charge ▶ record (durable) ▶ re-check ▶ Admission
 //
+// Only a declared read (overlap.h) is admitted while its decision is still on its way to the disk.
+//
 // From authenticate to the hand-over of the decision to the Recorder nothing is awaited. So a
 // session that died before is refused, and one that dies later is sealed behind the decision: its
 // chain never goes on after its seal.
@@ -13,6 +15,7 @@
 #include "gate/admission.h"
 #include "gate/core.h"
 #include "gate/events.h"
+#include "gate/overlap.h"
 
 namespace writ::gate {
 
@@ -54,6 +57,10 @@ Home Core::home(const TaskId& root) const {
 
 void Core::set_engine(std::shared_ptr<const policy::Engine> engine) {
     shared_->engines.set(std::move(engine));
+}
+
+void Core::guard(std::shared_ptr<const Secrets> secrets) {
+    for (const auto& home : homes_) home->reactor().post([home, secrets] { home->guard(secrets); });
 }
 
 std::shared_ptr<const policy::Engine> Core::engine() const {
@@ -135,6 +142,10 @@ net::Task<Answer> Core::pass(HomeState& home, PassagePtr passage) {
 
     home.enlist(passage);
     evidence::Draft draft = events::call_decided(p, std::move(by));
+    if (home.overlaps(p.tool) && !names_a_place(p.document->root())) {
+        record_meanwhile(home, passage, std::move(draft));
+        co_return recheck(home, passage);
+    }
     auto recording = home.recorder().record(std::move(draft));
     Result<evidence::Receipt> receipt = co_await std::move(recording);
     if (!receipt) {
@@ -190,7 +201,7 @@ Status Core::read_arguments(Passage& p, const catalog::Snapshot& snapshot) const
 }
 
 std::optional<RefusalKind> Core::judge(Passage& p) const {
-    p.verdict = decide(p, p.engine, shared_->clock.now_us());
+    p.verdict = decide(p, p.engine, shared_->clock.now_us(), shared_->patterns);
     if (p.verdict.kind == policy::Kind::kPermit) return std::nullopt;
     if (!p.verdict.granted) return RefusalKind::kUnknown;
     return p.verdict.code == "bad_argument" ? RefusalKind::kInvalid : RefusalKind::kForbidden;
@@ -249,6 +260,27 @@ net::Task<Answer> Core::refuse(HomeState& home, PassagePtr passage, RefusalKind 
     co_return Answer(std::move(refusal));
 }
 
+// A declared read (overlap.h): the decision is handed to the log, the call may leave meanwhile, and
+// its answer is held until settled(). If the log refuses, the call stays counted: it may have left.
+void Core::record_meanwhile(HomeState& home, const PassagePtr& passage,
+                            evidence::Draft draft) const {
+    passage->overlaps = true;
+    passage->pending.emplace(home.reactor());
+    auto done = [home = home.shared_from_this(), passage,
+                 pending = *passage->pending](Result<evidence::Receipt> receipt) {
+        if (receipt) {
+            passage->receipt = std::move(*receipt);
+            pending.set(Status());
+            return;
+        }
+        passage->unrecorded.store(true);
+        home->finish(*passage);
+        pending.set(fail(ErrorCode::kUnavailable,
+                         "the decision could not be recorded: " + receipt.error().detail));
+    };
+    home.recorder().record(std::move(draft), std::move(done));
+}
+
 // What may have changed while the decision became durable: the session, and the policies.
 Answer Core::recheck(HomeState& home, const PassagePtr& passage) {
     Passage& p = *passage;
@@ -266,7 +298,7 @@ Answer Core::recheck(HomeState& home, const PassagePtr& passage) {
     }
     const EngineAt& now = home.engine();
     if (now.epoch != p.engine.epoch) {
-        policy::Verdict verdict = decide(p, now, shared_->clock.now_us());
+        policy::Verdict verdict = decide(p, now, shared_->clock.now_us(), shared_->patterns);
         const bool same = verdict.obligations == p.verdict.obligations;
         if (verdict.kind != policy::Kind::kPermit || !same) {
             home.close(passage, Status_::kBlocked, "the policies changed: " + verdict.code);

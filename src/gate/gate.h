@@ -109,10 +109,23 @@ class Admission {
     // Decides what the upstream asks of the client, under the same call id. Nothing is permitted
     // inward yet: every answer is a Refusal.
     virtual net::Task<std::variant<Refusal, std::monostate>> inward(Inward request) = 0;
-    // Passes output through observe; returns the bytes that may be released now (bounded hold-back
-    // window). Errors: kTooLarge (more than kMaxUpstreamMessageBytes), kUnauthenticated (the task
+    // Waits until the decision is durable; for all but declared reads it was before admit()
+    // returned (architecture, rule 1). receipt() may be read afterwards. Errors: kUnavailable (it
+    // could not be recorded: whatever came back is dropped, nothing of it may be told).
+    virtual net::Task<Status> settled() { co_return Status(); }
+    // Passes output through observe, after settled(); returns the bytes that may be released now.
+    // What must be seen whole is held back, until rest(). Errors: those of settled(), kTooLarge
+    // (more than kMaxUpstreamMessageBytes, or than the policy's cap), kUnauthenticated (the task
     // died meanwhile: stop the stream), kCancelled (the gate closed it).
     virtual net::Task<Result<std::string>> chunk(std::string bytes) = 0;
+    // A whole message beside the answer (progress, a log line): inspected by itself, as if it were
+    // an answer, and released at once. Errors: as chunk(), kInvalid (it cannot be redacted).
+    virtual net::Task<Result<std::string>> aside(std::string message) {
+        return chunk(std::move(message));
+    }
+    // The answer is whole: what chunk() has held back. Errors: as chunk(), kInvalid (it cannot be
+    // redacted: nothing of it may be told).
+    virtual net::Task<Result<std::string>> rest() { co_return std::string(); }
     // Records call.ended. A second close is a broken invariant. Errors: kUnavailable, kTooLarge
     // (not recorded), kCancelled (the gate closed it before: its task died or its deadline passed;
     // call.ended stands already).
@@ -130,6 +143,9 @@ struct Home {  // one per reactor
     net::Reactor* reactor = nullptr;
     evidence::Recorder* recorder = nullptr;
 };
+
+class Secrets;   // secrets.h
+class Survival;  // survival.h
 
 class Gate {
   public:
@@ -154,6 +170,8 @@ class Gate {
     // re-checked. Thread: any.
     virtual void set_engine(std::shared_ptr<const policy::Engine> engine) = 0;
     virtual std::shared_ptr<const policy::Engine> engine() const = 0;
+    // Values that must not come back in any output, for calls decided from now on. Thread: any.
+    virtual void guard(std::shared_ptr<const Secrets> /*secrets*/) {}
     virtual Home home(const TaskId& root) const = 0;
     // What `task` and all below it have used; for a root, the tree. Hops home.
     virtual net::Task<Spent> spent(TaskId task) = 0;
@@ -179,6 +197,9 @@ class Gate {
                                                                  std::string bound_to) = 0;
     // Errors: kConflict (sealed already), kUnavailable (dead, but not recorded).
     virtual net::Task<Status> end_session(identity::SessionPtr session, std::string reason) = 0;
+
+    // How it outlives the process; nothing for gates that do not.
+    virtual Survival* survival() { return nullptr; }
 };
 
 }  // namespace writ::gate

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "gate/events.h"
+#include "gate/overlap.h"
 
 namespace writ::gate {
 
@@ -55,6 +56,13 @@ Tree* HomeState::find_tree(const TaskId& root) {
     return it == trees_.end() ? nullptr : &it->second;
 }
 
+bool HomeState::overlaps(const std::shared_ptr<const catalog::Tool>& tool) {
+    const auto known = overlaps_.find(tool);
+    if (known != overlaps_.end()) return known->second;
+    if (overlaps_.size() >= kMaxJudgedTools) overlaps_.clear();
+    return overlaps_.emplace(tool, may_overlap(*tool)).first->second;
+}
+
 evidence::Actor HomeState::actor(const identity::SessionPtr& session) {
     Tree& own = tree(session->task->root);
     Tree::Chain* chain = own.chain(session->id);
@@ -86,7 +94,7 @@ bool HomeState::finish(Passage& passage) {
 }
 
 void HomeState::close(const PassagePtr& passage, Status_ status, std::string error) {
-    if (is_stopping() || !finish(*passage)) return;
+    if (is_stopping() || !finish(*passage) || passage->unrecorded.load()) return;
     evidence::Actor by = actor(passage->call.session);
     Outcome outcome{.status = status, .error = std::move(error), .output = {}};
     recorder().note(
@@ -100,6 +108,13 @@ void HomeState::close_all(const std::unordered_set<SessionId>& sessions, const s
     }
     for (const PassagePtr& passage : found) {
         close(passage, passage->departed.load() ? Status_::kUnknown : Status_::kBlocked, why);
+    }
+}
+
+void HomeState::abandon_all(const std::string& why) {
+    while (!open_.empty() && !is_stopping()) {
+        const PassagePtr passage = open_.front();
+        close(passage, Status_::kUnknown, why);
     }
 }
 

@@ -13,24 +13,31 @@
 #include <unordered_set>
 #include <vector>
 
+#include "evidence/sequence.h"
 #include "gate/gate.h"
 #include "gate/passage.h"
 #include "gate/tree.h"
 
 namespace writ::gate {
 
+struct Standing;
+
 // How often a home looks for admissions that nobody closed.
 inline constexpr net::Millis kSweepEvery{1000};
 // Refusals of strangers are one event in this time at most.
 inline constexpr std::int64_t kStrangersEvery_us = 60'000'000;
 
-// What all homes share. Immutable but for `engines`; thread: any.
+// Definitions of tools whose answer to overlaps() is kept; then all are judged anew.
+inline constexpr std::size_t kMaxJudgedTools = 4096;
+
+// What all homes share. Immutable but for `engines` and `patterns`; thread: any.
 struct Shared {
     identity::Directory& directory;
     catalog::Catalog& catalog;
     IdSource& ids;
     const Clock& clock;
     Engines engines;
+    mutable Patterns patterns{};
     std::function<std::string(std::string_view)> pseudonym;
     std::vector<net::Reactor*> reactors;
 
@@ -57,6 +64,11 @@ class HomeState : public std::enable_shared_from_this<HomeState> {
     // The state of a tree, made if it is not there. Forgets dead trees when there are too many.
     Tree& tree(const TaskId& root);
     Tree* find_tree(const TaskId& root);
+    // What must not come back.
+    const std::shared_ptr<const Secrets>& secrets() const { return secrets_; }
+    void guard(std::shared_ptr<const Secrets> secrets) { secrets_ = std::move(secrets); }
+    // Whether calls of `tool` may leave before their decision is durable; judged once a definition.
+    bool overlaps(const std::shared_ptr<const catalog::Tool>& tool);
     // The actor of a session's events; opens its chain if it is not open.
     evidence::Actor actor(const identity::SessionPtr& session);
 
@@ -68,6 +80,11 @@ class HomeState : public std::enable_shared_from_this<HomeState> {
     void close(const PassagePtr& passage, Status_ status, std::string error);
     // Closes every open call of `sessions`: `unknown` where bytes may have left, else `blocked`.
     void close_all(const std::unordered_set<SessionId>& sessions, const std::string& why);
+    // Closes every open call as `unknown`.
+    void abandon_all(const std::string& why);
+    std::size_t open_calls() const { return open_.size(); }
+    // Adds what must outlive this process, as far as the log has it.
+    void describe(const evidence::Settled& settled, Standing& out) const;
     // Closes what is past its deadline and writes counts of strangers that are due.
     void sweep();
 
@@ -92,6 +109,8 @@ class HomeState : public std::enable_shared_from_this<HomeState> {
     Home home_;
     std::shared_ptr<Shared> shared_;
     EngineAt engine_;
+    std::shared_ptr<const Secrets> secrets_;
+    std::unordered_map<std::shared_ptr<const catalog::Tool>, bool> overlaps_;
     std::unordered_map<TaskId, Tree> trees_;
     std::list<PassagePtr>
         open_;  // in the order of their deadlines, which all lie equally far ahead

@@ -8,13 +8,6 @@ namespace writ::gate {
 
 namespace {
 
-// What the gate can carry out. `redact` and `cap` need output inspection, which is not there: a
-// permit that depends on them forbids (architecture, section 4, rule 3). A notification is the
-// decision event itself.
-bool can_fulfil(const policy::Obligation& obligation) {
-    return obligation.kind == "notify";
-}
-
 constexpr std::string_view kNoSuchTool =
     "there is no such tool here; list the tools to see what this task may use";
 
@@ -82,7 +75,8 @@ policy::Verdict forbid(std::string code, std::string reason, std::string advice,
     return verdict;
 }
 
-policy::Verdict decide(const Passage& passage, const EngineAt& at, std::int64_t now_us) {
+policy::Verdict decide(const Passage& passage, const EngineAt& at, std::int64_t now_us,
+                       Patterns& patterns) {
     WRIT_CHECK(passage.tool && passage.document && passage.resource);
     const json::Value arguments = passage.document->root();
     const policy::Question question{.task = passage.task(),
@@ -107,14 +101,13 @@ policy::Verdict decide(const Passage& passage, const EngineAt& at, std::int64_t 
         verdict.advice = "this call needs a person's approval, which is not available here";
         return verdict;
     }
-    for (const policy::Obligation& obligation : verdict.obligations) {
-        if (can_fulfil(obligation)) continue;
+    if (verdict.obligations.empty()) return verdict;
+    if (const auto duties = duties_of(verdict.obligations, patterns); !duties) {
         verdict.kind = policy::Kind::kForbid;
         verdict.code = "obligation";
-        verdict.reason = "permitted only with `@" + obligation.kind +
-                         "`, which this gateway cannot carry out: " + verdict.reason;
+        verdict.reason = "permitted only under an obligation that this gateway cannot carry out: " +
+                         duties.error().detail + ": " + verdict.reason;
         verdict.advice = "this call is permitted only under a condition that cannot be met here";
-        return verdict;
     }
     return verdict;
 }

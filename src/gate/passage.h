@@ -16,6 +16,7 @@
 #include <string>
 
 #include "gate/gate.h"
+#include "gate/redact.h"
 #include "json/value.h"
 
 namespace writ::gate {
@@ -74,10 +75,14 @@ struct Passage {
     std::atomic<bool> closed{
         false};  // call.ended has been written or is being written; set at home only
     std::atomic<bool> departed{false};  // bytes may have left
+    // A read that may leave before its decision is durable, and that it never will be.
+    bool overlaps = false;
+    std::atomic<bool> unrecorded{false};
     std::atomic<std::uint64_t> bytes{0};
 
     // Touched at home only.
-    std::int64_t inward = 0;  // requests of the upstream, all refused
+    std::optional<net::Promise<Status>> pending;  // its decision, until it is awaited
+    std::int64_t inward = 0;                      // requests of the upstream, all refused
     std::optional<std::list<std::shared_ptr<Passage>>::iterator> place;  // in the home's list
 
     const identity::Session& session() const { return *call.session; }
@@ -89,9 +94,10 @@ using PassagePtr = std::shared_ptr<Passage>;
 std::string_view death(const identity::Session& session, std::int64_t boot_us);
 
 // Decides `passage` under `at`, whose stages before have found tool, arguments and resource.
-// Permits only what the gate can carry out: an obligation it cannot fulfil forbids. Pure; thread:
-// any.
-policy::Verdict decide(const Passage& passage, const EngineAt& at, std::int64_t now_us);
+// Permits only what the gate can carry out: an obligation it cannot fulfil forbids. Pure but for
+// the patterns compiled; thread: any.
+policy::Verdict decide(const Passage& passage, const EngineAt& at, std::int64_t now_us,
+                       Patterns& patterns);
 
 // A forbid with its code, the whole reason for evidence and what the caller may be told.
 policy::Verdict forbid(std::string code, std::string reason, std::string advice, bool granted);

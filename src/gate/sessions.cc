@@ -103,9 +103,24 @@ net::Task<Result<identity::TaskPtr>> Core::start_task(identity::TaskSpec spec, e
     Result<evidence::Receipt> receipt = co_await std::move(recording);
     if (!receipt) {
         // Nothing of it is in the ledger, so its end is not recorded either.
-        home.tree(task->root).link(task->id).ended = true;
+        Tree::Link& link = home.tree(task->root).link(task->id);
+        link.ended = link.end_recorded = true;
         static_cast<void>(shared_->directory.end(task->id, identity::TaskState::kEnded));
         started = fail(unrecorded("the task was not started", receipt.error()));
+    } else {
+        home.tree(task->root).link(task->id).start_recorded = true;
+    }
+    if (started && keep_) {
+        auto keeping = keep_(task);
+        if (const Status kept = co_await std::move(keeping); !kept) {
+            co_await home.reactor().hop();
+            static_cast<void>(shared_->directory.end(task->id, identity::TaskState::kEnded));
+            auto burying = bury(home, task->id, task, identity::TaskState::kEnded,
+                                events::by_writ(), "it could not be stored");
+            const Status buried = co_await std::move(burying);
+            static_cast<void>(buried);  // bury() has logged it; the task is dead either way
+            started = fail(unrecorded("the task was not started", kept.error()));
+        }
     }
     if (back != nullptr) co_await back->hop();
     co_return started;
@@ -229,14 +244,17 @@ net::Task<Status> Core::seal(HomeState& home, identity::SessionPtr session, std:
 
 net::Task<Status> Core::bury(HomeState& home, TaskId id, identity::TaskPtr task,
                              identity::TaskState how, evidence::Actor by, std::string reason) {
-    Tree& tree = home.tree(task ? task->root : id);
+    const TaskId root = task ? task->root : id;
+    Tree& tree = home.tree(root);
     if (task) tree.know(task);
     std::vector<Ticket> tickets;
+    std::vector<TaskId> ended;
     const std::vector<identity::SessionPtr> sessions = tree.chains_below(id);
     queue_seals(home, sessions, seal_word(how), reason, tickets);
     for (const identity::TaskPtr& each : tree.unended_below(id)) {
         Tree::Link& link = tree.link(each->id);
         link.ended = true;
+        ended.push_back(each->id);
         const identity::TaskState own = each->state.load();
         const identity::TaskState state = own == identity::TaskState::kLive ? how : own;
         tickets.push_back(
@@ -244,6 +262,9 @@ net::Task<Status> Core::bury(HomeState& home, TaskId id, identity::TaskPtr task,
     }
     auto waiting = all_of(std::move(tickets));
     Status status = co_await std::move(waiting);
+    if (Tree* after = home.find_tree(root); status && after != nullptr) {
+        for (const TaskId& each : ended) after->link(each).end_recorded = true;
+    }
     if (!status) {
         log::error("gate", "task {} ({}) is dead, but that is not recorded: {}", id.text(),
                    inert(reason, 200), status.error().detail);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "gate/standing.h"
+
 namespace writ::gate {
 
 namespace {
@@ -84,6 +86,36 @@ std::optional<TaskId> Tree::deny(const identity::Session& session) {
 Tree::Chain* Tree::chain(const SessionId& id) {
     const auto it = chains_.find(id);
     return it == chains_.end() ? nullptr : &it->second;
+}
+
+const Tree::Chain* Tree::chain(const SessionId& id) const {
+    const auto it = chains_.find(id);
+    return it == chains_.end() ? nullptr : &it->second;
+}
+
+void Tree::describe(std::vector<TaskStanding>& out) const {
+    std::unordered_map<TaskId, Spent> open;  // of open chains, over their subtrees
+    std::unordered_map<TaskId, std::int64_t> own;
+    for (const auto& [id, chain] : chains_) {
+        own[chain.session->task->id] += chain.spent.denied;
+        for (const identity::Task* t = chain.session->task.get(); t != nullptr;
+             t = t->parent_task.get()) {
+            Spent& sum = open[t->id];
+            sum.calls += chain.spent.calls;
+            sum.denied += chain.spent.denied;
+        }
+    }
+    for (const auto& [id, link] : links_) {
+        if (!link.task || !link.start_recorded || link.end_recorded) continue;
+        const Spent& less = open[id];
+        TaskStanding standing;
+        standing.id = id;
+        standing.parent = link.task->parent;
+        standing.spent = {link.spent.calls - less.calls, link.spent.denied - less.denied};
+        standing.own_denied = link.own_denied - own[id];
+        standing.state = link.task->state.load();
+        out.push_back(standing);
+    }
 }
 
 Tree::Chain& Tree::open_chain(identity::SessionPtr session, evidence::Actor actor) {

@@ -16,6 +16,8 @@
 
 namespace writ::gate {
 
+struct TaskStanding;
+
 // Refused calls of one task before it is revoked: an agent that is told `no` a hundred times is
 // probing, not working.
 inline constexpr std::int64_t kMaxDenials_per_task = 100;
@@ -32,7 +34,9 @@ class Tree {
         identity::TaskPtr task;  // null when restored before the directory knew it
         Spent spent;
         std::int64_t own_denied = 0;
-        bool ended = false;  // task.ended was written
+        bool start_recorded = false;  // task.started is durable
+        bool ended = false;           // task.ended was handed over
+        bool end_recorded = false;    // and is durable
     };
     // A session whose evidence chain is open.
     struct Chain {
@@ -59,6 +63,9 @@ class Tree {
     std::optional<TaskId> deny(const identity::Session& session);
 
     Chain* chain(const SessionId& id);
+    const Chain* chain(const SessionId& id) const;
+    // Every link whose end is not recorded, with what its sealed sessions have spent.
+    void describe(std::vector<TaskStanding>& out) const;
     Chain& open_chain(identity::SessionPtr session, evidence::Actor actor);
     // Sessions with an open chain whose task is `id` or below it.
     std::vector<identity::SessionPtr> chains_below(const TaskId& id) const;

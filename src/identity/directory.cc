@@ -351,6 +351,17 @@ SessionPtr Directory::session(const SessionId& id) const {
     return it == impl_->sessions.end() ? nullptr : it->second;
 }
 
+bool Directory::has_live_session(const TaskId& task) const {
+    const std::shared_lock lock(impl_->mutex);
+    const auto it = impl_->tasks.find(task);
+    if (it == impl_->tasks.end()) return false;
+    const std::int64_t boot_us = impl_->clock.boot_us();
+    return std::ranges::any_of(it->second.sessions, [&](const SessionId& id) {
+        const auto session = impl_->sessions.find(id);
+        return session != impl_->sessions.end() && session->second->live(boot_us);
+    });
+}
+
 std::string Directory::writ(const Session& session) const {
     return jose::sign_es256(impl_->key, impl_->keys.front().kid, kWritType,
                             writ_claims(session, impl_->scope(), impl_->now_us()));
@@ -400,7 +411,7 @@ Directory::Expired Directory::sweep() {
 
 Result<TaskPtr> Directory::restore(TaskId id, TaskSpec spec, EventId started_event, TaskPtr parent,
                                    std::int64_t started_us, std::int64_t deadline_us,
-                                   TaskState state) {
+                                   TaskState state, std::optional<std::int64_t> deadline_boot_us) {
     Impl& in = *impl_;
     auto agent = in.agent(spec.agent);
     if (!agent)
@@ -433,9 +444,48 @@ Result<TaskPtr> Directory::restore(TaskId id, TaskSpec spec, EventId started_eve
     // A wall clock that was set back since gives no task more time than it was started with.
     const std::int64_t left_us = std::min(deadline_us - in.now_us(), deadline_us - started_us);
     task->deadline_boot_us = in.clock.boot_us() + left_us;
+    if (deadline_boot_us) {
+        const std::int64_t latest = in.clock.boot_us() + (deadline_us - started_us);
+        task->deadline_boot_us = std::min(*deadline_boot_us, latest);
+    }
+    if (task->parent_task)
+        task->deadline_boot_us =
+            std::min(task->deadline_boot_us, task->parent_task->deadline_boot_us);
     task->state.store(state);
     in.insert(task, bytes);
     return task;
+}
+
+Result<SessionPtr> Directory::restore_session(TaskPtr task, StoredSession stored) {
+    Impl& in = *impl_;
+    auto session = std::make_shared<Session>();
+    session->id = stored.id;
+    session->writ = stored.writ;
+    session->task = std::move(task);
+    session->binding = stored.binding;
+    session->bound_to = std::move(stored.bound_to);
+    session->started_event = stored.started_event;
+    session->issued_us = stored.issued_us;
+
+    const std::unique_lock lock(in.mutex);
+    const Task* of = session->task.get();
+    const auto entry = of == nullptr ? in.tasks.end() : in.tasks.find(of->id);
+    const std::int64_t boot_us = in.clock.boot_us(), now_us = in.now_us();
+    if (entry == in.tasks.end() || !of->live(boot_us))
+        return unauthenticated("the task is not alive");
+    std::int64_t life_us = kWritLifetime_s * kMicros;
+    if (stored.binding == Binding::kBearer)
+        life_us = std::min(stored.expires_us - now_us, kMaxWritLifetime_s * kMicros);
+    life_us = std::min(life_us, of->deadline_boot_us - boot_us);
+    if (life_us <= 0) return unauthenticated("the writ has expired");
+    if (in.sessions.contains(stored.id))
+        return fail(ErrorCode::kConflict, "the session is there already");
+    session->expires_us.store(std::min(now_us + life_us, of->deadline_us));
+    session->expires_boot_us.store(boot_us + life_us);
+    if (auto room = in.purge_sessions(); !room) return fail(room.error());
+    in.sessions.emplace(session->id, session);
+    entry->second.sessions.push_back(session->id);
+    return session;
 }
 
 }  // namespace writ::identity

@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,6 +59,8 @@ class Directory {
     Status renew(const SessionPtr& session);
     void end_session(const SessionPtr& session);
     SessionPtr session(const SessionId& id) const;
+    // Whether one of the task's own sessions is live.
+    bool has_live_session(const TaskId& task) const;
 
     // The writ of a session as a JWT (typ at+jwt, ES256; claims of RFC 9068 plus `task`, `act`,
     // `authorization_details`; docs/spec/writ.md). Only bearer sessions need it.
@@ -77,9 +80,26 @@ class Directory {
     };
     Expired sweep();
 
-    // For restart: puts a stored task back. Errors: kConflict.
+    // For restart: puts a stored task back. Where the machine has not booted since,
+    // `deadline_boot_us` is its deadline on the boot clock, which no clock step moves; otherwise
+    // the wall clock counts, and gives no more time than the task was started with. Errors:
+    // kNotFound (its agent is not registered any more), kInvalid, kForbidden (wider than its
+    // parent), kConflict (there already), kExhausted.
     Result<TaskPtr> restore(TaskId id, TaskSpec spec, EventId started_event, TaskPtr parent,
-                            std::int64_t started_us, std::int64_t deadline_us, TaskState state);
+                            std::int64_t started_us, std::int64_t deadline_us, TaskState state,
+                            std::optional<std::int64_t> deadline_boot_us = std::nullopt);
+    // The same for a session of a restored task. A bearer's writ keeps its expiry; a unix session
+    // may be resumed for kWritLifetime_s. Errors: kUnauthenticated (the task is dead, the writ has
+    // expired), kConflict, kExhausted.
+    struct StoredSession {
+        SessionId id;
+        WritId writ;
+        Binding binding = Binding::kUnixPeer;
+        std::string bound_to;
+        EventId started_event;
+        std::int64_t issued_us = 0, expires_us = 0;
+    };
+    Result<SessionPtr> restore_session(TaskPtr task, StoredSession stored);
 
   private:
     struct Impl;

@@ -1,46 +1,159 @@
-// A gateway killed without warning: what it acknowledged is in the log, its sessions are sealed and its tasks ended at the next
-// start, and none of their writs lives on.
+// A gateway that is stopped or killed and comes back: tasks, budgets, sessions and listeners go on; what was in flight is recorded
+// as unknown; who does not come back in time is sealed and ended, on the record.
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { Gateway, connect, fakeServer, post } from './harness.mjs';
+import { Gateway, connect, fakeServer, post, waitFor } from './harness.mjs';
 
-const gw = new Gateway();
-after(() => gw.close());
+const gateways = [];
+after(async () => { for (const gw of gateways) await gw.close(); });
 
-test('kill -9 with live sessions leaves a log that verifies, and revives nothing', async () => {
+function gateway(extra = '') {
+  const gw = new Gateway();
+  gateways.push(gw);
   gw.configure(`
 [[servers]]
 name = "echo"
 command = ["${fakeServer}", "echo", "${gw.path('echo.log')}"]
 shared = true
+[[servers]]
+name = "hangs"
+command = ["${fakeServer}", "hang", "${gw.path('hangs.log')}"]
+shared = true
 [[domains]]
-name = "echo"
+name = "all"
 sensitivity = "internal"
-resources = ["echo/*"]
-`);
+resources = ["echo/*", "hangs/*"]
+`, { extra });
   gw.policy('permit (principal, action, resource);');
-  gw.task('[[grants]]\ntools = ["echo/*"]\n');
+  gw.task('deadline = "10m"\n[budget]\ncalls = 12\n[[grants]]\ntools = ["echo/*", "hangs/*"]\n');
+  return gw;
+}
+const events = async (gw) => (await gw.cli('--json', 'evidence', 'tail', '-n', '100000')).out.trim().split('\n').map((l) => JSON.parse(l));
+const verify = async (gw) => {
+  const verified = await gw.json('evidence', 'verify');
+  assert.equal(verified.code, 0, JSON.stringify(verified.json));
+  return verified.json;
+};
+
+test('kill -9: a bearer session, its task and its budget go on, and no receipt is lost', async () => {
+  const gw = gateway();
   const receipts = [];
-  let last;
+  let held;
   for (let round = 0; round < 3; round++) {
     await gw.up();
-    if (last) assert.equal((await post(gw.mcp, '{"jsonrpc":"2.0","id":1,"method":"ping"}', { authorization: `Bearer ${last.token}` })).status, 401);
-    last = await gw.bearer(gw.path('task.toml'));
-    const agent = await connect(gw.mcp, { authorization: `Bearer ${last.token}` });
-    for (let i = 0; i < 5; i++) {
+    // The address is part of a writ's audience: it stays.
+    if (!held) gw.write('writ.toml', readFileSync(gw.path('writ.toml'), 'utf8').replace('127.0.0.1:0', gw.status.agents));
+    held ??= await gw.bearer(gw.path('task.toml'));
+    const agent = await connect(gw.mcp, { authorization: `Bearer ${held.token}` });
+    for (let i = 0; i < 4; i++) {
       const r = await agent.tool('echo__a', { round, i });
+      assert.equal(r.status, 200, r.text);
       receipts.push(r.json.result._meta['dev.writ/receipt']);
     }
     await gw.down('SIGKILL');
   }
   await gw.up();
+  const shown = await gw.json('task', 'show', held.task);
+  assert.equal(shown.json.spent.calls, 12);
+  const agent = await connect(gw.mcp, { authorization: `Bearer ${held.token}` });
+  const over = await agent.tool('echo__a', {});
+  assert.match(over.json.result.content[0].text, /budget/, 'the budget is not renewed by a restart');
+  assert.equal((await gw.cli('task', 'revoke', held.task)).code, 0);
+  assert.equal((await agent.tool('echo__a', {})).status, 401);
+  await gw.down('SIGKILL');
+  await gw.up();
+  assert.equal((await post(gw.mcp, '{"jsonrpc":"2.0","id":1,"method":"ping"}', { authorization: `Bearer ${held.token}` })).status, 401, 'nothing revives what is dead');
   await gw.down();
-  const verified = await gw.json('evidence', 'verify');
-  assert.equal(verified.code, 0, JSON.stringify(verified.json));
-  assert.equal(verified.json.open_sessions, 0);
-  const lines = (await gw.cli('--json', 'evidence', 'tail', '-n', '100000')).out.trim().split('\n');
-  for (const receipt of receipts) assert.equal(JSON.parse(lines[receipt.index]).id, receipt.event, 'a receipt handed out is kept');
-  const trace = await gw.cli('evidence', 'trace', last.task);
-  assert.match(trace.out, /crashed/);
-  assert.match(trace.out, /stopped without warning/);
+  assert.equal((await verify(gw)).open_sessions, 0);
+  const log = await events(gw);
+  for (const receipt of receipts) assert.equal(log[receipt.index].id, receipt.event, 'a receipt handed out is kept');
+  const sealed = log.filter((e) => e.type === 'session.sealed');
+  assert.equal(sealed.length, 1);
+  assert.equal(sealed[0].data.calls, 13);
+  assert.equal(sealed[0].data.reason, 'revoked');
+});
+
+for (const signal of ['SIGTERM', 'SIGKILL']) {
+  test(`${signal}: the agent of writ run goes on with the same URL and the same session`, async () => {
+    const gw = gateway();
+    await gw.up();
+    const run = await gw.run(gw.path('task.toml'));
+    let agent = await connect(run.url);
+    assert.equal((await agent.tool('echo__a', { n: 1 })).status, 200);
+    await gw.down(signal);
+    const waiting = post(run.url, '{"jsonrpc":"2.0","id":1,"method":"ping"}'); // while nobody is there
+    await gw.up();
+    assert.equal((await waiting).status, 400, 'it waited for the gateway and was answered');
+    agent = await connect(run.url);
+    assert.equal((await agent.tool('echo__a', { n: 2 })).status, 200);
+    assert.equal((await gw.json('task', 'show', run.task)).json.spent.calls, 2);
+    assert.equal(await run.stop(), 0);
+    await waitFor(async () => (await events(gw)).some((e) => e.type === 'task.ended'), 'the end of the task');
+    await gw.down();
+    assert.equal((await verify(gw)).open_sessions, 0);
+    const log = await events(gw);
+    const started = log.filter((e) => e.type === 'session.started');
+    assert.equal(started.length, 1);
+    const chain = log.filter((e) => e.session === started[0].session).map((e) => e.type);
+    assert.deepEqual(chain.filter((t) => t === 'session.sealed' || t === 'identity.renewed'), ['identity.renewed', 'session.sealed']);
+    assert.equal(log.find((e) => e.type === 'session.sealed').data.reason, 'completed');
+  });
+}
+
+test('what was in flight is recorded as unknown, and never sent again', async () => {
+  const gw = gateway();
+  await gw.up();
+  const run = await gw.run(gw.path('task.toml'));
+  const agent = await connect(run.url);
+  const lost = agent.tool('hangs__a', { only: 'once' }).catch((e) => e);
+  const received = () => (existsSync(gw.path('hangs.log')) ? readFileSync(gw.path('hangs.log'), 'utf8').split('"only"').length - 1 : 0);
+  await waitFor(() => received() === 1, 'the call to leave');
+  await gw.down('SIGKILL');
+  await lost;
+  await gw.up();
+  const log = await events(gw);
+  const decided = log.find((e) => e.type === 'call.decided');
+  const ended = log.filter((e) => e.type === 'call.ended' && e.call === decided.call);
+  assert.equal(ended.length, 1);
+  assert.equal(ended[0].data.status, 'unknown');
+  assert.equal(ended[0].session, decided.session, 'in the chain of its session');
+  assert.equal(received(), 1);
+  assert.equal((await gw.json('task', 'show', run.task)).json.spent.calls, 1, 'it counts');
+  await run.stop();
+});
+
+test('who does not come back in time is sealed, and the task ends', async () => {
+  const gw = gateway('resume_grace = "1s"');
+  await gw.up();
+  const run = await gw.run(gw.path('task.toml'));
+  await gw.down('SIGKILL');
+  run.child.kill('SIGKILL');
+  await gw.up();
+  await waitFor(async () => (await events(gw)).some((e) => e.type === 'task.ended'), 'the end of the task');
+  const log = await events(gw);
+  assert.equal(log.find((e) => e.type === 'session.sealed').data.reason, 'crashed');
+  assert.match(log.find((e) => e.type === 'task.ended').data.reason, /nobody came back/);
+  await gw.down();
+  assert.equal((await verify(gw)).open_sessions, 0);
+});
+
+test('another process cannot take a session over, whatever it knows', async () => {
+  const gw = gateway();
+  await gw.up();
+  const run = await gw.run(gw.path('task.toml'));
+  const session = (await events(gw)).find((e) => e.type === 'session.started');
+  const { connect: dial } = await import('node:net');
+  const ask = (request) => new Promise((done) => {
+    const socket = dial(gw.path('run/agents.sock'));
+    let text = '';
+    socket.on('data', (d) => { text += d; });
+    socket.on('close', () => done(text));
+    socket.write(`${JSON.stringify(request)}\n`);
+  });
+  const path = new URL(run.url).pathname;
+  assert.match(await ask({ op: 'resume', pid: run.child.pid, session: session.session, path, resume: '0'.repeat(64) }), /"error"/);
+  assert.ok(!JSON.stringify(session).includes(path.split('/')[1]), 'the path is no part of the evidence');
+  assert.equal((await connect(run.url).then((a) => a.tool('echo__a', {}))).status, 200, 'and the session is unharmed');
+  await run.stop();
 });

@@ -16,6 +16,8 @@ namespace {
 
 using identity::Person;
 using identity::Role;
+using PersonPtr = std::shared_ptr<const Person>;
+using RequestPtr = std::shared_ptr<const net::HttpRequest>;
 
 // `/api/v1/tasks/ID/end` without the prefix, split at slashes. Empty if the prefix differs or a
 // segment is empty.
@@ -52,31 +54,25 @@ struct Desk::Impl {
     Parts parts;
 
     net::Task<void> handle(net::HttpRequest request, net::Responder* responder);
-    net::Task<Result<net::HttpResponse>> route(const net::HttpRequest& request,
-                                               const Person& person);
-    net::Task<Result<net::HttpResponse>> tasks(const net::HttpRequest& request,
-                                               std::vector<std::string> path, const Person& person);
-    net::Task<Result<net::HttpResponse>> start_task(const net::HttpRequest& request,
-                                                    const Person& person);
+    net::Task<Result<net::HttpResponse>> route(RequestPtr request, PersonPtr person);
+    net::Task<Result<net::HttpResponse>> tasks(RequestPtr request, std::vector<std::string> path,
+                                               PersonPtr person);
+    net::Task<Result<net::HttpResponse>> start_task(RequestPtr request, PersonPtr person);
     net::Task<Result<net::HttpResponse>> end_task(TaskId id, identity::TaskState how,
-                                                  const net::HttpRequest& request,
-                                                  const Person& person);
+                                                  RequestPtr request, PersonPtr person);
     net::Task<Result<net::HttpResponse>> show_task(identity::TaskPtr task);
-    net::Task<Result<net::HttpResponse>> mint_writ(identity::TaskPtr task, const Person& person);
-    net::Task<Result<net::HttpResponse>> catalog(const net::HttpRequest& request,
-                                                 std::vector<std::string> path,
-                                                 const Person& person);
+    net::Task<Result<net::HttpResponse>> mint_writ(identity::TaskPtr task, PersonPtr person);
+    net::Task<Result<net::HttpResponse>> catalog(RequestPtr request, std::vector<std::string> path,
+                                                 PersonPtr person);
     Result<net::HttpResponse> diff(const std::string& server, const std::string& tool) const;
     net::Task<Result<net::HttpResponse>> pin(std::string server, std::string tool, Sha256 read,
-                                             const Person& person);
-    net::Task<Result<net::HttpResponse>> shred(const net::HttpRequest& request,
-                                               const Person& person);
+                                             PersonPtr person);
+    net::Task<Result<net::HttpResponse>> shred(RequestPtr request, PersonPtr person);
     Result<net::HttpResponse> explain(const net::HttpRequest& request) const;
     Result<net::HttpResponse> status() const;
 
-    Result<std::shared_ptr<const Person>> caller(const net::Peer& peer) const;
+    net::Task<Result<PersonPtr>> caller(net::Peer peer) const;
     evidence::Actor actor(const Person& person) const;
-    net::Task<void> store_task(identity::TaskPtr task);
 };
 
 Desk::Desk(Parts parts) : impl_(new Impl{std::move(parts)}) {}
@@ -89,30 +85,35 @@ net::HttpHandler Desk::handler() {
 }
 
 net::Task<void> Desk::Impl::handle(net::HttpRequest request, net::Responder* responder) {
-    auto who = caller(request.peer);
+    auto finding = caller(request.peer);
+    auto who = co_await std::move(finding);
     if (!who) {
         auto refused = error(who.error());
         (void)co_await responder->send(std::move(refused));
         co_return;
     }
-    auto answer = co_await route(request, **who);
+    auto shared = std::make_shared<const net::HttpRequest>(std::move(request));
+    auto routing = route(std::move(shared), std::move(*who));
+    auto answer = co_await std::move(routing);
     auto response = answer ? std::move(*answer) : error(answer.error());
     (void)co_await responder->send(std::move(response));
 }
 
-Result<std::shared_ptr<const Person>> Desk::Impl::caller(const net::Peer& peer) const {
+net::Task<Result<PersonPtr>> Desk::Impl::caller(net::Peer peer) const {
     if (!peer.is_unix || !peer.uid || !peer.pid)
-        return fail(ErrorCode::kForbidden, "the admin API is served on the operators' socket only");
-    if (parts.inside_task(*peer.pid)) {
+        co_return fail(ErrorCode::kForbidden,
+                       "the admin API is served on the operators' socket only");
+    auto looking = parts.inside_task(*peer.pid);
+    if (co_await std::move(looking)) {
         log::warn("admin", "a process inside a task's tree (pid {}) was refused", *peer.pid);
-        return fail(ErrorCode::kForbidden, "a process inside a task may not act as a person");
+        co_return fail(ErrorCode::kForbidden, "a process inside a task may not act as a person");
     }
     auto person = parts.directory.person(*peer.uid);
     if (!person)
-        return fail(ErrorCode::kForbidden,
-                    "uid " + std::to_string(*peer.uid) +
-                        " is nobody here: add it to writ.toml under [[people]]");
-    return person;
+        co_return fail(ErrorCode::kForbidden,
+                       "uid " + std::to_string(*peer.uid) +
+                           " is nobody here: add it to writ.toml under [[people]]");
+    co_return person;
 }
 
 evidence::Actor Desk::Impl::actor(const Person& person) const {
@@ -121,39 +122,37 @@ evidence::Actor Desk::Impl::actor(const Person& person) const {
     return out;
 }
 
-net::Task<Result<net::HttpResponse>> Desk::Impl::route(const net::HttpRequest& request,
-                                                       const Person& person) {
-    auto path = segments(request.target);
+net::Task<Result<net::HttpResponse>> Desk::Impl::route(RequestPtr request, PersonPtr person) {
+    auto path = segments(request->target);
     if (path.empty()) co_return fail(not_here());
-    if (request.method == "GET") {
-        if (auto may = need(person, {Role::kViewer, Role::kAuditor, Role::kOperator}); !may)
+    if (request->method == "GET") {
+        if (auto may = need(*person, {Role::kViewer, Role::kAuditor, Role::kOperator}); !may)
             co_return fail(may.error());
     }
     if (path[0] == "tasks") co_return co_await tasks(request, std::move(path), person);
     if (path[0] == "catalog") co_return co_await catalog(request, std::move(path), person);
-    if (path.size() == 1 && path[0] == "status" && request.method == "GET") co_return status();
+    if (path.size() == 1 && path[0] == "status" && request->method == "GET") co_return status();
     if (path.size() == 2 && path[0] == "policy" && path[1] == "explain" &&
-        request.method == "POST") {
-        if (auto may = need(person, {Role::kAuditor, Role::kAuthor, Role::kOperator}); !may)
+        request->method == "POST") {
+        if (auto may = need(*person, {Role::kAuditor, Role::kAuthor, Role::kOperator}); !may)
             co_return fail(may.error());
-        co_return explain(request);
+        co_return explain(*request);
     }
     if (path.size() == 2 && path[0] == "evidence" && path[1] == "shred" &&
-        request.method == "POST") {
+        request->method == "POST") {
         co_return co_await shred(request, person);
     }
     co_return fail(not_here());
 }
 
 // {"subject": a login, `ps:…` or a SPIFFE id, "before"?: month, "reason", "dry_run"?}
-net::Task<Result<net::HttpResponse>> Desk::Impl::shred(const net::HttpRequest& request,
-                                                       const Person& person) {
-    if (auto may = need(person, {Role::kOperator}); !may) co_return fail(may.error());
-    const auto body = json::parse(request.body);
+net::Task<Result<net::HttpResponse>> Desk::Impl::shred(RequestPtr request, PersonPtr person) {
+    if (auto may = need(*person, {Role::kOperator}); !may) co_return fail(may.error());
+    const auto body = json::parse(request->body);
     if (!body) co_return fail(body.error());
     const auto root = body->root();
     evidence::ShredRequest wanted;
-    wanted.by = actor(person);
+    wanted.by = actor(*person);
     wanted.subject = root.string("subject").value_or("");
     if (!wanted.subject.starts_with("ps:") && !wanted.subject.starts_with("spiffe://")) {
         Person named;
@@ -178,11 +177,11 @@ net::Task<Result<net::HttpResponse>> Desk::Impl::shred(const net::HttpRequest& r
     co_return ok(out);
 }
 
-net::Task<Result<net::HttpResponse>> Desk::Impl::tasks(const net::HttpRequest& request,
+net::Task<Result<net::HttpResponse>> Desk::Impl::tasks(RequestPtr request,
                                                        std::vector<std::string> path,
-                                                       const Person& person) {
-    const bool get = request.method == "GET";
-    const bool post = request.method == "POST";
+                                                       PersonPtr person) {
+    const bool get = request->method == "GET";
+    const bool post = request->method == "POST";
     if (path.size() == 1 && post) co_return co_await start_task(request, person);
     if (path.size() == 1 && get) {
         json::Node list = json::Node::array();
@@ -205,8 +204,8 @@ net::Task<Result<net::HttpResponse>> Desk::Impl::tasks(const net::HttpRequest& r
 }
 
 net::Task<Result<net::HttpResponse>> Desk::Impl::mint_writ(identity::TaskPtr task,
-                                                           const Person& person) {
-    if (auto may = need(person, {Role::kOperator, Role::kLauncher}); !may)
+                                                           PersonPtr person) {
+    if (auto may = need(*person, {Role::kOperator, Role::kLauncher}); !may)
         co_return fail(may.error());
     if (!parts.bearer)
         co_return fail(ErrorCode::kForbidden,
@@ -231,64 +230,41 @@ net::Task<Result<net::HttpResponse>> Desk::Impl::show_task(identity::TaskPtr tas
     co_return ok(body);
 }
 
-net::Task<Result<net::HttpResponse>> Desk::Impl::start_task(const net::HttpRequest& request,
-                                                            const Person& person) {
-    if (auto may = need(person, {Role::kOperator, Role::kLauncher}); !may)
+net::Task<Result<net::HttpResponse>> Desk::Impl::start_task(RequestPtr request, PersonPtr person) {
+    if (auto may = need(*person, {Role::kOperator, Role::kLauncher}); !may)
         co_return fail(may.error());
-    const auto body = json::parse(request.body);
+    const auto body = json::parse(request->body);
     if (!body) co_return fail(body.error());
     auto spec = identity::TaskSpec::from_json(body->root());
     if (!spec) co_return fail(spec.error());
-    auto by = actor(person);
+    auto by = actor(*person);
     auto started = co_await parts.gate.start_task(std::move(*spec), std::move(by), nullptr);
     if (!started) co_return fail(started.error());
     identity::TaskPtr task = *started;
-    co_await store_task(task);
     co_return ok(task_view(*task, parts.clock.boot_us()), 201);
 }
 
 net::Task<Result<net::HttpResponse>> Desk::Impl::end_task(TaskId id, identity::TaskState how,
-                                                          const net::HttpRequest& request,
-                                                          const Person& person) {
-    if (auto may = need(person, {Role::kOperator, Role::kLauncher}); !may)
+                                                          RequestPtr request, PersonPtr person) {
+    if (auto may = need(*person, {Role::kOperator, Role::kLauncher}); !may)
         co_return fail(may.error());
     std::string reason = how == identity::TaskState::kRevoked ? "revoked" : "completed";
-    if (!request.body.empty()) {
-        const auto body = json::parse(request.body);
+    if (!request->body.empty()) {
+        const auto body = json::parse(request->body);
         if (!body) co_return fail(body.error());
         if (const auto text = body->root().string("reason")) reason = text->substr(0, 500);
     }
-    auto by = actor(person);
+    auto by = actor(*person);
     const auto done = co_await parts.gate.end_task(id, how, std::move(by), std::move(reason));
     const auto task = parts.directory.task(id);
-    if (task) co_await store_task(task);
     if (!done) co_return fail(done.error());
     co_return ok(task_view(*task, parts.clock.boot_us()));
 }
 
-// Best effort: the ledger already holds the event, and start-up believes it over an older record.
-net::Task<void> Desk::Impl::store_task(identity::TaskPtr task) {
-    json::Node record = json::Node::object();
-    record["state"] = identity::name(task->state.load());
-    record["spec"] = task->spec.to_json();
-    record["started_us"] = task->started_us;
-    record["deadline_us"] = task->deadline_us;
-    record["event"] = task->started_event.text();
-    std::vector<store::Change> changes = {
-        {{parts.tenant, "task", task->id.text()}, record.dump(), std::nullopt}};
-    store::Store* store = &parts.store;
-    const std::string tenant = parts.tenant;
-    auto write = [store, tenant, changes = std::move(changes)] {
-        return store->apply(tenant, changes);
-    };
-    const Status done = co_await parts.reactor.offload(std::move(write));
-    if (!done) log::error("admin", "the task was not stored: {}", done.error().message());
-}
-
-net::Task<Result<net::HttpResponse>> Desk::Impl::catalog(const net::HttpRequest& request,
+net::Task<Result<net::HttpResponse>> Desk::Impl::catalog(RequestPtr request,
                                                          std::vector<std::string> path,
-                                                         const Person& person) {
-    if (path.size() == 1 && request.method == "GET") {
+                                                         PersonPtr person) {
+    if (path.size() == 1 && request->method == "GET") {
         json::Node list = json::Node::array();
         for (const auto& tool : parts.catalog.snapshot()->tools()) list.push_back(tool_view(*tool));
         json::Node servers = json::Node::array();
@@ -302,7 +278,7 @@ net::Task<Result<net::HttpResponse>> Desk::Impl::catalog(const net::HttpRequest&
         co_return ok(body);
     }
     // Every definition, as `writ policy check` and `test` read it back without a gateway.
-    if (path.size() == 2 && path[1] == "export" && request.method == "GET") {
+    if (path.size() == 2 && path[1] == "export" && request->method == "GET") {
         json::Node body = json::Node::object();
         body["schema"] = "writ.catalog/1";
         body["servers"] = json::Node::object();
@@ -310,17 +286,17 @@ net::Task<Result<net::HttpResponse>> Desk::Impl::catalog(const net::HttpRequest&
             body["servers"][tool->server].push_back(json::Node::raw(tool->definition));
         co_return ok(body);
     }
-    if (path.size() == 3 && request.method == "GET") {
+    if (path.size() == 3 && request->method == "GET") {
         const auto tool = parts.catalog.snapshot()->by_qualified(path[1] + "/" + path[2]);
         if (!tool) co_return fail(ErrorCode::kNotFound, "no such tool");
         json::Node body = tool_view(*tool);
         body["definition"] = json::Node::raw(tool->definition);
         co_return ok(body);
     }
-    if (path.size() == 4 && path[3] == "diff" && request.method == "GET")
+    if (path.size() == 4 && path[3] == "diff" && request->method == "GET")
         co_return diff(path[1], path[2]);
-    if (path.size() == 4 && path[3] == "pin" && request.method == "POST") {
-        const auto body = json::parse(request.body);
+    if (path.size() == 4 && path[3] == "pin" && request->method == "POST") {
+        const auto body = json::parse(request->body);
         if (!body) co_return fail(body.error());
         const auto read = digest_from_text(body->root().string("pin").value_or(""));
         if (!read)
@@ -349,8 +325,8 @@ Result<net::HttpResponse> Desk::Impl::diff(const std::string& server,
 }
 
 net::Task<Result<net::HttpResponse>> Desk::Impl::pin(std::string server, std::string tool,
-                                                     Sha256 read, const Person& person) {
-    if (auto may = need(person, {Role::kAuthor, Role::kOperator}); !may)
+                                                     Sha256 read, PersonPtr person) {
+    if (auto may = need(*person, {Role::kAuthor, Role::kOperator}); !may)
         co_return fail(may.error());
     const auto now = parts.catalog.snapshot()->by_qualified(server + "/" + tool);
     if (!now) co_return fail(ErrorCode::kNotFound, "no such tool");
@@ -360,7 +336,7 @@ net::Task<Result<net::HttpResponse>> Desk::Impl::pin(std::string server, std::st
                        "diff`");
     evidence::Draft draft;
     draft.type = "tool.pinned";
-    draft.actor = actor(person);
+    draft.actor = actor(*person);
     draft.data["server"] = server;
     draft.data["tool"] = tool;
     draft.data["pin"] = digest_text(now->pin);

@@ -43,7 +43,7 @@ struct Parts {
     std::string tenant;
     bool bearer = false;  // whether writs may be handed out as bearer tokens
     // True if the process is part of some task's tree: it must not act as a person.
-    std::function<bool(pid_t)> inside_task;
+    std::function<net::Task<bool>(pid_t)> inside_task;
     // A person's name as it stands in events.
     std::function<std::string(const identity::Person&)> pseudonym;
     // Facts about the node for `status`, e.g. sockets and version.

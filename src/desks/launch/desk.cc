@@ -1,6 +1,7 @@
 #include "desks/launch/desk.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <map>
@@ -10,18 +11,18 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "crypto/hash.h"
+#include "gate/survival.h"
 #include "json/node.h"
 #include "json/value.h"
 
 namespace writ::launch {
 namespace {
 
-// A request is two short members; more is not one.
+// A request is a few short members; more is not one.
 constexpr std::size_t kMaxRequestBytes = 1024;
 constexpr net::Millis kExchangeTimeout{5'000};
-// How far up a process tree inside_task() walks; Linux allows no deeper nesting of pid namespaces
-// times sane trees.
-constexpr int kMaxAncestors = 128;
+constexpr net::Millis kHeartbeat{3'600'000};  // of waits that only an event ends
 
 std::string error_line(const Error& error) {
     json::Node out = json::Node::object();
@@ -30,20 +31,31 @@ std::string error_line(const Error& error) {
     return out.dump() + "\n";
 }
 
+// What a unix session is bound to, as its evidence says: the process, and a commitment to what the
+// launcher must show when it resumes.
+std::string binding(pid_t pid, std::uint64_t start, std::string_view path,
+                    std::string_view secret) {
+    const Sha256 commitment = crypto::sha256(fmt::format("writ-resume/1\n{}\n{}\n", path, secret));
+    return fmt::format("pid:{}@{};resume:{}", pid, start, to_hex(ByteView(commitment)));
+}
+
 }  // namespace
 
-// A launched child: its session and the server on its listener.
+// A launched child: its session, the server on its listener, the connection of its launcher.
 struct Launched {
     identity::SessionPtr session;
-    pid_t pid = 0;
+    pid_t pid = 0, launcher = 0;
     net::Fd pidfd;
     std::unique_ptr<net::HttpServer> server;
+    std::shared_ptr<net::Stream> link;
 };
 
 // What a launcher asks for.
 struct Wanted {
-    identity::TaskPtr task;
     pid_t pid = 0;
+    identity::TaskPtr task;        // launch
+    identity::SessionPtr session;  // resume
+    std::string path, secret;      // likewise
 };
 
 struct Desk::Impl : std::enable_shared_from_this<Desk::Impl> {
@@ -51,154 +63,288 @@ struct Desk::Impl : std::enable_shared_from_this<Desk::Impl> {
 
     Parts parts;
     std::unique_ptr<net::Acceptor> acceptor;
-    std::map<std::string, std::shared_ptr<Launched>> launched;  // by session id
+    std::map<SessionId, std::shared_ptr<Launched>> launched;
+    std::size_t exchanges = 0;
     bool closing = false;
 
-    static net::Task<void> serve(std::shared_ptr<Impl> self, std::unique_ptr<net::Stream> stream);
+    using Answer = std::pair<std::string, std::shared_ptr<Launched>>;  // a line, and whose it is
+    static net::Task<void> serve(std::shared_ptr<Impl> self, std::shared_ptr<net::Stream> stream);
     static net::Task<void> watch(std::shared_ptr<Impl> self, std::shared_ptr<Launched> child);
+    static net::Task<void> watch_link(std::shared_ptr<Impl> self, std::shared_ptr<Launched> child);
     static net::Task<void> keep_alive(std::shared_ptr<Impl> self, std::shared_ptr<Launched> child);
-    net::Task<Result<std::string>> launch(net::Peer peer, net::Received received);
-    bool inside_task(pid_t pid) const;
-    Status check_person(const net::Peer& peer) const;
+    net::Task<Result<Answer>> answer(net::Peer peer, net::Received received);
+    net::Task<Result<Answer>> launch(net::Peer peer, Wanted wanted, Child child,
+                                     net::Listener listener);
+    net::Task<Result<Answer>> resume(net::Peer peer, Wanted wanted, Child child,
+                                     net::Listener listener);
+    std::shared_ptr<Launched> serve_child(const net::Peer& peer, identity::SessionPtr session,
+                                          const Wanted& wanted, Child child,
+                                          net::Listener listener);
+    net::Task<bool> inside_task(pid_t pid) const;
+    net::Task<Status> check_person(net::Peer peer) const;
     Result<Wanted> wanted(std::string_view line) const;
+    net::Task<void> end_session(identity::SessionPtr session, std::string reason);
 };
 
 Desk::Desk(Parts parts, net::Listener listener) : impl_(std::make_shared<Impl>(std::move(parts))) {
     std::weak_ptr<Impl> weak = impl_;
     auto on_stream = [weak](std::unique_ptr<net::Stream> stream) {
         const auto self = weak.lock();
-        if (self) self->parts.reactor.spawn(Impl::serve(self, std::move(stream)));
+        if (!self || self->exchanges >= kMaxExchanges) return;  // closes it
+        self->parts.reactor.spawn(Impl::serve(self, std::move(stream)));
     };
     impl_->acceptor = std::make_unique<net::Acceptor>(impl_->parts.reactor, std::move(listener),
                                                       std::move(on_stream));
 }
 
 Desk::~Desk() {
+    stop();
+    for (const auto& [id, child] : impl_->launched)
+        if (child->link) child->link->close();
+    impl_->launched.clear();
+}
+
+void Desk::stop() {
     impl_->closing = true;
     impl_->acceptor.reset();
-    impl_->launched.clear();
+    for (const auto& [id, child] : impl_->launched) child->server->close();
 }
 
 std::size_t Desk::running() const {
     return impl_->launched.size();
 }
 
-bool Desk::inside_task(pid_t pid) const {
-    return impl_->inside_task(pid);
+bool Desk::serves(const SessionId& session) const {
+    return impl_->launched.contains(session);
 }
 
-bool Desk::Impl::inside_task(pid_t pid) const {
-    for (int i = 0; i < kMaxAncestors && pid > 1; ++i) {
-        for (const auto& [id, child] : launched)
-            if (child->pid == pid) return true;
-        const auto parent = parent_of(pid);
-        if (!parent) return true;  // vanished while we looked: not a person we can vouch for
-        pid = *parent;
+std::size_t Desk::connections() const {
+    std::size_t out = 0;
+    for (const auto& [id, child] : impl_->launched) out += child->server->connections();
+    return out;
+}
+
+net::Task<bool> Desk::inside_task(pid_t pid) const {
+    const std::shared_ptr<const Impl> impl = impl_;
+    auto looking = impl->inside_task(pid);
+    co_return co_await std::move(looking);
+}
+
+net::Task<bool> Desk::Impl::inside_task(pid_t pid) const {
+    std::vector<pid_t> at, above;
+    for (const auto& [id, child] : launched) {
+        at.push_back(child->pid);
+        above.push_back(child->launcher);
     }
-    return false;
+    if (at.empty()) co_return false;
+    auto look = [pid, at = std::move(at), above = std::move(above)] {
+        return descends(pid, at, above);
+    };
+    auto looking = parts.reactor.offload(std::move(look));
+    co_return co_await std::move(looking);
 }
 
-net::Task<void> Desk::Impl::serve(std::shared_ptr<Impl> self, std::unique_ptr<net::Stream> stream) {
+net::Task<void> Desk::Impl::serve(std::shared_ptr<Impl> self, std::shared_ptr<net::Stream> stream) {
+    ++self->exchanges;
     auto received = co_await net::receive_with_fds(self->parts.reactor, stream->fd(),
                                                    kMaxRequestBytes, kExchangeTimeout);
-    if (!received) co_return;  // the peer left without asking
-    const net::Peer peer = stream->peer();
-    auto answer = co_await self->launch(peer, std::move(*received));
-    if (!answer) {
-        log::warn("launch", "{} was refused: {}", peer.address, answer.error().message());
-        self->parts.refused(peer, answer.error());
+    if (received) {
+        const net::Peer peer = stream->peer();
+        auto answering = self->answer(peer, std::move(*received));
+        auto answer = co_await std::move(answering);
+        if (!answer) {
+            log::warn("launch", "{} was refused: {}", peer.address, answer.error().message());
+            self->parts.refused(peer, answer.error());
+        }
+        auto line = answer ? std::move(answer->first) : error_line(answer.error());
+        (void)co_await stream->write_all(std::move(line), kExchangeTimeout);
+        if (answer && answer->second && !self->closing) {
+            answer->second->link = stream;
+            self->parts.reactor.spawn(watch_link(self, answer->second));
+        }
     }
-    auto line = answer ? std::move(*answer) : error_line(answer.error());
-    (void)co_await stream->write_all(std::move(line), kExchangeTimeout);
+    --self->exchanges;
 }
 
-Status Desk::Impl::check_person(const net::Peer& peer) const {
+net::Task<Status> Desk::Impl::check_person(net::Peer peer) const {
     // An agent of the same uid could otherwise launch itself into any task whose id it learns.
-    if (!peer.pid || inside_task(*peer.pid))
-        return fail(ErrorCode::kForbidden, "a process inside a task may not launch agents");
+    bool inside = !peer.pid;
+    if (!inside) {
+        auto looking = inside_task(*peer.pid);
+        inside = co_await std::move(looking);
+    }
+    if (inside)
+        co_return fail(ErrorCode::kForbidden, "a process inside a task may not launch agents");
     const auto person = peer.uid ? parts.directory.person(*peer.uid) : nullptr;
     if (person &&
         (person->has(identity::Role::kLauncher) || person->has(identity::Role::kOperator)))
-        return {};
-    return fail(ErrorCode::kForbidden,
-                "only a person with role launcher or operator may launch an "
-                "agent; roles are in writ.toml, [[people]]");
+        co_return Status();
+    co_return fail(ErrorCode::kForbidden,
+                   "only a person with role launcher or operator may launch an "
+                   "agent; roles are in writ.toml, [[people]]");
 }
 
 Result<Wanted> Desk::Impl::wanted(std::string_view line) const {
     const auto body = json::parse(line, {.bytes_max = kMaxRequestBytes});
     if (!body) return fail(body.error());
-    if (body->root().string("op") != "launch")
-        return fail(ErrorCode::kInvalid, "`op` must be \"launch\"");
-    const auto text = body->root().string("task");
-    const auto id = text ? TaskId::parse(*text) : std::nullopt;
-    auto task = id ? parts.directory.task(*id) : nullptr;
-    if (!task) return fail(ErrorCode::kNotFound, "no such task");
-    const auto pid = body->root().i64("pid");
+    const json::Value root = body->root();
+    Wanted out;
+    const auto pid = root.i64("pid");
     if (!pid || *pid < 2 || *pid > INT32_MAX)
         return fail(ErrorCode::kInvalid, "`pid` must be the child's process id");
-    return Wanted{std::move(task), static_cast<pid_t>(*pid)};
+    out.pid = static_cast<pid_t>(*pid);
+    const auto op = root.string("op");
+    if (op == "launch") {
+        const auto id = TaskId::parse(root.string("task").value_or(""));
+        out.task = id ? parts.directory.task(*id) : nullptr;
+        if (!out.task) return fail(ErrorCode::kNotFound, "no such task");
+        return out;
+    }
+    if (op != "resume") return fail(ErrorCode::kInvalid, "`op` must be \"launch\" or \"resume\"");
+    const auto id = SessionId::parse(root.string("session").value_or(""));
+    out.session = id ? parts.directory.session(*id) : nullptr;
+    if (!out.session || out.session->binding != identity::Binding::kUnixPeer)
+        return fail(ErrorCode::kNotFound, "no such session");
+    out.path = root.string("path").value_or("");
+    out.secret = root.string("resume").value_or("");
+    return out;
 }
 
-net::Task<Result<std::string>> Desk::Impl::launch(net::Peer peer, net::Received received) {
-    if (auto may = check_person(peer); !may) co_return fail(may.error());
+net::Task<Result<Desk::Impl::Answer>> Desk::Impl::answer(net::Peer peer, net::Received received) {
+    auto checking = check_person(peer);
+    if (auto may = co_await std::move(checking); !may) co_return fail(may.error());
     if (received.fds.size() != 1)
         co_return fail(ErrorCode::kInvalid, "one descriptor is needed: the listener");
-    const auto asked = wanted(received.bytes);
+    auto asked = wanted(received.bytes);
     if (!asked) co_return fail(asked.error());
-    auto pidfd = pin_child(asked->pid, peer.pid.value_or(0));
-    if (!pidfd) co_return fail(pidfd.error());
+    auto pin = [pid = asked->pid, parent = peer.pid.value_or(0)] { return pin_child(pid, parent); };
+    auto pinning = parts.reactor.offload(std::move(pin));
+    auto child = co_await std::move(pinning);
+    if (!child) co_return fail(child.error());
     auto listener = net::Listener::adopt(std::move(received.fds[0]));
     if (!listener) co_return fail(listener.error());
-    const std::uint16_t port = listener->endpoint().port;
+    if (closing) co_return fail(ErrorCode::kUnavailable, "the gateway is stopping");
+    auto doing =
+        asked->task
+            ? launch(std::move(peer), std::move(*asked), std::move(*child), std::move(*listener))
+            : resume(std::move(peer), std::move(*asked), std::move(*child), std::move(*listener));
+    co_return co_await std::move(doing);
+}
 
-    std::string bound_to = fmt::format("pid:{}", asked->pid);
-    auto opened = co_await parts.gate.open_session(asked->task, identity::Binding::kUnixPeer,
-                                                   std::move(bound_to));
+net::Task<Result<Desk::Impl::Answer>> Desk::Impl::launch(net::Peer peer, Wanted wanted, Child child,
+                                                         net::Listener listener) {
+    wanted.path = "/" + to_hex(random_bytes(16)) + "/mcp";
+    wanted.secret = to_hex(random_bytes(32));
+    std::string bound_to = binding(wanted.pid, child.start, wanted.path, wanted.secret);
+    auto opening =
+        parts.gate.open_session(wanted.task, identity::Binding::kUnixPeer, std::move(bound_to));
+    auto opened = co_await std::move(opening);
     if (!opened) co_return fail(opened.error());
-    const identity::SessionPtr session = *opened;
-    const std::string path = "/" + to_hex(random_bytes(16)) + "/mcp";
+    auto serving = serve_child(peer, *opened, wanted, std::move(child), std::move(listener));
+    log::info("launch", "session {} of task {} runs as pid {}", (*opened)->id.text(),
+              wanted.task->id.text(), wanted.pid);
+    json::Node line = json::Node::object();
+    line["path"] = wanted.path;
+    line["session"] = (*opened)->id.text();
+    line["resume"] = wanted.secret;
+    co_return Answer(line.dump() + "\n", std::move(serving));
+}
+
+net::Task<Result<Desk::Impl::Answer>> Desk::Impl::resume(net::Peer peer, Wanted wanted, Child child,
+                                                         net::Listener listener) {
+    const std::string shown = binding(wanted.pid, child.start, wanted.path, wanted.secret);
+    if (!constant_time_equal(as_bytes(shown), as_bytes(wanted.session->bound_to)))
+        co_return fail(ErrorCode::kForbidden,
+                       "this is not the process and the launcher that the session is bound to");
+    std::shared_ptr<Launched> serving;
+    if (const auto running = launched.find(wanted.session->id); running != launched.end()) {
+        serving = running->second;  // only its connection broke
+        if (serving->link) serving->link->close();
+        serving->launcher = peer.pid.value_or(0);
+    } else {
+        auto resuming = parts.gate.survival()->resume_session(wanted.session);
+        if (auto resumed = co_await std::move(resuming); !resumed) co_return fail(resumed.error());
+        serving = serve_child(peer, wanted.session, wanted, std::move(child), std::move(listener));
+        log::info("launch", "session {} goes on with pid {}", wanted.session->id.text(),
+                  wanted.pid);
+    }
+    json::Node line = json::Node::object();
+    line["path"] = wanted.path;
+    line["session"] = wanted.session->id.text();
+    co_return Answer(line.dump() + "\n", std::move(serving));
+}
+
+std::shared_ptr<Launched> Desk::Impl::serve_child(const net::Peer& peer,
+                                                  identity::SessionPtr session,
+                                                  const Wanted& wanted, Child pinned,
+                                                  net::Listener listener) {
+    const std::uint16_t port = listener.endpoint().port;
     auto child = std::make_shared<Launched>();
     child->session = session;
-    child->pid = asked->pid;
-    child->pidfd = std::move(*pidfd);
-    child->server = std::make_unique<net::HttpServer>(parts.reactor, std::move(*listener),
-                                                      parts.door(session, path, port));
+    child->pid = wanted.pid;
+    child->launcher = peer.pid.value_or(0);
+    child->pidfd = std::move(pinned.pidfd);
+    child->server = std::make_unique<net::HttpServer>(parts.reactor, std::move(listener),
+                                                      parts.door(session, wanted.path, port));
     // `--sandbox` is what keeps out strangers of the same uid; other uids are closed here.
     const auto uid = peer.uid;
     child->server->on_accept([uid](const net::Peer& caller) { return caller.uid == uid; });
-    launched.emplace(session->id.text(), child);
+    launched[session->id] = child;
     parts.reactor.spawn(watch(shared_from_this(), child));
     parts.reactor.spawn(keep_alive(shared_from_this(), child));
-    log::info("launch", "session {} of task {} runs as pid {}", session->id.text(),
-              session->task->id.text(), asked->pid);
-    json::Node answer = json::Node::object();
-    answer["path"] = path;
-    answer["session"] = session->id.text();
-    co_return answer.dump() + "\n";
+    return child;
+}
+
+net::Task<void> Desk::Impl::end_session(identity::SessionPtr session, std::string reason) {
+    auto ending = parts.gate.end_session(session, std::move(reason));
+    const Status ended = co_await std::move(ending);
+    if (!ended && ended.error().code != ErrorCode::kConflict)
+        log::error("launch", "the end of session {} was not recorded: {}", session->id.text(),
+                   ended.error().message());
 }
 
 // Process exit → its writ is dead.
 net::Task<void> Desk::Impl::watch(std::shared_ptr<Impl> self, std::shared_ptr<Launched> child) {
     while (!self->closing) {
-        const Status ready = co_await net::wait_readable(self->parts.reactor, child->pidfd.get(),
-                                                         net::Millis(60'000));
+        const Status ready =
+            co_await net::wait_readable(self->parts.reactor, child->pidfd.get(), kHeartbeat);
         if (ready) break;
     }
     if (self->closing) co_return;
     self->parts.directory.end_session(child->session);
-    self->launched.erase(child->session->id.text());
+    self->launched.erase(child->session->id);
     child->server->close();
-    const auto ended = co_await self->parts.gate.end_session(child->session, "completed");
-    if (!ended && ended.error().code != ErrorCode::kConflict)
-        log::error("launch", "the end of session {} was not recorded: {}",
-                   child->session->id.text(), ended.error().message());
+    if (child->link) child->link->close();
+    auto ending = self->end_session(child->session, "completed");
+    co_await std::move(ending);
+}
+
+// A launcher that leaves before its child cannot end the task any more, nor adopt what the child
+// leaves behind: the session ends here. The listener answers 401 until the child exits.
+net::Task<void> Desk::Impl::watch_link(std::shared_ptr<Impl> self,
+                                       std::shared_ptr<Launched> child) {
+    const std::shared_ptr<net::Stream> link = child->link;
+    while (true) {
+        const auto read = co_await link->read_some(1, kHeartbeat);
+        if (read && !read->empty()) continue;  // nothing is asked any more
+        if (read || read.error().code != ErrorCode::kTimeout) break;
+    }
+    if (self->closing || child->link != link) co_return;
+    child->link.reset();
+    pollfd exited{child->pidfd.get(), POLLIN, 0};
+    if (poll(&exited, 1, 0) > 0) co_return;  // the child went first: watch() ends it
+    if (!self->launched.contains(child->session->id)) co_return;
+    log::warn("launch", "the launcher of session {} left before its agent",
+              child->session->id.text());
+    self->parts.directory.end_session(child->session);
+    auto ending = self->end_session(child->session, "crashed");
+    co_await std::move(ending);
 }
 
 // Renews the writ at half its life, as long as the child lives; never past its task.
 net::Task<void> Desk::Impl::keep_alive(std::shared_ptr<Impl> self,
                                        std::shared_ptr<Launched> child) {
-    while (!self->closing && self->launched.contains(child->session->id.text())) {
+    while (!self->closing && self->launched.contains(child->session->id)) {
         co_await self->parts.reactor.sleep(net::Millis(kWritLifetime_s * 1'000 / 2));
         if (self->closing || !self->parts.directory.renew(child->session)) co_return;
     }

@@ -190,6 +190,11 @@ net::Task<Door::Response> Door::forward(Visit& visit, std::string id,
         course.stopped = flight->stopped();
     }
     co_await flight->quiet();
+    // Only a declared read may come back before its decision is durable; its answer waits here.
+    if (const auto durable = co_await admission.settled(); !durable)
+        co_return Response::json(
+            503, error_text(id, kInternalError,
+                            "the evidence log cannot be written; the answer is withheld"));
     Ending ending;
     if (reply)
         ending = co_await conclude(id, admission, std::move(*reply));
@@ -223,7 +228,14 @@ net::Task<Door::Ending> Door::conclude(std::string id, gate::Admission& admissio
         ending.response =
             answer_with(id, refused_result(advice, admission.call(), &admission.receipt()));
     };
-    auto released = co_await release(&admission, std::move(reply.bytes));
+    auto released = co_await admission.chunk(std::move(reply.bytes));
+    if (released) {
+        const auto rest = co_await admission.rest();
+        if (rest)
+            *released += *rest;
+        else
+            released = fail(rest.error());
+    }
     if (!released) {
         failed(gate::Status_::kBlocked, "output withheld",
                "the call was made, but its output is withheld");

@@ -9,7 +9,7 @@
 namespace writ::mcp {
 
 net::Task<Result<std::string>> release(gate::Admission* admission, std::string message) {
-    auto released = co_await admission->chunk(std::move(message));
+    auto released = co_await admission->aside(std::move(message));
     co_return released;
 }
 
@@ -60,7 +60,7 @@ void Door::Flight::hear(const Notice& notice) {
 
 bool Door::Flight::say(std::string message) {
     if (!visit_.stream) {
-        // Through the hold-back window like every other byte; the admission outlives quiet().
+        // Inspected like every other byte, each message by itself; the admission outlives quiet().
         visit_.stream = std::make_shared<AnswerStream>(
             reactor_, *visit_.responder, [admission = admission_.get()](std::string bytes) {
                 return release(admission, std::move(bytes));

@@ -18,9 +18,8 @@ namespace writ::mcp {
 // The client's own code for a request that it took back (outside the range of JSON-RPC's).
 inline constexpr int kRequestCancelled = -32800;
 
-// One whole message through the admission's window: what may be told of it, all at once. Everything
-// that a tool server says comes through here, notices like results, so that nothing held back of
-// one message is ever told in front of another.
+// One whole notice through the admission: what may be told of it, all at once, so that nothing held
+// back of one message is ever told in front of another. Results go through chunk() and rest().
 net::Task<Result<std::string>> release(gate::Admission* admission, std::string message);
 
 // Thread: the reactor of the client's connection, but for tell().

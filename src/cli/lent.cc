@@ -1,0 +1,58 @@
+#include "cli/lent.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstdlib>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "base/inert.h"
+#include "base/log.h"
+
+namespace writ::cli {
+namespace {
+
+bool says_secret(std::string_view name) {
+    static constexpr std::array<std::string_view, 7> kWords = {
+        "KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "AUTH"};
+    std::string upper(name);
+    std::ranges::transform(upper, upper.begin(), [](char c) {
+        return static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    });
+    return std::ranges::any_of(kWords, [&upper](std::string_view word) {
+        for (auto at = upper.find(word); at != std::string::npos; at = upper.find(word, at + 1)) {
+            const auto end = at + word.size();
+            if (end == upper.size() || upper[end] == '_' || upper[end] == 'S') return true;
+        }
+        return false;
+    });
+}
+
+}  // namespace
+
+std::shared_ptr<const gate::Secrets> lent_secrets(const std::vector<catalog::ServerSpec>& servers) {
+    std::vector<gate::Secrets::Value> values;
+    std::set<std::pair<std::string, std::string>> seen;
+    const auto add = [&](const std::string& name, std::string_view value) {
+        if (!says_secret(name) || !seen.emplace(name, value).second) return;
+        if (value.size() < gate::kMinSecretBytes) {
+            log::warn("up", "the value of {} is too short to be looked for in answers",
+                      inert(name, 100));
+            return;
+        }
+        values.push_back({name, SecretBytes(as_bytes(value))});
+    };
+    for (const auto& server : servers) {
+        for (const auto& name : server.env)
+            if (const char* value = std::getenv(name.c_str()); value != nullptr) add(name, value);
+        for (const auto& [name, value] : server.set) add(name, value);
+    }
+    auto made = gate::Secrets::make(std::move(values));
+    if (made) return *made;
+    log::error("up", "lent secrets are not looked for in answers: {}", made.error().message());
+    return nullptr;
+}
+
+}  // namespace writ::cli

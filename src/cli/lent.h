@@ -1,0 +1,18 @@
+// The secrets that this gateway lends to tool servers: what gate::Secrets looks for in every
+// answer.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "catalog/catalog.h"
+#include "gate/secrets.h"
+
+namespace writ::cli {
+
+// Values of a server's `env` and `set` whose names say that they are secrets (KEY, TOKEN, SECRET,
+// PASSWORD, PASSWD, CREDENTIAL, AUTH as a word or at the end of one). What is shorter than
+// gate::kMinSecretBytes cannot be looked for: it is left out with a warning that names it.
+std::shared_ptr<const gate::Secrets> lent_secrets(const std::vector<catalog::ServerSpec>& servers);
+
+}  // namespace writ::cli

@@ -1,0 +1,83 @@
+// What tool servers list becomes catalog, policy input, evidence and stored pins.
+#include "base/inert.h"
+#include "base/log.h"
+#include "cli/node_parts.h"
+
+namespace writ::cli {
+
+void Node::Impl::refresh_policies() {
+    auto renewed = gate->engine()->with(catalog->snapshot());
+    if (!renewed) return;
+    for (const auto& finding : renewed->report().findings)
+        if (finding.level == policy::Level::kError)
+            log::error("policy", "{}", inert(finding.text(), 2'000));
+    gate->set_engine(std::move(renewed));
+}
+
+// What a server lists goes into the catalog, the trail and the store. Runs on a reactor.
+Status Node::Impl::take_tools(const std::string& server, const json::Value& tools) {
+    auto listed = catalog->update(server, tools);
+    if (!listed) return fail(listed.error());
+    for (const auto& reason : listed->dropped)
+        log::warn("catalog", "server {}: {}", server, inert(reason, 300));
+    refresh_policies();
+    evidence::Draft draft;
+    draft.type = "tool.list";
+    draft.actor = self();
+    draft.data["server"] = server;
+    draft.data["tools"] = listed->tools;
+    const auto pin_list = [](const std::vector<catalog::Pin>& pins) {
+        json::Node list = json::Node::array();
+        for (const auto& pin : pins) {
+            json::Node entry = json::Node::object();
+            entry["tool"] = pin.tool;
+            entry["pin"] = digest_text(pin.digest);
+            list.push_back(std::move(entry));
+        }
+        return list;
+    };
+    draft.data["first_seen"] = pin_list(listed->first_seen);
+    draft.data["changed"] = pin_list(listed->changed);
+    draft.payloads.push_back({"tool_list", std::string(tools.raw()), "application/json"});
+    for (const auto& pin : listed->changed)
+        log::warn(
+            "catalog",
+            "{}/{} changed its definition: refused until read (`writ catalog diff`) and accepted",
+            server, inert(pin.tool, 100));
+    auto shared = std::make_shared<evidence::Draft>(std::move(draft));
+    auto* recorder = recorders.front().get();
+    reactors.front()->post([recorder, shared] { recorder->note(std::move(*shared)); });
+    std::vector<catalog::Pin> fresh = std::move(listed->first_seen);
+    fresh.insert(fresh.end(), listed->kept.begin(), listed->kept.end());
+    if (!fresh.empty()) reactors.front()->spawn(store_pins(std::move(fresh)));
+    return {};
+}
+
+net::Task<void> Node::Impl::store_pins(std::vector<catalog::Pin> pins) {
+    std::vector<store::Change> changes = admin::pin_changes(config.tenant, pins);
+    store::Store* to = store.get();
+    const std::string tenant = config.tenant;
+    auto write = [to, tenant, changes = std::move(changes)] { return to->apply(tenant, changes); };
+    const Status done = co_await reactors.front()->offload(std::move(write));
+    if (!done) log::error("catalog", "pins were not stored: {}", done.error().message());
+}
+
+// How the tool servers are, for people.
+net::Task<json::Node> Node::Impl::server_health() {
+    json::Node out = json::Node::array();
+    for (const auto& server : co_await upstreams->health()) {
+        json::Node one = json::Node::object();
+        one["server"] = server.server;
+        one["state"] = mcp::name(server.state);
+        if (server.since_us > 0) one["since"] = rfc3339(server.since_us);
+        one["restarts"] = server.restarts;
+        one["instances"] = server.instances;
+        one["in_flight"] = server.in_flight;
+        if (!server.last_error.empty()) one["last_error"] = server.last_error;
+        if (server.retry_us > 0) one["retry"] = rfc3339(server.retry_us);
+        out.push_back(std::move(one));
+    }
+    co_return out;
+}
+
+}  // namespace writ::cli

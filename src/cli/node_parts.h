@@ -1,0 +1,94 @@
+// The parts of a Node and the order in which they are made, served and taken down. Inner header of
+// the verb `up`: node.cc runs the steps, node_open.cc opens what lies on disk, node_wire.cc
+// connects the rooms, node_catalog.cc feeds what servers list into the catalog, node_revive.cc
+// brings back what outlived a run, node_serve.cc puts desks and doors on the listeners,
+// node_upkeep.cc does what time brings about, node_close.cc stops.
+#pragma once
+
+#include <thread>
+#include <unordered_set>
+
+#include "cli/keeper.h"
+#include "cli/node.h"
+#include "cli/parts.h"
+#include "evidence/exporter.h"
+
+namespace writ::cli {
+
+struct Node::Impl {
+    explicit Impl(Config c) : config(std::move(c)) {}
+    ~Impl();
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
+
+    // node_open.cc, in this order.
+    Status bind();
+    Status open_state();
+    Status open_catalog();
+    Status open_policies();
+    // node_wire.cc
+    void wire();
+    // node.cc
+    Status run(const std::function<void()>& ready);
+    net::Task<void> live(std::function<void()> ready, int signals);
+    evidence::Actor self() const;
+    // node_catalog.cc
+    Status take_tools(const std::string& server, const json::Value& tools);
+    net::Task<void> store_pins(std::vector<catalog::Pin> pins);
+    void refresh_policies();
+    // node_serve.cc
+    net::Task<Status> say_started();
+    void serve_agents();
+    void serve_launchers();
+    void serve_operators();
+    Status serve_readers();
+    json::Node about() const;
+    net::Task<json::Node> server_health();
+    // node_revive.cc
+    net::Task<Status> come_back();
+    net::Task<Status> save_standing();
+    bool save_is_due() const;
+    net::Task<void> give_up_awaited();
+    // node_upkeep.cc
+    net::Task<void> upkeep();
+    void release_dead();
+    // node_close.cc
+    net::Task<bool> drain();
+    net::Task<void> close();
+
+    Config config;
+    SystemClock clock;
+    IdSource ids{clock};
+    std::unique_ptr<store::Store> store;
+    std::unique_ptr<ledger::Ledger> ledger;
+    std::unique_ptr<evidence::Vault> vault;
+    std::unique_ptr<catalog::Catalog> catalog;
+    std::unique_ptr<identity::Directory> directory;
+    std::shared_ptr<const policy::Engine> engine;
+    std::vector<std::unique_ptr<net::Reactor>> reactors;
+    std::vector<std::unique_ptr<evidence::Recorder>> recorders;
+    std::vector<std::unique_ptr<evidence::Exporter>> exporters;
+    std::shared_ptr<const evidence::Redactor> redactor;
+    std::int64_t newest_us = 0;     // of the log, at start
+    evidence::Payload policy_text;  // of `engine`, kept with gateway.started
+    std::unique_ptr<gate::Gate> gate;
+    std::unique_ptr<mcp::Upstreams> upstreams;
+    std::unique_ptr<mcp::Door> door;
+    std::unique_ptr<admin::Desk> admin_desk;
+    std::unique_ptr<launch::Desk> launch_desk;
+    std::unique_ptr<net::HttpServer> operators, agents, readers;
+    std::optional<net::Listener> operators_listener, launch_listener, agents_listener;
+    std::vector<std::thread> threads;
+    std::unordered_set<TaskId> released;  // dead tasks whose instances were let go
+    std::unique_ptr<Keeper> keeper;
+    std::vector<identity::SessionPtr> awaited;  // of before a restart, until they are resumed
+    std::int64_t awaited_until_boot_us = 0;
+    std::uint64_t saved_entries = 0;  // of the log, when the standings were saved last
+    std::int64_t saved_boot_us = 0;
+    bool save_works = true;
+    bool upkeep_runs = false;
+    bool stopping = false;
+    Status closed;
+};
+
+}  // namespace writ::cli

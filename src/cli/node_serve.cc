@@ -1,0 +1,102 @@
+// Puts desks and doors on the listeners: launchers on the agents' socket, agents on TCP, people on
+// the operators' socket.
+#include "cli/node_parts.h"
+#include "cli/readers.h"
+#include "evidence/shred.h"
+
+namespace writ::cli {
+
+// The first event of a run; without it nothing is served.
+net::Task<Status> Node::Impl::say_started() {
+    evidence::Draft started;
+    started.type = "gateway.started";
+    started.actor = self();
+    started.data["version"] = "0.1.0";
+    started.data["policy_set"] = digest_text(engine->digest());
+    started.data["servers"] = config.servers.size();
+    started.data["isolation"] = "none";
+    started.payloads.push_back(std::move(policy_text));
+    const auto recorded = co_await recorders.front()->record(std::move(started));
+    if (!recorded) co_return fail(recorded.error());
+    co_return Status();
+}
+
+void Node::Impl::serve_launchers() {
+    launch::Parts launch_parts{
+        *gate,
+        *directory,
+        *reactors.front(),
+        clock,
+        [this](identity::SessionPtr session, std::string path, std::uint16_t port) {
+            return door->for_session(std::move(session), std::move(path), port);
+        },
+        [this](const net::Peer& peer, const Error& error) {
+            evidence::Draft draft;
+            draft.type = "launch.refused";
+            draft.actor = self();
+            draft.data["peer"] = peer.address;
+            draft.data["reason"] = error.detail;
+            recorders.front()->note(std::move(draft));
+        }};
+    launch_desk =
+        std::make_unique<launch::Desk>(std::move(launch_parts), std::move(*launch_listener));
+}
+
+void Node::Impl::serve_operators() {
+    admin::Parts admin_parts{*gate,
+                             *directory,
+                             *catalog,
+                             *ledger,
+                             *store,
+                             *recorders.front(),
+                             *reactors.front(),
+                             clock,
+                             config.tenant,
+                             config.bearer,
+                             [this](pid_t pid) { return launch_desk->inside_task(pid); },
+                             [this](const identity::Person& person) {
+                                 return evidence::pseudonym(*vault, "writ:" + config.trust_domain,
+                                                            "person:" + person.login);
+                             },
+                             [this] { return about(); },
+                             [this] { refresh_policies(); },
+                             [this](evidence::ShredRequest request) {
+                                 return evidence::shred(*recorders.front(), *vault,
+                                                        *reactors.front(), std::move(request));
+                             },
+                             [this] { return server_health(); }};
+    admin_desk = std::make_unique<admin::Desk>(std::move(admin_parts));
+    operators = std::make_unique<net::HttpServer>(*reactors.front(), std::move(*operators_listener),
+                                                  admin_desk->handler());
+}
+
+void Node::Impl::serve_agents() {
+    if (!agents_listener) return;
+    const std::uint16_t port = agents_listener->endpoint().port;
+    auto handler = agents_handler(config, *door, *directory, *ledger, port);
+    agents = std::make_unique<net::HttpServer>(*reactors.front(), std::move(*agents_listener),
+                                               std::move(handler));
+}
+
+// The log for its readers, where the operator opened it.
+Status Node::Impl::serve_readers() {
+    auto started = start_readers(config, *reactors.front());
+    if (!started) return fail(started.error());
+    readers = std::move(*started);
+    return {};
+}
+
+json::Node Node::Impl::about() const {
+    json::Node out = json::Node::object();
+    out["version"] = "0.1.0";
+    out["tenant"] = config.tenant;
+    out["node"] = config.node;
+    out["origin"] = config.origin();
+    out["log"] = config.log_dir().string();
+    out["agents"] = config.agents_listen;
+    out["agents_socket"] = config.agents_socket.string();
+    out["isolation"] = "none";
+    return out;
+}
+
+}  // namespace writ::cli
