@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::int64_t kLookEvery_ms = 250;  // "noticed within a second"
 constexpr std::int64_t kMirrorEvery_ms = 500;
+constexpr std::int64_t kCheckAgain_ms = 5'000;
 constexpr std::size_t kTampered_max = 16;
 
 // The check of the whole log gives way to everything else.
@@ -62,7 +63,6 @@ void Keeper::start(std::uint64_t minimum_index) {
         tiles_ = std::move(*watched);
     else
         log::warn("ledger", "the tiles are not watched: {}", watched.error().message());
-    segments_.look();
     threads_.emplace_back([this] { watch_loop(); });
     threads_.emplace_back([this] { check(); });
     const auto& witnessing = parts_.options.witnessing;
@@ -158,15 +158,22 @@ void Keeper::check() {
     if (!target) return;
     const FullCheck job{parts_.wal_dir, parts_.log_dir, *target, minimum_.load(),
                         parts_.disk,    stop_,          checked_};
-    const auto done = job.run();
+    auto done = job.run();
+    // A disk or a process that has no room for it now is tried again.
+    while (!done &&
+           (done.error().code == ErrorCode::kIo || done.error().code == ErrorCode::kUnavailable)) {
+        log::warn("ledger", "the check of the whole log begins anew: {}", done.error().message());
+        if (!wait_ms(kCheckAgain_ms)) return;
+        done = job.run();
+    }
     if (!done && done.error().code == ErrorCode::kCancelled) return;
-    check_ = done ? CheckState::kGood : CheckState::kBad;
     if (!done) {
         log::error("ledger", "the check of the whole log failed: {}", done.error().message());
-        if (done.error().code == ErrorCode::kCorrupt || done.error().code == ErrorCode::kNotFound)
-            parts_.stop(done.error());
+        parts_.stop(done.error());
+        check_ = CheckState::kBad;
         return;
     }
+    check_ = CheckState::kGood;
     for (const auto& path : *done)
         tampered(fmt::format("`{}` did not fit the entries and was made again", path));
 }
@@ -187,8 +194,7 @@ void Keeper::watch_loop() {
 
 void Keeper::look() {
     const std::uint64_t minimum = minimum_.load();
-    segments_.forget_below(minimum);
-    if (const auto wrong = segments_.look(); !wrong.empty())
+    if (const auto wrong = segments_.look(parts_.segments(), minimum); !wrong.empty())
         parts_.stop(
             {ErrorCode::kCorrupt, "its write-ahead log was changed under it: " + wrong, {}});
     struct stat lock{};

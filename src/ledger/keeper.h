@@ -30,8 +30,9 @@ struct KeeperParts {
     std::string vkey;
     std::filesystem::path wal_dir, log_dir;
     Release& release;
-    std::vector<KeptFile*> files;            // put back when they were changed
-    const File& lock;                        // must stay the file of its name
+    std::function<std::vector<std::uint64_t>()> segments;  // Wal::segments()
+    std::vector<KeptFile*> files;                          // put back when they were changed
+    const File& lock;                                      // must stay the file of its name
     std::function<void(const Error&)> stop;  // the log must not be written or signed any more
     Disk& disk;
 };
@@ -70,6 +71,8 @@ class Keeper {
     std::unique_ptr<Prover> prover_;
     std::string asked_text_;  // the witness thread's: of the last checkpoint asked for
     Clock::time_point asked_{};
+    std::mutex pruning_;              // one at a time; orders before mutex_
+    Clock::time_point retained_{};    // the watch thread\'s
     SegmentWatch segments_;           // the watch thread's
     std::optional<TileWatch> tiles_;  // the same
     std::optional<Replica> replica_;  // the mirror thread's

@@ -81,6 +81,7 @@ Status DiskLedger::open(Disk& disk) {
                                                    wal_dir(),
                                                    log_dir(),
                                                    *release_,
+                                                   [this] { return wal_->segments(); },
                                                    {&*state_, &*vkey_, &release_->file()},
                                                    lock_,
                                                    [this](const Error& why) { stop_writing(why); },

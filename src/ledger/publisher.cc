@@ -53,7 +53,9 @@ Result<Publisher> Publisher::open(PublisherOptions options, const crypto::Ed2551
                                   Disk& disk) {
     Publisher out(std::move(options), key, disk);
     const auto& log_dir = out.options_.log_dir;
-    if (auto done = make_dirs(disk, log_dir / "tile" / "entries"); !done) return fail(done.error());
+    for (const char* folder : {"entries", "0"})
+        if (auto done = make_dirs(disk, log_dir / "tile" / folder); !done)
+            return fail(done.error());
     if (auto done = make_dirs(disk, out.options_.state->path().parent_path()); !done)
         return fail(done.error());
     auto opened = File::open(log_dir, O_RDONLY | O_DIRECTORY);

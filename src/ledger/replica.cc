@@ -127,15 +127,14 @@ Result<std::string> Replica::bundle_bytes(LogSource& source, std::uint64_t n, un
     return bytes;
 }
 
-Status Replica::add(std::string_view entry) {
-    tree_.append(
-        leaf_hash(as_bytes(entry)), [&](unsigned level, std::uint64_t n, const Sha256& hash) {
-            if (rows_.size() <= level) rows_.resize(level + 1);
-            rows_[level].append(reinterpret_cast<const char*>(hash.data()), hash.size());
-            if (n % kTileWidth != kTileWidth - 1 || !failed_) return;
-            failed_ = write_file(tile_path(level, n / kTileWidth, kTileWidth), rows_[level]);
-            rows_[level].clear();
-        });
+Status Replica::add(const Sha256& leaf) {
+    tree_.append(leaf, [&](unsigned level, std::uint64_t n, const Sha256& hash) {
+        if (rows_.size() <= level) rows_.resize(level + 1);
+        rows_[level].append(reinterpret_cast<const char*>(hash.data()), hash.size());
+        if (n % kTileWidth != kTileWidth - 1 || !failed_) return;
+        failed_ = write_file(tile_path(level, n / kTileWidth, kTileWidth), rows_[level]);
+        rows_[level].clear();
+    });
     // What was confirmed before must still be there.
     if (failed_ && tree_.size() == size_ && tree_.root() != root_)
         return fail(

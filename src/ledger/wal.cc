@@ -26,6 +26,7 @@ Result<Wal> Wal::open(fs::path dir, std::size_t segment_bytes, Disk& disk, std::
     const auto segments = segments_of(wal.dir_);
     if (!segments) return fail(segments.error());
     if (segments->empty()) return wal;
+    wal.known_->segments = *segments;
     // Older segments may be pruned, but what is read must be there.
     if (segments->front() > from)
         return fail(ErrorCode::kCorrupt,
@@ -162,6 +163,10 @@ Status Wal::go_on_in(const fs::path& ready) {
     if (::rename(ready.c_str(), path.c_str()) != 0)
         return fail(io_error("cannot name a segment", errno));
     if (auto done = sync_dir(*disk_, dir_); !done) return fail(ErrorCode::kIo, done.error().detail);
+    {
+        const std::lock_guard lock(known_->mutex);
+        known_->segments.push_back(end_);
+    }
     return use(std::move(*file), path);
 }
 

@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "ledger/file.h"
@@ -47,6 +49,12 @@ class Wal {
 
     // Whether the open segment is still the file that its name says, in its full length.
     bool in_place() const;
+    // First indexes of the segments that are known to be there, rising; the last is the open one.
+    // Thread: any.
+    std::vector<std::uint64_t> segments() const {
+        const std::lock_guard lock(known_->mutex);
+        return known_->segments;
+    }
     // Has spare and reserve made again if somebody removed them.
     void look_after_spares() { spare_->look(); }
     // Why the next segment cannot be made, or empty. Thread: any.
@@ -58,6 +66,12 @@ class Wal {
     Status go_on_in(const std::filesystem::path& ready);
     Status clear_tail();
 
+    struct Known {
+        std::mutex mutex;  // guards segments
+        std::vector<std::uint64_t> segments;
+    };
+
+    std::unique_ptr<Known> known_ = std::make_unique<Known>();
     std::filesystem::path dir_;
     std::size_t segment_bytes_ = 0;  // of new segments
     Disk* disk_ = nullptr;

@@ -19,28 +19,23 @@ constexpr std::uint32_t kEvents = IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_M
 
 }  // namespace
 
-std::string SegmentWatch::look() {
-    const auto segments = segments_of(dir_);
-    if (!segments) return segments.error().detail;
-    for (const auto& [first, identity] : closed_)
-        if (!std::binary_search(segments->begin(), segments->end(), first))
-            return fmt::format("`{}` was removed", segment_path(dir_, first).string());
-    for (std::size_t i = 0; i + 1 < segments->size(); ++i) {
-        const fs::path path = segment_path(dir_, (*segments)[i]);
+std::string SegmentWatch::look(const std::vector<std::uint64_t>& firsts, std::uint64_t minimum) {
+    for (std::size_t i = 0; i + 1 < firsts.size(); ++i) {
+        if (firsts[i + 1] <= minimum) continue;
+        const fs::path path = segment_path(dir_, firsts[i]);
         struct stat info{};
-        if (::stat(path.c_str(), &info) != 0) return fmt::format("`{}` is gone", path.string());
+        if (::stat(path.c_str(), &info) != 0) {
+            if (errno == ENOENT || errno == ENOTDIR)
+                return fmt::format("`{}` was removed", path.string());
+            continue;
+        }
         const Identity now{info.st_dev, info.st_ino, static_cast<std::uint64_t>(info.st_size),
                            info.st_mtim.tv_sec * 1'000'000'000 + info.st_mtim.tv_nsec};
-        const auto [it, added] = closed_.try_emplace((*segments)[i], now);
+        const auto [it, added] = closed_.try_emplace(firsts[i], now);
         if (!added && it->second != now)
             return fmt::format("`{}` was replaced, cut or written to", path.string());
     }
     return "";
-}
-
-void SegmentWatch::forget_below(std::uint64_t index) {
-    while (closed_.size() > 1 && std::next(closed_.begin())->first <= index)
-        closed_.erase(closed_.begin());
 }
 
 Result<TileWatch> TileWatch::open(const fs::path& log_dir) {

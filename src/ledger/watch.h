@@ -20,10 +20,10 @@ namespace writ::ledger {
 class SegmentWatch {
   public:
     explicit SegmentWatch(std::filesystem::path dir) : dir_(std::move(dir)) {}
-    // What is wrong, or empty. Cost: one stat a segment.
-    std::string look();
-    // Segments that begin below `index` and end below it were pruned.
-    void forget_below(std::uint64_t index);
+    // What is wrong with the segments that begin at `firsts`, of which the last is still written,
+    // or empty. Those that hold only entries below `minimum` may be gone. Cost: one stat a segment;
+    // no descriptor, so that a process without any is no damage.
+    std::string look(const std::vector<std::uint64_t>& firsts, std::uint64_t minimum);
 
   private:
     struct Identity {

@@ -130,8 +130,8 @@ TEST(Tidy, OnlyNetIncludesAsioAndBeast) {
         {"sqlite3", {"store", "evidence"}},  // evidence: the index of a log, a copy
         {"simdjson", {"json", "apps/writ-verify"}}};
     for (const auto& file : sources({"src", "apps"})) {
-        const std::string room = shown(file).starts_with("src") ? room_of(file)
-                                                                : shown(file.parent_path());
+        const std::string room =
+            shown(file).starts_with("src") ? room_of(file) : shown(file.parent_path());
         for (const auto& line : lines_of(file)) {
             std::smatch match;
             if (!std::regex_search(line, match, heavy)) continue;
