@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "evidence/fingerprints.h"
 #include "evidence/samples.h"
 #include "evidence/sequence.h"
 
@@ -54,6 +55,44 @@ class CheckTest : public ::testing::Test {
     Rig rig;
     Leaves leaves;
 };
+
+TEST_F(CheckTest, AWholeSessionTakenOutIsFound) {
+    const std::size_t at = find(leaves, R"("type":"session.started")");
+    const auto leaf = read_leaf(leaves[at]);
+    const std::string session = std::string("\"session\":\"") + std::string(leaf->session) + '"';
+    std::erase_if(leaves,
+                  [&](const std::string& text) { return text.find(session) != std::string::npos; });
+    expect_found("are missing");
+}
+
+TEST_F(CheckTest, AnEventPutInIsFound) {
+    Leaves longer = leaves;
+    const std::size_t at = find(leaves, R"("kind":"forbid")");
+    longer.insert(longer.begin() + static_cast<std::ptrdiff_t>(at), leaves[at]);
+    EXPECT_FALSE(check_leaves(longer).findings.empty());
+}
+
+TEST_F(CheckTest, TimeThatGoesBackIsFound) {
+    auto& leaf = leaves[find(leaves, R"("type":"gateway.stopped")")];
+    const auto t = leaf.find("\"t_us\":1");
+    ASSERT_NE(t, std::string::npos);
+    leaf[t + 8] = '2';  // 1,7… → 1,2…
+    expect_found("goes back");
+}
+
+TEST_F(CheckTest, ManyIdsNeedFewBytes) {
+    Fingerprints seen;
+    constexpr std::size_t kIds = 200'000;
+    for (std::size_t i = 0; i < kIds; ++i) {
+        EXPECT_TRUE(seen.insert(0, rig.ids.next().text()));
+    }
+    EXPECT_EQ(seen.size(), kIds);
+    EXPECT_LE(seen.memory_bytes() / kIds, 21u);
+    EXPECT_TRUE(seen.insert(1, "a")) << "kinds are kept apart";
+    EXPECT_TRUE(seen.insert(2, "a"));
+    EXPECT_FALSE(seen.insert(2, "a"));
+    EXPECT_FALSE(seen.contains(3, "a"));
+}
 
 TEST_F(CheckTest, CountsEventsAndSessions) {
     const auto report = check_leaves(leaves);

@@ -61,6 +61,45 @@ TEST(Recorder, EveryTypeIsCanonicalKnownAndPassesTheCheck) {
     EXPECT_EQ(findings(rig), std::vector<std::string>());
 }
 
+TEST(Recorder, AClockSetBackIsSaidAndTimeNeverGoesBack) {
+    Rig rig;
+    const Story story(rig.ids);
+    ASSERT_TRUE(rig.record(story.task_started()));
+    rig.clock.step_wall_us(-3'600'000'000);
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(rig.record(story.of_writ("tool.pinned")));
+    rig.drain();
+    std::int64_t newest = 0;
+    int steps = 0;
+    for (const auto& bytes : rig.ledger.entries) {
+        const auto leaf = read_leaf(bytes);
+        EXPECT_GE(leaf->t_us, newest) << bytes;
+        newest = leaf->t_us;
+        if (leaf->type != "clock.step") continue;
+        ++steps;
+        EXPECT_LT(leaf->number("step_us"), -3'500'000'000);
+    }
+    EXPECT_EQ(steps, 1) << "once, however many events wait for the clock";
+    // A slewed clock is no step, and a clock that caught up says so by going on.
+    rig.clock.step_wall_us(7'200'000'000);
+    ASSERT_TRUE(rig.record(story.of_writ("tool.pinned")));
+    EXPECT_GT(read_leaf(rig.ledger.entries.back())->t_us, newest);
+}
+
+TEST(Recorder, AfterARestartNoEventIsDatedBeforeTheNewestInTheLog) {
+    Rig rig;
+    const Story story(rig.ids);
+    ASSERT_TRUE(rig.record(story.task_started()));
+    const auto newest = read_leaf(rig.ledger.entries.back())->t_us;
+    EXPECT_EQ(*newest_us(rig.ledger), newest);
+    rig.clock.step_wall_us(-86'400'000'000);
+    rig.recorder = std::make_unique<Recorder>(
+        RecorderOptions{"acme", "spiffe://acme.example/writ/gw-1/0", rig.ids.mint<BootId>(), "o",
+                        *newest_us(rig.ledger)},
+        rig.reactor, rig.ledger, *rig.vault, rig.ids, rig.clock);
+    ASSERT_TRUE(rig.record(story.session_started()));
+    EXPECT_GE(read_leaf(rig.ledger.entries.back())->t_us, newest);
+}
+
 TEST(Recorder, TheSealCountsTheChain) {
     Rig rig;
     const Story story(rig.ids);
