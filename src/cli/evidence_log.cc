@@ -42,6 +42,8 @@ fs::path index_file(const Where& where, const Opened& opened, const fs::path& di
     if (base.empty()) return {};
     const auto folder = base / "writ";
     fs::create_directories(folder, error);
+    // It holds what events say in clear.
+    if (!error) fs::permissions(folder, fs::perms::owner_all, error);
     if (error || ::access(folder.c_str(), W_OK) != 0) return {};  // in memory, then
     const auto digest = crypto::sha256(fs::weakly_canonical(dir, error).string());
     return folder / ("index-" + to_hex(ByteView(digest).first(8)) + ".sqlite");

@@ -191,7 +191,12 @@ Result<Statement> SqlIndex::search_statement(const Query& query) {
     split_words(query.text, words);
     if (!query.domain.empty()) split_words(query.domain, words);
     std::string match;
-    for (const auto& word : words) match += fmt::format("\"{}\" ", word);
+    for (const auto& word : words) {
+        // Beyond ASCII the tables may part a word in several; the log is asked about it anyway.
+        const bool ascii =
+            std::ranges::all_of(word, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+        if (ascii) match += fmt::format("\"{}\" ", word);
+    }
     std::string sql = match.empty() ? "SELECT e.idx FROM events e WHERE 1"
                                     : "SELECT e.idx FROM texts JOIN events e ON e.idx=texts.rowid "
                                       "WHERE texts MATCH ?1";

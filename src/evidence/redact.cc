@@ -19,16 +19,16 @@ constexpr std::int64_t kPatternBytes = 8 << 20;
 
 // The secret itself is group 1 where something stays in front of it.
 constexpr std::string_view kSecretForms[] = {
-    R"(-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[^-]*-----END [A-Z ]{0,30}PRIVATE KEY-----)",
+    R"(-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*-----END [A-Z ]*PRIVATE KEY-----)",
     R"(\b(?:AKIA|ASIA)[0-9A-Z]{16}\b)",
-    R"(\bgh[pousr]_[A-Za-z0-9]{36,255}\b)",
-    R"(\bgithub_pat_[A-Za-z0-9_]{22,255}\b)",
-    R"(\bsk-[A-Za-z0-9_-]{20,200}\b)",
-    R"(\bxox[abprs]-[A-Za-z0-9-]{10,200}\b)",
+    R"(\bgh[pousr]_[A-Za-z0-9]{36,}\b)",
+    R"(\bgithub_pat_[A-Za-z0-9_]{22,}\b)",
+    R"(\bsk-[A-Za-z0-9_-]{20,}\b)",
+    R"(\bxox[abprs]-[A-Za-z0-9-]{10,}\b)",
     R"(\bAIza[0-9A-Za-z_-]{35}\b)",
     R"(\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,})",
     R"((?i)\bbearer\s+([A-Za-z0-9._~+/-]{16,}=*))",
-    R"((?i)\b[a-z][a-z0-9+.-]{1,15}://[^\s:/@"\\]{1,200}:([^\s/@"\\]{1,200})@)",
+    R"(://[^\s:/@"\\]+:([^\s/@"\\]+)@)",
 };
 constexpr std::string_view kSecretFields[] = {
     "password",      "passwd",     "passphrase", "secret",        "client_secret",

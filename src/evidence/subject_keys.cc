@@ -112,6 +112,7 @@ std::shared_ptr<const VaultKeys> SubjectKeys::current(const PayloadOwner& owner)
 }
 
 Status SubjectKeys::write_pending() {
+    const std::lock_guard disk(disk_);
     std::vector<Pending> batch;
     {
         const std::lock_guard lock(mutex_);
@@ -228,6 +229,8 @@ Result<Shredding> SubjectKeys::plan(std::string_view subject, std::string_view b
 }
 
 Status SubjectKeys::shred(std::string_view subject, const Shredding& plan) {
+    // A key that is just being written is deleted after it.
+    const std::lock_guard disk(disk_);
     std::vector<fs::path> doomed;
     for (const auto& kid : plan.kids) doomed.push_back(find_file(kid));
     {

@@ -58,6 +58,10 @@ class PackVault final : public Vault {
         }
         wake_.notify_all();
         writer_.join();
+        // Keys of payloads that were committed to and not kept.
+        if (auto keys = subjects_.write_pending(); !keys) {
+            log::error("evidence", "{}", keys.error().message());
+        }
     }
 
     Result<PayloadRef> put(std::string_view plain, const PayloadOwner& owner) override {
