@@ -71,13 +71,14 @@ void print_line(const PolicyWorld& world, const SourceRef& at) {
     }
     const std::string_view line = text.substr(0, text.find('\n'));
     if (line.size() > 200 || inert(line) != line) return;  // a mark would not stand where it should
-    fmt::print("    {}\n    {}^\n", line, std::string(at.column > 0 ? at.column - 1 : 0, ' '));
+    fmt::print(stderr, "    {}\n    {}^\n", line,
+               std::string(at.column > 0 ? at.column - 1 : 0, ' '));
 }
 
 void print_finding(const PolicyWorld& world, const CheckFinding& finding) {
     std::string where = finding.at.file.empty() ? "" : inert(finding.at.file);
     if (finding.at.line != 0) where += fmt::format(":{}:{}", finding.at.line, finding.at.column);
-    fmt::print("{}{}{}: {}{}{} [{}]\n", where, where.empty() ? "" : ": ",
+    fmt::print(stderr, "{}{}{}: {}{}{} [{}]\n", where, where.empty() ? "" : ": ",
                policy::name(finding.level),
                finding.policy.empty() ? "" : "policy `" + inert(finding.policy, 200) + "`: ",
                inert(finding.message, 2'000),

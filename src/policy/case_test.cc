@@ -161,7 +161,8 @@ forbid (principal, action == Writ::Action::"bank/pya", resource);
 forbid (principal, action == Writ::Action::"bnak/pay", resource);
 forbid (principal, action in Writ::Action::"effect:raed", resource);
 forbid (principal, action == Writ::Action::"bank/pay", resource)
-when { context.input has currency && context.input.currency == "GBP" && context.tool.effect == "py" };
+when { context.input has currency && context.input.currency == "GBP" &&
+       context.tool.effect == "py" };
 )");
     std::string all;
     for (const auto& finding : check_world(world_).findings) all += finding.text() + "\n";

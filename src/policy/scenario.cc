@@ -133,7 +133,8 @@ Status Posed::read_arguments(std::string text) {
         refused_ = refusal("tool_changed", "the definition is not the one that was pinned");
         return {};
     }
-    const json::Value root = document_->root();
+    root_ = document_->root();
+    const json::Value& root = *root_;
     if (!root.is_object()) {
         refused_ = refusal("bad_argument", "the arguments are not an object");
         return {};
@@ -165,7 +166,7 @@ Posed Posed::with_task(std::shared_ptr<const identity::Task> task) const {
 
 std::optional<Question> Posed::question() const {
     if (!resource_) return std::nullopt;
-    return Question{*task_, *tool_, *resource_, document_->root(), now_us_, charter_changed_};
+    return Question{*task_, *tool_, *resource_, *root_, now_us_, charter_changed_};
 }
 
 Verdict Posed::decide(const Engine& engine) const {

@@ -75,6 +75,7 @@ class Posed {
     std::shared_ptr<const catalog::Snapshot> catalog_;
     std::shared_ptr<const std::string> arguments_;
     std::shared_ptr<const json::Document> document_;
+    std::optional<json::Value> root_;  // what questions borrow
     std::optional<catalog::Resource> resource_;
     std::optional<Verdict> refused_;  // by the catalog
     std::int64_t now_us_ = 0;

@@ -166,6 +166,7 @@ net::Task<Result<Reply>> HttpUpstream::attempt(Self self, FlightPtr flight, std:
     flight->http = self->where_.pool->call();
     self->flights_.emplace(flight->id, flight);
     const bool first = method == "initialize";
+    flight->in_session = !first && (!self->session_.empty() || self->renewing_);
     const bool progress = flight->conversation && flight->conversation->wants_progress();
     if (progress) {  // our token is the request's id; `params` is an object that ends in `}`
         params.pop_back();

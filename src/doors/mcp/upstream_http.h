@@ -89,6 +89,7 @@ class HttpUpstream : public Upstream, public std::enable_shared_from_this<HttpUp
         ConversationPtr conversation;
         net::Deadline deadline;
         std::optional<ErrorCode> given_up;  // kCancelled
+        bool in_session = false;            // it carries a session id
         bool lost_session = false;          // 404
         std::size_t stray = 0;
         std::size_t stream_bytes = 0;
@@ -110,6 +111,7 @@ class HttpUpstream : public Upstream, public std::enable_shared_from_this<HttpUp
     static net::Task<Result<Reply>> receive_stream(Self self, FlightPtr flight);
     static net::Task<std::optional<Error>> resume(Self self, FlightPtr flight, std::string last_id,
                                                   net::Millis pause);
+    static net::Task<void> drain(net::HttpCallPtr http);
     static net::Task<Result<Reply>> refused(Self self, FlightPtr flight);
     static net::Task<void> listen(Self self, std::uint64_t epoch);
     std::optional<Result<Reply>> take(std::string text, const FlightPtr& flight);

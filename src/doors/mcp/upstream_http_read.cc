@@ -18,6 +18,8 @@ namespace {
 constexpr std::size_t kSlackBytes = 64 << 10;
 // Pieces of a stream read in one go, so that a server that never stops lets others have a turn.
 constexpr int kPiecesInARow = 16;
+// What a server may take to end a stream after the answer.
+constexpr std::chrono::milliseconds kDrainTime{100};
 
 bool is_type(const net::HttpCall& http, std::string_view type) {
     const auto field = http.headers().get("content-type");
@@ -44,7 +46,7 @@ bool names_no_session(std::string_view body) {
 net::Task<Result<Reply>> HttpUpstream::receive(Self self, FlightPtr flight) {
     const int status = flight->http->status();
     Result<Reply> reply = fail(Error{});
-    if (status == 404 && !self->session_.empty()) {
+    if (status == 404 && flight->in_session) {
         flight->lost_session = true;
         reply = fail(ErrorCode::kUnavailable, "its session is gone; nothing was done");
     } else if (status == 200 && is_type(*flight->http, "application/json")) {
@@ -78,7 +80,7 @@ net::Task<Result<Reply>> HttpUpstream::refused(Self self, FlightPtr flight) {
     if (status == 202) why = "it accepted the request and gave no answer";
     if (is_type(*flight->http, "application/json")) {
         auto body = co_await flight->http->read_all(kSlackBytes, flight->deadline);
-        if (body && status == 400 && !self->session_.empty() && names_no_session(*body)) {
+        if (body && status == 400 && flight->in_session && names_no_session(*body)) {
             flight->lost_session = true;
             co_return fail(ErrorCode::kUnavailable, "its session is gone; nothing was done");
         }
@@ -109,10 +111,7 @@ net::Task<Result<Reply>> HttpUpstream::receive_stream(Self self, FlightPtr fligh
                 auto reply = self->take(std::move(event->data), flight);
                 if (flight->stray > kMaxStrayLines) break;
                 if (!reply) continue;
-                // Usually the end of the stream came along, and the connection is used again.
-                (void)co_await flight->http->read(std::chrono::steady_clock::now() +
-                                                  std::chrono::milliseconds(50));
-                flight->http->close();
+                self->reactor_.spawn(drain(flight->http));
                 co_return std::move(*reply);
             }
             if (put && flight->stray > kMaxStrayLines)
@@ -131,6 +130,12 @@ net::Task<Result<Reply>> HttpUpstream::receive_stream(Self self, FlightPtr fligh
         if (auto failed = co_await resume(self, flight, last_id, pause))
             co_return fail(self->outcome(*flight, failed->code, failed->detail));
     }
+}
+
+// Usually the end of a stream comes right after the answer, and its connection is used again.
+net::Task<void> HttpUpstream::drain(net::HttpCallPtr http) {
+    (void)co_await http->read(std::chrono::steady_clock::now() + kDrainTime);
+    http->close();
 }
 
 // Takes up the stream of a call again; nothing is asked twice by it.
