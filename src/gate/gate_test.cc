@@ -177,6 +177,7 @@ TEST(GateStream, AStreamNobodyClosesEndsUnknownAndReleasesNothingMore) {
     ASSERT_TRUE(w.run(w.gate->sweep()));
     EXPECT_FALSE(w.run(admission->chunk("second")));
     EXPECT_FALSE(w.run(admission->rest()));
+    w.run_until([&] { return !w.events("call.ended").empty(); });
     EXPECT_TRUE(w.event("call.ended").has(R"("status":"unknown")"));
 }
 

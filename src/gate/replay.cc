@@ -52,7 +52,7 @@ void Replay::take(std::string_view bytes) {
         task.parent = id_in<TaskId>(leaf, "parent");
         tasks_.try_emplace(*task_id, task);
     } else if (leaf.type == "task.ended" && task_id) {
-        tasks_.erase(*task_id);
+        ended_.insert(*task_id);  // what it spent still counts for its parents
     } else if (leaf.type == "session.started" && session_id && task_id) {
         SessionStanding session;
         session.id = *session_id;
@@ -105,7 +105,8 @@ Replay::Truth Replay::finish() && {
         if (!sealed) out.sessions.push_back(std::move(session));
     }
     // Ids rise with time, and a parent is older than its children.
-    for (auto& [id, task] : tasks_) out.tasks.push_back(std::move(task));
+    for (auto& [id, task] : tasks_)
+        if (!ended_.contains(id)) out.tasks.push_back(std::move(task));
     for (auto& [id, call] : calls_) out.calls.push_back(call);
     return out;
 }

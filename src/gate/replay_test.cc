@@ -28,7 +28,8 @@ std::string text_of(Replay::Truth truth) {
 
 std::string replayed(std::vector<Standing> standings, const std::vector<std::string>& log) {
     for (Standing& each : standings) {
-        const auto document = json::parse(each.to_json().dump());  // as the store keeps it
+        const std::string stored = each.to_json().dump();  // the document points into it
+        const auto document = json::parse(stored);
         auto read = Standing::from_json(document->root());
         EXPECT_TRUE(read) << read.error().detail;
         if (read) each = std::move(*read);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -90,6 +91,7 @@ class Replay {
     std::uint64_t from_ = 0;
     std::int64_t newest_us_ = 0;
     std::map<TaskId, TaskStanding> tasks_;
+    std::set<TaskId> ended_;
     std::map<SessionId, SessionStanding> sessions_;
     std::map<CallId, CallStanding> calls_;
 };

@@ -19,7 +19,8 @@ using testing_peer::FakeHttpServer;
 class HttpUpstreamTest : public testing::Test {
   protected:
     Status start(const std::string& mode, UpstreamOptions options = {}) {
-        server_ = std::make_unique<FakeHttpServer>(reactor_, mode);
+        servers_.push_back(std::make_unique<FakeHttpServer>(reactor_, mode));
+        server_ = servers_.back().get();
         const auto url = net::Url::parse(server_->url);
         HttpUpstream::Where where;
         where.pool = *net::HttpPool::make(reactor_, *url);
@@ -69,7 +70,9 @@ class HttpUpstreamTest : public testing::Test {
     }
 
     net::Reactor reactor_;
-    std::unique_ptr<FakeHttpServer> server_;
+    // Earlier ones stay: their handlers may still sleep on the reactor.
+    std::vector<std::unique_ptr<FakeHttpServer>> servers_;
+    FakeHttpServer* server_ = nullptr;
     std::shared_ptr<net::HttpPool> pool_;
     std::shared_ptr<HttpUpstream> upstream_;
     std::vector<Notice> notices_;
@@ -223,7 +226,7 @@ TEST_F(HttpUpstreamTest, CancelEndsTheCallAtOnceAndTellsTheServer) {
         }
     };
     const auto conversation = listen();
-    reactor_.spawn(Run::go(server_.get(), &reactor_, conversation));
+    reactor_.spawn(Run::go(server_, &reactor_, conversation));
     const auto reply = call(20'000, conversation);
     EXPECT_EQ(reply.error().code, ErrorCode::kCancelled);
     EXPECT_TRUE(wait([&] { return server_->count(R"("reason":"the user")") == 1; }));
