@@ -24,8 +24,9 @@ const std::string kPath = R"("path":{"type":"string"})";
 TEST(Overlap, ADeclaredReadOfPlainArgumentsMay) {
     EXPECT_TRUE(may_overlap(tool(kPath)));
     EXPECT_TRUE(may_overlap(tool("")));
-    EXPECT_TRUE(may_overlap(tool(
-        R"("lines":{"type":"array","items":{"type":"integer"}},"o":{"type":"object","properties":{"deep":{"type":"boolean"}}})")));
+    EXPECT_TRUE(
+        may_overlap(tool(R"("lines":{"type":"array","items":{"type":"integer"}},)"
+                         R"("o":{"type":"object","properties":{"deep":{"type":"boolean"}}})")));
     EXPECT_TRUE(may_overlap(
         tool(R"("day":{"type":"string","format":"date"})", R"(,"additionalProperties":false)")));
 }

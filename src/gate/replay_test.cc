@@ -113,11 +113,11 @@ TEST(Replay, WhatIsOnItsWayToTheDiskIsNoPartOfAStanding) {
 }
 
 TEST(Replay, ADamagedStandingIsNone) {
-    for (
-        const char* text :
-        {"{}", "[]",
-         R"({"emitter":"e","boot":"b","seq":1,"from":0,"t_us":0,"tasks":[{}],"sessions":[],"calls":[]})",
-         R"({"emitter":"e","boot":"b","seq":-1,"from":0,"t_us":0,"tasks":[],"sessions":[],"calls":[]})"}) {
+    for (const char* text : {"{}", "[]",
+                             R"({"emitter":"e","boot":"b","seq":1,"from":0,"t_us":0,)"
+                             R"("tasks":[{}],"sessions":[],"calls":[]})",
+                             R"({"emitter":"e","boot":"b","seq":-1,"from":0,"t_us":0,)"
+                             R"("tasks":[],"sessions":[],"calls":[]})"}) {
         const auto document = json::parse(text);
         const auto read = Standing::from_json(document->root());
         ASSERT_FALSE(read) << text;

@@ -29,7 +29,13 @@ resources = ["echo/*", "hangs/*"]
   gw.task('deadline = "10m"\n[budget]\ncalls = 12\n[[grants]]\ntools = ["echo/*", "hangs/*"]\n');
   return gw;
 }
-const events = async (gw) => (await gw.cli('--json', 'evidence', 'tail', '-n', '100000')).out.trim().split('\n').map((l) => JSON.parse(l));
+const events = async (gw) => (await gw.cli('--json', 'evidence', 'tail', '-n', '100000')).out.split('\n').filter((l) => l).map((l) => JSON.parse(l));
+// The events that `wanted` names, once they are published: that is a moment after they are durable.
+const published = async (gw, wanted) => {
+  let found = [];
+  await waitFor(async () => (found = (await events(gw)).filter(wanted)).length > 0, 'the event to be published');
+  return found;
+};
 const verify = async (gw) => {
   const verified = await gw.json('evidence', 'verify');
   assert.equal(verified.code, 0, JSON.stringify(verified.json));
@@ -112,9 +118,8 @@ test('what was in flight is recorded as unknown, and never sent again', async ()
   await gw.down('SIGKILL');
   await lost;
   await gw.up();
-  const log = await events(gw);
-  const decided = log.find((e) => e.type === 'call.decided');
-  const ended = log.filter((e) => e.type === 'call.ended' && e.call === decided.call);
+  const [decided] = await published(gw, (e) => e.type === 'call.decided');
+  const ended = await published(gw, (e) => e.type === 'call.ended' && e.call === decided.call);
   assert.equal(ended.length, 1);
   assert.equal(ended[0].data.status, 'unknown');
   assert.equal(ended[0].session, decided.session, 'in the chain of its session');
@@ -142,7 +147,7 @@ test('another process cannot take a session over, whatever it knows', async () =
   const gw = gateway();
   await gw.up();
   const run = await gw.run(gw.path('task.toml'));
-  const session = (await events(gw)).find((e) => e.type === 'session.started');
+  const [session] = await published(gw, (e) => e.type === 'session.started');
   const { connect: dial } = await import('node:net');
   const ask = (request) => new Promise((done) => {
     const socket = dial(gw.path('run/agents.sock'));
