@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -168,6 +169,37 @@ class Entities {
 
 // Decides. Never fails: a policy that errors is in `errors` (and is not satisfied). Thread: any.
 Response authorize(const Request& request, const PolicySet& policies, const Entities& entities);
+
+// Memory for decisions, one of these for each thread that makes them. After the first few
+// decisions with it nothing is allocated, except for the message of a policy that errs.
+class Scratch {
+  public:
+    Scratch();
+    ~Scratch();
+    Scratch(Scratch&&) noexcept;
+    Scratch& operator=(Scratch&&) noexcept;
+
+    struct Impl;
+    Impl& impl() { return *impl_; }
+
+  private:
+    std::unique_ptr<Impl> impl_;
+};
+
+struct PolicyErrorView {
+    std::string_view policy, message;
+};
+
+// A Response that borrows: from the policy set and from the scratch, until that is used again.
+struct Answer {
+    Decision decision = Decision::kDeny;
+    std::span<const std::string_view> reason;
+    std::span<const PolicyErrorView> errors;
+};
+
+// The same decision for callers that make many.
+Answer authorize(const Request& request, const PolicySet& policies, const Entities& entities,
+                 Scratch& scratch);
 
 // How one policy fared, for callers that treat effects themselves (holds) and for explain.
 enum class Outcome : std::uint8_t { kSatisfied, kNotSatisfied, kError, kScopeMismatch };

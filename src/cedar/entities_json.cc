@@ -89,8 +89,8 @@ class ValueReader {
         }
         std::vector<Cell> cells;
         std::transform(arguments.begin(), arguments.end(), std::back_inserter(cells), Cell::of);
-        std::vector<Value> hold;
-        const auto result = call_function(*function, cells, hold);
+        IpNet place;
+        const auto result = call_function(*function, cells, place);
         if (!result) return invalid(path, result.error());
         return result->to_value();
     }

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <span>
 
 namespace writ::cedar {
 namespace {
@@ -72,7 +74,7 @@ std::optional<Cell> Evaluator::value(const Ast& ast, NodeId id) {
 }
 
 Outcome Evaluator::conditions(const Policy& policy, std::size_t* failed) {
-    hold_.clear();
+    arena_.clear();
     for (std::size_t i = 0; i < policy.conditions.size(); ++i) {
         const Condition& condition = policy.conditions[i];
         Cell result;
@@ -87,12 +89,6 @@ Outcome Evaluator::conditions(const Policy& policy, std::size_t* failed) {
 
 bool Evaluator::need(Type type, std::string_view name, const Cell& got) {
     return got.is(type) || fail_with(type_error(name, got));
-}
-
-bool Evaluator::keep(Value value, Cell& out) {
-    hold_.push_back(std::move(value));
-    out = Cell::of(hold_.back());
-    return true;
 }
 
 bool Evaluator::eval(const Ast& ast, NodeId id, Cell& out) {
@@ -172,7 +168,7 @@ bool Evaluator::unary(const Ast& ast, const Node& node, Cell& out) {
         }
         case Op::kIsEmpty:
             if (!need(Type::kSet, "set", operand)) return false;
-            out = Cell::boolean(operand.set().elements.empty());
+            out = Cell::boolean(operand.set().empty());
             return true;
         case Op::kLike:
             if (!need(Type::kString, "string", operand)) return false;
@@ -278,12 +274,13 @@ bool Evaluator::in(const Cell& a, const Cell& b, Cell& out) {
     if (!b.is(Type::kSet))
         return fail_with(type_error("one of [set, (entity of type `any_entity_type`)]", b));
     // The whole set is checked before any of it is asked.
-    const auto& elements = b.set().elements;
-    for (const Value& element : elements)
-        if (!need(Type::kEntity, kAnyEntity, Cell::of(element))) return false;
-    out = Cell::boolean(std::any_of(elements.begin(), elements.end(), [&](const Value& element) {
-        return request_.is_in(a.uid(), Cell::of(element).uid());
-    }));
+    const SetView groups = b.set();
+    for (std::size_t i = 0; i < groups.size(); ++i)
+        if (!need(Type::kEntity, kAnyEntity, groups[i])) return false;
+    bool found = false;
+    for (std::size_t i = 0; i < groups.size() && !found; ++i)
+        found = request_.is_in(a.uid(), groups[i].uid());
+    out = Cell::boolean(found);
     return true;
 }
 
@@ -294,57 +291,50 @@ bool Evaluator::set_method(Op op, const Cell& a, const Cell& b, Cell& out) {
         return true;
     }
     if (!need(Type::kSet, "set", b)) return false;
-    const auto& wanted = b.set().elements;
-    const auto held = [&](const Value& element) { return a.set().contains(Cell::of(element)); };
-    out = Cell::boolean(op == Op::kContainsAll ? std::all_of(wanted.begin(), wanted.end(), held)
-                                               : std::any_of(wanted.begin(), wanted.end(), held));
+    const SetView held = a.set(), wanted = b.set();
+    const bool all = op == Op::kContainsAll;
+    bool answer = all;
+    for (std::size_t i = 0; i < wanted.size() && answer == all; ++i)
+        answer = held.contains(wanted[i]);
+    out = Cell::boolean(answer);
     return true;
 }
 
 bool Evaluator::tag(Op op, const Cell& a, const Cell& b, Cell& out) {
     if (!need(Type::kEntity, kAnyEntity, a) || !need(Type::kString, "string", b)) return false;
     const Entity* entity = request_.find(a.uid());
-    const Value* value =
-        entity == nullptr ? nullptr : Cell::of(entity->tags).record().find(b.text());
+    const bool found = entity != nullptr && Cell::of(entity->tags).record().find(b.text(), out);
     if (op == Op::kHasTag) {
-        out = Cell::boolean(value != nullptr);
+        out = Cell::boolean(found);
         return true;
     }
+    if (found) return true;
     if (entity == nullptr) return fail_with(no_entity(a.uid()));
-    if (value == nullptr)
-        return fail_with(
-            fmt::format("`{}` does not have the tag `{}`", a.uid().uid->text(), b.text()));
-    out = Cell::of(*value);
-    return true;
+    return fail_with(fmt::format("`{}` does not have the tag `{}`", a.uid().uid->text(), b.text()));
 }
 
 bool Evaluator::attribute(const Cell& of, const std::string& name, Cell& out) {
     if (of.is(Type::kRecord)) {
-        const Value* value = of.record().find(name);
-        if (value == nullptr)
-            return fail_with(fmt::format("record does not have the attribute `{}`", name));
-        out = Cell::of(*value);
-        return true;
+        if (of.record().find(name, out)) return true;
+        return fail_with(fmt::format("record does not have the attribute `{}`", name));
     }
     if (!of.is(Type::kEntity)) return fail_with(type_error(kRecordOrEntity, of));
-    const Entity* entity = request_.find(of.uid());
-    if (entity == nullptr) return fail_with(no_entity(of.uid()));
-    const Value* value = Cell::of(entity->attributes).record().find(name);
-    if (value == nullptr)
-        return fail_with(
-            fmt::format("`{}` does not have the attribute `{}`", of.uid().uid->text(), name));
-    out = Cell::of(*value);
-    return true;
+    const UidRef uid = of.uid();
+    const Entity* entity = request_.find(uid);
+    if (entity == nullptr) return fail_with(no_entity(uid));
+    if (Cell::of(entity->attributes).record().find(name, out)) return true;
+    return fail_with(fmt::format("`{}` does not have the attribute `{}`", uid.uid->text(), name));
 }
 
 bool Evaluator::has_one(const Cell& of, const std::string& name, bool& out) {
+    Cell ignored;
     if (of.is(Type::kRecord)) {
-        out = of.record().find(name) != nullptr;
+        out = of.record().find(name, ignored);
         return true;
     }
     if (!of.is(Type::kEntity)) return fail_with(type_error(kRecordOrEntity, of));
     const Entity* entity = request_.find(of.uid());
-    out = entity != nullptr && Cell::of(entity->attributes).record().find(name) != nullptr;
+    out = entity != nullptr && Cell::of(entity->attributes).record().find(name, ignored);
     return true;
 }
 
@@ -377,36 +367,36 @@ bool Evaluator::is(const Ast& ast, const Node& node, Cell& out) {
 }
 
 bool Evaluator::set(const Ast& ast, const Node& node, Cell& out) {
-    std::vector<Value> elements;
-    elements.reserve(node.count);
-    for (NodeId child : ast.children(node)) {
-        Cell element;
-        if (!eval(ast, child, element)) return false;
-        elements.push_back(element.to_value());
-    }
-    return keep(Value::set(std::move(elements)), out);
+    Cell* elements = arena_.take<Cell>(node.count);
+    for (std::uint32_t i = 0; i < node.count; ++i)
+        if (!eval(ast, ast.kids[node.first + i], elements[i])) return false;
+    Cell* end = elements + node.count;
+    std::sort(elements, end, [](const Cell& a, const Cell& b) { return compare(a, b) < 0; });
+    end = std::unique(elements, end, equal);
+    out = Cell::loose_set(elements, static_cast<std::size_t>(end - elements));
+    return true;
 }
 
+// The parser has put the members in the order of their keys.
 bool Evaluator::record(const Ast& ast, const Node& node, Cell& out) {
-    std::vector<std::pair<std::string, Value>> members;
-    members.reserve(node.count);
+    auto* members = arena_.take<LooseMember>(node.count);
     for (std::uint32_t i = 0; i < node.count; ++i) {
-        Cell member;
-        if (!eval(ast, ast.kids[node.first + i], member)) return false;
-        members.emplace_back(ast.names[node.data + i], member.to_value());
+        members[i].key = &ast.names[node.data + i];
+        if (!eval(ast, ast.kids[node.first + i], members[i].value)) return false;
     }
-    return keep(Value::record(std::move(members)), out);
+    out = Cell::loose_record(members, node.count);
+    return true;
 }
 
 bool Evaluator::call(const Ast& ast, const Node& node, Cell& out) {
-    std::vector<Cell> arguments;
-    arguments.reserve(node.count);
-    for (NodeId child : ast.children(node)) {
-        Cell argument;
-        if (!eval(ast, child, argument)) return false;
-        arguments.push_back(argument);
-    }
-    const auto result = call_function(node.function, arguments, hold_);
+    std::array<Cell, 2> few;
+    Cell* arguments = node.count <= few.size() ? few.data() : arena_.take<Cell>(node.count);
+    for (std::uint32_t i = 0; i < node.count; ++i)
+        if (!eval(ast, ast.kids[node.first + i], arguments[i])) return false;
+    IpNet* place = node.function == Function::kIp ? arena_.take<IpNet>(1) : nullptr;
+    IpNet none;
+    const auto result = call_function(node.function, std::span<const Cell>(arguments, node.count),
+                                      place != nullptr ? *place : none);
     if (!result) return fail_with(result.error());
     out = *result;
     return true;

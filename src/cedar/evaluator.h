@@ -1,11 +1,13 @@
 // Evaluates expressions for one request (digest section 3). A walk over the flat tree; values are
-// Cells, so that nothing is allocated unless an expression makes a set or a record.
+// Cells, and what an expression makes lies in an arena, so that nothing is allocated but the text
+// of an error.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "cedar/arena.h"
 #include "cedar/ast.h"
 #include "cedar/entities.h"
 
@@ -35,15 +37,14 @@ bool scope_matches(const Policy& policy, const RequestView& request);
 
 class Evaluator {
   public:
-    explicit Evaluator(const RequestView& request) : request_(request) {}
+    Evaluator(const RequestView& request, Arena& arena) : request_(request), arena_(arena) {}
 
-    // The value of a node; nullopt with error() set. What the value borrows lives until clear().
+    // The value of a node; nullopt with error() set. What the value borrows lives in the arena.
     std::optional<Cell> value(const Ast& ast, NodeId id);
     const std::string& error() const { return error_; }
-    void clear() { hold_.clear(); }
 
-    // How the conditions fare: satisfied, not, or an error. `failed`: the index of the condition
-    // that was not met.
+    // How the conditions fare: satisfied, not, or an error. Clears the arena. `failed`: the index
+    // of the condition that was not met.
     Outcome conditions(const Policy& policy, std::size_t* failed = nullptr);
 
   private:
@@ -72,10 +73,9 @@ class Evaluator {
         return false;
     }
     bool need(Type type, std::string_view name, const Cell& got);
-    bool keep(Value value, Cell& out);
 
     const RequestView& request_;
-    std::vector<Value> hold_;  // what Cells borrow that no one else owns
+    Arena& arena_;  // of what Cells borrow and no one else owns
     std::string error_;
 };
 

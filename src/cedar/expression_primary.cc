@@ -331,8 +331,8 @@ void ExpressionParser::fold(Node& node) {
     } else {
         std::vector<Cell> cells;
         std::transform(values.begin(), values.end(), std::back_inserter(cells), Cell::of);
-        std::vector<Value> hold;
-        const auto called = call_function(node.function, cells, hold);
+        IpNet place;
+        const auto called = call_function(node.function, cells, place);
         if (!called) return;
         result = called->to_value();
     }

@@ -78,12 +78,12 @@ std::array<Type, 2> parameters(Function function) {
     return {Type::kDuration, Type::kDuration};
 }
 
-Parsed<Cell> construct(Function function, const std::string& text, std::vector<Value>& hold) {
+Parsed<Cell> construct(Function function, const std::string& text, IpNet& place) {
     if (function == Function::kIp) {
         const auto net = parse_ip(text);
         if (!net) return refuse(function, net.error());
-        hold.push_back(make_ip(*net));
-        return Cell::of(hold.back());
+        place = *net;
+        return Cell::ip(place);
     }
     const auto number = function == Function::kDecimal    ? parse_decimal(text)
                         : function == Function::kDatetime ? parse_datetime(text)
@@ -177,8 +177,7 @@ std::string type_error(std::string_view expected, const Cell& got) {
     return fmt::format("type error: expected {}, got {}", expected, type_name(got));
 }
 
-Parsed<Cell> call_function(Function function, std::span<const Cell> arguments,
-                           std::vector<Value>& hold) {
+Parsed<Cell> call_function(Function function, std::span<const Cell> arguments, IpNet& place) {
     const FunctionInfo& called = info(function);
     if (arguments.size() != called.arity)
         return tl::make_unexpected(fmt::format(
@@ -188,7 +187,7 @@ Parsed<Cell> call_function(Function function, std::span<const Cell> arguments,
     for (std::size_t i = 0; i < arguments.size(); ++i)
         if (!arguments[i].is(types[i]))
             return tl::make_unexpected(type_error(name_of(types[i]), arguments[i]));
-    if (!called.method) return construct(function, arguments[0].text(), hold);
+    if (!called.method) return construct(function, arguments[0].text(), place);
     if (types[0] == Type::kIp) return call_ip(function, arguments);
     if (types[0] == Type::kDatetime) return call_datetime(function, arguments);
     return call_number(function, arguments);

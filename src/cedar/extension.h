@@ -8,7 +8,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "cedar/decimal.h"
 #include "cedar/value.h"
@@ -54,10 +53,10 @@ inline bool is_constructor(Function function) {
     return !info(function).method;
 }
 
-// Calls it. What the result borrows is appended to `hold`. Errors: wrong number or type of
-// arguments, a constructor's text, overflow; in the reference's words.
-Parsed<Cell> call_function(Function function, std::span<const Cell> arguments,
-                           std::vector<Value>& hold);
+// Calls it. An ip address that the call makes is put into `place`, and the result borrows it.
+// Errors: wrong number or type of arguments, a constructor's text, overflow; in the reference's
+// words.
+Parsed<Cell> call_function(Function function, std::span<const Cell> arguments, IpNet& place);
 
 // ``type error: expected string, got long``
 std::string type_error(std::string_view expected, const Cell& got);

@@ -179,8 +179,8 @@ TEST(Datetime, DayAndTimeAddUp) {
 TEST(Functions, NamesAreFoundAndArityIsChecked) {
     EXPECT_FALSE(find_function("unknown"));
     EXPECT_FALSE(find_function("contains"));
-    std::vector<Value> hold;
-    const auto result = call_function(Function::kIsInRange, {}, hold);
+    IpNet place;
+    const auto result = call_function(Function::kIsInRange, {}, place);
     EXPECT_EQ(result.error(),
               "wrong number of arguments provided to extension function `isInRange`: expected 2, "
               "got 0");

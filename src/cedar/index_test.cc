@@ -106,7 +106,6 @@ TEST(ScopeIndex, AnswersAsTryingEveryPolicyDoes) {
 }
 
 TEST(ScopeIndex, LeavesOutWhatCannotMatch) {
-    ScopeIndex index;
     std::string text;
     for (int i = 0; i < 1'000; ++i)
         text += "permit(principal in G::\"g\", action == Action::\"x\", resource == R::\"" +
@@ -117,7 +116,8 @@ TEST(ScopeIndex, LeavesOutWhatCannotMatch) {
     const Entities store = test::world();
     const RequestView view(request, store.impl());
     std::vector<std::uint32_t> candidates;
-    ASSERT_TRUE(policies.impl().index.candidates(view, candidates));
+    IndexProbe probe;
+    ASSERT_TRUE(policies.impl().index.candidates(view, probe, candidates));
     EXPECT_EQ(candidates, (std::vector<std::uint32_t>{500}));
 }
 

@@ -2,7 +2,6 @@
 // Policies are immutable and shared between the sets that contain them.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -27,11 +26,13 @@ struct PolicySet::Impl {
 
 enum class Lookup { kIndexed, kScan };  // kScan tries every policy: for comparison
 
-// Calls visit(entry) for each policy, not a template, whose scope matches; in order.
-void for_each_match(const RequestView& request, const PolicySet::Impl& policies, Lookup lookup,
-                    const std::function<void(const PolicySet::Impl::Entry&)>& visit);
+// The positions, ascending, of the policies, not templates, whose scope matches.
+void find_matches(const RequestView& request, const PolicySet::Impl& policies, Lookup lookup,
+                  IndexProbe& probe, std::vector<std::uint32_t>& out);
 
 // authorize() with the lookup of choice.
+Answer authorize_with(Lookup lookup, const Request& request, const PolicySet& policies,
+                      const Entities& entities, Scratch& scratch);
 Response authorize_with(Lookup lookup, const Request& request, const PolicySet& policies,
                         const Entities& entities);
 

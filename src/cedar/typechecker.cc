@@ -83,7 +83,7 @@ Checked Typechecker::dispatch(NodeId id, Prior prior) {
     const Node& of = node(id);
     switch (of.op) {
         case Op::kLiteral:
-            return literal(ast_.literals[of.data]);
+            return literal(Cell::of(ast_.literals[of.data]));
         case Op::kVariable:
             return variable(of);
         case Op::kNot:
@@ -142,8 +142,7 @@ Checked Typechecker::dispatch(NodeId id, Prior prior) {
 }
 
 // Sets and records are literals only in policies that came as JSON.
-Checked Typechecker::literal(const Value& value) {
-    const Cell cell = Cell::of(value);
+Checked Typechecker::literal(const Cell& cell) {
     Checked out;
     switch (cell.type()) {
         case Type::kBool:
@@ -175,8 +174,9 @@ Checked Typechecker::literal(const Value& value) {
             break;
         case Type::kSet: {
             std::optional<TypeId> element;
-            for (const Value& each : cell.set().elements) {
-                const Checked next = literal(each);
+            const SetView set = cell.set();
+            for (std::size_t i = 0; i < set.size(); ++i) {
+                const Checked next = literal(set[i]);
                 element = element ? types_.join(*element, next.type) : next.type;
                 out.ok = out.ok && next.ok && element;
                 if (!out.ok) return out;
@@ -187,10 +187,11 @@ Checked Typechecker::literal(const Value& value) {
         }
         case Type::kRecord: {
             std::vector<TypeField> fields;
-            for (const auto& [key, member] : cell.record().members) {
-                const Checked next = literal(member);
+            const RecordView record = cell.record();
+            for (std::size_t i = 0; i < record.size(); ++i) {
+                const Checked next = literal(record.value(i));
                 if (!next.ok) return next;
-                fields.push_back({key, next.type, true});
+                fields.push_back({record.key(i), next.type, true});
             }
             out.type = types_.record(fields);
             break;

@@ -55,7 +55,7 @@ class Typechecker {
 
     Checked check(NodeId id, Prior prior);
     Checked dispatch(NodeId id, Prior prior);
-    Checked literal(const Value& value);
+    Checked literal(const Cell& cell);
     Checked variable(const Node& node) const;
     Checked negation(const Node& node, Prior prior);
     Checked conditional(const Node& node, Prior prior);

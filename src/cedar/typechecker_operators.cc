@@ -318,8 +318,8 @@ void Typechecker::check_constructor(NodeId id, const Node& of, NodeId argument) 
         return;
     }
     const std::array<Cell, 1> arguments = {Cell::of(ast_.literals[text.data])};
-    std::vector<Value> hold;
-    const auto called = call_function(of.function, arguments, hold);
+    IpNet place;
+    const auto called = call_function(of.function, arguments, place);
     if (called || !fresh(FindingKind::kBadExtensionLiteral, id)) return;
     error(FindingKind::kBadExtensionLiteral, id,
           "error during extension function argument validation: " + called.error());

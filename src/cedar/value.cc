@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <numeric>
 
 #include "cedar/datetime.h"
@@ -16,40 +17,39 @@ namespace {
 
 using Members = std::vector<std::pair<std::string, Value>>;
 
-std::strong_ordering compare_sets(const Set& a, const Set& b) {
-    return std::lexicographical_compare_three_way(
-        a.elements.begin(), a.elements.end(), b.elements.begin(), b.elements.end(),
-        [](const Value& x, const Value& y) { return compare(Cell::of(x), Cell::of(y)); });
+std::strong_ordering compare_sets(const SetView& a, const SetView& b) {
+    for (std::size_t i = 0; i < a.size() && i < b.size(); ++i)
+        if (const auto order = compare(a[i], b[i]); order != 0) return order;
+    return a.size() <=> b.size();
 }
 
-std::strong_ordering compare_records(const Record& a, const Record& b) {
-    return std::lexicographical_compare_three_way(
-        a.members.begin(), a.members.end(), b.members.begin(), b.members.end(),
-        [](const auto& x, const auto& y) {
-            const auto keys = x.first.compare(y.first) <=> 0;
-            return keys != 0 ? keys : compare(Cell::of(x.second), Cell::of(y.second));
-        });
+std::strong_ordering compare_records(const RecordView& a, const RecordView& b) {
+    for (std::size_t i = 0; i < a.size() && i < b.size(); ++i) {
+        if (const int keys = a.key(i).compare(b.key(i)); keys != 0) return keys <=> 0;
+        if (const auto order = compare(a.value(i), b.value(i)); order != 0) return order;
+    }
+    return a.size() <=> b.size();
 }
 
 // A member or element in the text of a value. Recursion: as deep as the value, which its maker
 // bounds.
 std::string text_of(const Cell& value);
 
-std::string text_of_set(const Set& set) {
+std::string text_of_set(const SetView& set) {
     std::string out = "[";
-    for (const Value& element : set.elements) {
-        if (out.size() > 1) out += ", ";
-        out += text_of(Cell::of(element));
+    for (std::size_t i = 0; i < set.size(); ++i) {
+        if (i > 0) out += ", ";
+        out += text_of(set[i]);
     }
     return out + "]";
 }
 
-std::string text_of_record(const Record& record) {
+std::string text_of_record(const RecordView& record) {
     std::string out = "{";
-    for (const auto& [key, value] : record.members) {
-        if (out.size() > 1) out += ", ";
-        out += is_bare_key(key) ? key : quoted(key);
-        out += ": " + text_of(Cell::of(value));
+    for (std::size_t i = 0; i < record.size(); ++i) {
+        if (i > 0) out += ", ";
+        out += is_bare_key(record.key(i)) ? record.key(i) : quoted(record.key(i));
+        out += ": " + text_of(record.value(i));
     }
     return out + "}";
 }
@@ -152,8 +152,8 @@ Result<Value> Value::extension(std::string_view constructor, std::string_view ar
                                 constructor));
     const std::string text(argument);
     std::array<Cell, 1> arguments = {Cell::string(text)};
-    std::vector<Value> hold;
-    const auto result = call_function(*function, arguments, hold);
+    IpNet place;
+    const auto result = call_function(*function, arguments, place);
     if (!result) return fail(ErrorCode::kInvalid, result.error());
     return result->to_value();
 }
@@ -183,13 +183,41 @@ Cell Cell::of(const Value& value) {
             break;
         case Type::kEntity:
             return entity(std::get<Uid>(rep.data).ref());
+        case Type::kIp:
+            out.at_ = &std::get<IpNet>(rep.data);
+            break;
         case Type::kSet:
         case Type::kRecord:
-        case Type::kIp:
             out.at_ = &rep;
             break;
     }
     return out;
+}
+
+Cell Cell::loose_set(const Cell* elements, std::size_t count) {
+    Cell out;
+    out.type_ = Type::kSet;
+    out.loose_ = true;
+    out.word_ = count;
+    out.at_ = elements;
+    return out;
+}
+
+Cell Cell::loose_record(const LooseMember* members, std::size_t count) {
+    Cell out = loose_set(nullptr, count);
+    out.type_ = Type::kRecord;
+    out.at_ = members;
+    return out;
+}
+
+SetView Cell::set() const {
+    if (loose_) return {static_cast<const Cell*>(at_), word_};
+    return SetView(std::get<Set>(rep().data));
+}
+
+RecordView Cell::record() const {
+    if (loose_) return {static_cast<const LooseMember*>(at_), word_};
+    return RecordView(std::get<Record>(rep().data));
 }
 
 Value Cell::to_value() const {
@@ -205,12 +233,22 @@ Value Cell::to_value() const {
             return Value::string(text());
         case Type::kEntity:
             return Value::entity(*uid().uid);
+        case Type::kIp:
+            return make_ip(ip());
         case Type::kSet:
         case Type::kRecord:
-        case Type::kIp:
             break;
     }
-    return Value(rep().shared_from_this());
+    if (!loose_) return Value(rep().shared_from_this());
+    if (type_ == Type::kSet) {
+        std::vector<Value> elements;
+        for (std::size_t i = 0; i < word_; ++i) elements.push_back(set()[i].to_value());
+        return Value::set(std::move(elements));
+    }
+    Members members;
+    for (std::size_t i = 0; i < word_; ++i)
+        members.emplace_back(record().key(i), record().value(i).to_value());
+    return Value::record(std::move(members));
 }
 
 std::strong_ordering compare(const Cell& a, const Cell& b) {
@@ -241,20 +279,44 @@ bool equal(const Cell& a, const Cell& b) {
     return compare(a, b) == 0;
 }
 
-bool Set::contains(const Cell& element) const {
-    return std::binary_search(
-        elements.begin(), elements.end(), element, [](const auto& a, const auto& b) {
-            const auto cell = [](const auto& x) {
-                if constexpr (std::is_same_v<std::decay_t<decltype(x)>, Value>)
-                    return Cell::of(x);
-                else
-                    return x;
-            };
-            return compare(cell(a), cell(b)) < 0;
-        });
+bool SetView::contains(const Cell& element) const {
+    std::size_t low = 0, high = size_;
+    while (low < high) {
+        const std::size_t middle = low + (high - low) / 2;
+        const auto order = compare((*this)[middle], element);
+        if (order == 0) return true;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return false;
 }
 
+bool RecordView::find(std::string_view wanted, Cell& out) const {
+    if (record_ != nullptr) {
+        const Value* value = record_->find(wanted);
+        if (value != nullptr) out = Cell::of(*value);
+        return value != nullptr;
+    }
+    const LooseMember* end = loose_ + size_;
+    const LooseMember* at =
+        std::lower_bound(loose_, end, wanted,
+                         [](const LooseMember& m, std::string_view key) { return *m.key < key; });
+    if (at == end || *at->key != wanted) return false;
+    out = at->value;
+    return true;
+}
+
+// OPTIMIZATION: few members are tried one by one, most keys being told apart by their length.
 const Value* Record::find(std::string_view key) const {
+    constexpr std::size_t kFew = 8;
+    if (members.size() <= kFew) {
+        for (const auto& [name, value] : members)
+            if (name.size() == key.size() && std::memcmp(name.data(), key.data(), key.size()) == 0)
+                return &value;
+        return nullptr;
+    }
     const auto at = std::lower_bound(
         members.begin(), members.end(), key,
         [](const auto& member, std::string_view wanted) { return member.first < wanted; });
