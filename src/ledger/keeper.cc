@@ -230,7 +230,6 @@ void Keeper::mirror_loop() {
 }
 
 void Keeper::mirror_once() {
-    if (replica_ && mirrored_.load() == parts_.release.released_size()) return;
     Status done;
     if (!replica_) {
         auto opened = Replica::open(parts_.options.mirror, parts_.vkey);

@@ -221,6 +221,9 @@ Status Replica::update(LogSource& source, const Progress& progress) {
         if (body->root != root_)
             return fail(
                 bad(fmt::format("the source has two roots for {} entries: it is forked", size_)));
+        // The same tree, perhaps with more cosignatures or newer ones.
+        const auto mine = read_file(dir_ / "checkpoint", kMaxNoteBytes);
+        if (mine && *mine == *note) return {};
         return replace_file(*disk_, dir_ / "checkpoint", *note);
     }
     // Until the root is confirmed a failure goes back to here.
