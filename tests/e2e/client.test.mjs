@@ -228,6 +228,14 @@ test('older revisions are negotiated down', async () => {
       assert.equal(r.json.result.protocolVersion, got);
       const session = { ...way.headers, 'mcp-session-id': r.headers.get('mcp-session-id') };
       assert.equal((await post(way.url, '{"jsonrpc":"2.0","id":1,"method":"ping"}', session)).status, 200, 'no version header is needed');
+      // The same is decided, recorded and refused, whatever revision is spoken.
+      const called = (name, args) => post(way.url, JSON.stringify({ jsonrpc: '2.0', id: 3, method: 'tools/call', params: { name, arguments: args } }), session);
+      const fine = await called(tool(way)('echo'), { message: 'old' });
+      assert.equal(typeof fine.json.result._meta['dev.writ/receipt'].index, 'number', fine.text);
+      assert.equal((await called('no-such-tool', {})).json.error.code, -32602);
+      assert.equal((await called(tool(way)('echo'), [])).json.error.code, -32602);
+      for (const bad of ['{', '{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}']) assert.equal((await post(way.url, bad, session)).json.error.code, -32700);
+      assert.equal((await post(way.url, '{"jsonrpc":"2.0","id":4,"method":"ping"}', { ...session, ...(way.bearer ? { authorization: 'Bearer x' } : { origin: 'https://evil.example' }) })).status, way.bearer ? 401 : 403);
       const batch = await post(way.url, '[{"jsonrpc":"2.0","id":1,"method":"ping"},{"jsonrpc":"2.0","id":2,"method":"ping"}]', session);
       assert.equal(batch.status, got === '2025-03-26' ? 200 : 400);
       if (batch.status === 200) assert.deepEqual(batch.json.map((r) => r.id), [1, 2]);
