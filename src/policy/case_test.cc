@@ -28,9 +28,9 @@ class Cases : public ::testing::Test {
         world_.agents = {agent};
     }
 
-    void policies(const std::string& text) {
+    void policies(const std::string& text, bool types = true) {
         auto engine = Engine::make({{"test.cedar", text}}, world_.agents, world_.catalog,
-                                   {{"bank"}, {"accounts"}, true});
+                                   {{"bank"}, {"accounts"}, types});
         ASSERT_TRUE(engine) << engine.error().message();
         world_.engine = *engine;
     }
@@ -139,7 +139,8 @@ TEST_F(Cases, EveryEvaluationErrorForbids) {
         for (const char* effect : {"permit", "forbid"}) {
             policies(
                 std::string("@id(\"ok\") permit (principal, action, resource);\n@id(\"bad\") ") +
-                effect + " (principal, action, resource) when { " + error + " };");
+                    effect + " (principal, action, resource) when { " + error + " };",
+                false);
             const auto verdict = Posed::make(scenario, world_)->decide(*world_.engine);
             EXPECT_EQ(verdict.kind, Kind::kForbid) << error;
             EXPECT_EQ(verdict.code, "policy_error") << error;
@@ -187,6 +188,53 @@ TEST_F(Cases, CheckFindsPoliciesThatOthersHide) {
     EXPECT_EQ(rules(), std::vector<std::string>{"unreachable"});
     policies(kLimit);
     EXPECT_TRUE(rules().empty());
+}
+
+TEST_F(Cases, AMistypedArgumentIsAnErrorWithPlaceAndSuggestion) {
+    policies(
+        "permit (principal, action, resource);\n"
+        "forbid (principal, action == Writ::Action::\"bank/pay\", resource)\n"
+        "when { context.input.amuont > 100 };");
+    const auto& report = world_.engine->report();
+    ASSERT_TRUE(report.error());
+    const std::string text = report.error()->message();
+    EXPECT_NE(text.find("test.cedar:3:"), std::string::npos) << text;
+    EXPECT_NE(text.find("amount"), std::string::npos) << text;
+}
+
+// A running gateway keeps every policy when a tool changes under it: what no longer fits is
+// refused, for the tools that it is about and no others.
+TEST_F(Cases, AToolThatChangesUnderAPolicyIsRefusedAndNoOther) {
+    catalog::ServerSpec server;
+    server.name = "bank";
+    server.command = {"bank"};
+    const auto list = [&](const std::string& type) {
+        const std::string tools = R"([{"name":"pay","inputSchema":{"type":"object","properties":{
+            "amount":{"type":")" + type +
+                                  R"("}},"required":["amount"]}},
+            {"name":"balance","inputSchema":{"type":"object"}}])";
+        auto fresh = catalog::Catalog::make({server}, {}, {});
+        const auto listed = json::parse(tools);
+        EXPECT_TRUE((*fresh)->update("bank", listed->root()));
+        return (*fresh)->snapshot();
+    };
+    world_.catalog = list("integer");
+    policies(
+        "permit (principal, action, resource);\n"
+        "forbid (principal, action == Writ::Action::\"bank/pay\", resource)\n"
+        "when { context.input.amount > 100 };");
+    ASSERT_FALSE(world_.engine->report().error());
+    world_.catalog = list("string");
+    world_.engine = world_.engine->with(world_.catalog);
+    Scenario scenario;
+    scenario.tool = "bank/pay";
+    scenario.arguments = R"({"amount": "5"})";
+    const auto refused = Posed::make(scenario, world_)->decide(*world_.engine);
+    EXPECT_EQ(refused.code, "policy_invalid");
+    EXPECT_NE(refused.reason.find("test.cedar:3:"), std::string::npos) << refused.reason;
+    scenario.tool = "bank/balance";
+    scenario.arguments = "{}";
+    EXPECT_EQ(Posed::make(scenario, world_)->decide(*world_.engine).kind, Kind::kPermit);
 }
 
 TEST_F(Cases, AServerThatIsNotThereYetIsNoMistake) {

@@ -1,4 +1,4 @@
-// Names of tools and the schema of the catalog: what loading a policy set needs.
+// Types and names of tools: what loading a policy set needs.
 #include "policy/check.h"
 
 #include <fmt/format.h>
@@ -11,6 +11,7 @@
 #include "cedar/names.h"
 #include "cedar/policy_set.h"
 #include "cedar/schema.h"
+#include "cedar/validator.h"
 #include "policy/action_scope.h"
 #include "policy/anatomy.h"
 #include "policy/check_run.h"
@@ -27,11 +28,27 @@ cedar::SchemaOptions schema_options() {
     return options;
 }
 
+CheckFinding from(const cedar::Finding& found) {
+    CheckFinding out;
+    out.level = found.severity == cedar::Severity::kError ? Level::kError : Level::kWarning;
+    out.rule = cedar::name(found.kind);
+    out.policy = found.policy;
+    out.at = found.at;
+    out.offending = found.offending;
+    out.message = found.message;
+    out.help = found.help;
+    return out;
+}
+
 class CatalogChecker {
   public:
     CatalogChecker(const Loaded& loaded, const catalog::Snapshot& catalog, const Shapes& shapes,
-                   const EngineOptions& options)
-        : loaded_(loaded), catalog_(catalog), shapes_(shapes), options_(options) {}
+                   const EngineOptions& options, bool redundant_parts)
+        : loaded_(loaded),
+          catalog_(catalog),
+          shapes_(shapes),
+          options_(options),
+          redundant_parts_(redundant_parts) {}
 
     // Whether a report was made against the very types of this catalog. A server's list that brings
     // nothing new costs no check.
@@ -46,6 +63,8 @@ class CatalogChecker {
         report_.schema = *text_;
         auto schema = cedar::Schema::parse(report_.schema, schema_options());
         if (!schema) return refused(schema.error());
+        validate(cedar::Validator(std::move(*schema)));
+        if (!failing_.empty()) find_broken();
         return std::move(report_);
     }
 
@@ -154,12 +173,83 @@ class CatalogChecker {
         }
     }
 
+    // With no tools at all nothing applies, which says nothing about a policy.
+    bool tells_nothing(const cedar::Finding& found) const {
+        const bool hollow = found.kind == cedar::FindingKind::kNoApplicableAction ||
+                            found.kind == cedar::FindingKind::kImpossiblePolicy;
+        if (!hollow) return false;
+        if (catalog_.tools().empty()) return true;
+        // A policy for a tool, an effect or a server that nobody offers now.
+        for (const auto& [id, policy] : policies_of(loaded_.set))
+            if (id == found.policy)
+                return std::none_of(
+                    catalog_.tools().begin(), catalog_.tools().end(),
+                    [&p = *policy](const auto& tool) { return action_scope_covers(p, *tool); });
+        return false;
+    }
+
+    bool told(const std::string& policy) const {
+        return std::any_of(report_.findings.begin(), report_.findings.end(),
+                           [&](const auto& finding) { return finding.policy == policy; });
+    }
+
+    void validate(const cedar::Validator& validator) {
+        cedar::ValidateOptions how;
+        how.no_applicable_action_is_error = false;
+        how.redundant_parts = redundant_parts_;
+        for (const auto& found : validator.validate(loaded_.set, how).findings) {
+            CheckFinding finding = from(found);
+            // Names of actions have been told already, with what is known of servers.
+            if (found.kind == cedar::FindingKind::kUnknownAction && told(found.policy)) continue;
+            if (tells_nothing(found)) {
+                if (told(found.policy)) continue;
+                finding.level = Level::kNote;
+                finding.rule = "no_tool";
+                finding.message = "no tool that is known now is in its scope";
+                finding.help.clear();
+            }
+            if (finding.level == Level::kError) failing_.insert(finding.policy);
+            report_.findings.push_back(std::move(finding));
+        }
+    }
+
+    std::string first_error(const std::string& policy) const {
+        for (const auto& finding : report_.findings)
+            if (finding.level == Level::kError && finding.policy == policy) return finding.text();
+        return "policy `" + policy + "` does not type-check";
+    }
+
+    // Which tools the failing policies fail for: each tool asked alone.
+    void find_broken() {
+        for (const auto& tool : catalog_.tools()) {
+            const std::string name = tool->qualified();
+            const auto text = schema_text({catalog_, shapes_, options_.servers, absent_, name});
+            const auto schema = text ? cedar::Schema::parse(*text, schema_options())
+                                     : Result<cedar::Schema>(fail(text.error()));
+            for (const auto& [id, policy] : policies_of(loaded_.set)) {
+                if (!failing_.contains(id) || !action_scope_covers(*policy, *tool)) continue;
+                if (schema && passes(*schema, *policy)) continue;
+                report_.broken.emplace(name, first_error(id));
+            }
+        }
+    }
+
+    static bool passes(const cedar::Schema& schema, const cedar::Policy& policy) {
+        const auto alone = cedar::PolicySet::parse(policy.text(policy.begin, policy.end));
+        if (!alone) return false;
+        cedar::ValidateOptions how;
+        how.no_applicable_action_is_error = false;
+        return cedar::Validator(schema).validate(*alone, how).passed();
+    }
+
     const Loaded& loaded_;
     const catalog::Snapshot& catalog_;
     const Shapes& shapes_;
     const EngineOptions& options_;
     std::set<std::string, std::less<>> listed_;
     std::vector<std::string> names_, absent_;
+    const bool redundant_parts_;
+    std::set<std::string, std::less<>> failing_;
     CheckReport report_;
     bool prepared_ = false;
     Result<std::string> text_ = fail(ErrorCode::kInternal, "no schema was made");
@@ -216,8 +306,9 @@ void sort_findings(CheckReport& report) {
 }
 
 CheckReport run_type_check(const Loaded& loaded, const catalog::Snapshot& catalog,
-                           const Shapes& shapes, const EngineOptions& options) {
-    CheckReport report = CatalogChecker(loaded, catalog, shapes, options).run();
+                           const Shapes& shapes, const EngineOptions& options,
+                           bool redundant_parts) {
+    CheckReport report = CatalogChecker(loaded, catalog, shapes, options, redundant_parts).run();
     sort_findings(report);
     return report;
 }
@@ -227,7 +318,7 @@ std::shared_ptr<const CheckReport> check_types(const Loaded& loaded,
                                                const Shapes& shapes, const EngineOptions& options,
                                                std::shared_ptr<const CheckReport> before) {
     if (!options.check_types) return std::make_shared<const CheckReport>();
-    CatalogChecker checker(loaded, catalog, shapes, options);
+    CatalogChecker checker(loaded, catalog, shapes, options, false);
     if (before && checker.same_types(*before)) return before;
     CheckReport report = checker.run();
     sort_findings(report);

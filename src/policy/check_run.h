@@ -6,7 +6,8 @@
 namespace writ::policy {
 
 CheckReport run_type_check(const Loaded& loaded, const catalog::Snapshot& catalog,
-                           const Shapes& shapes, const EngineOptions& options);
+                           const Shapes& shapes, const EngineOptions& options,
+                           bool redundant_parts);
 void sort_findings(CheckReport& report);
 
 }  // namespace writ::policy

@@ -273,7 +273,7 @@ class Linter {
 
 CheckReport check_all(const Loaded& loaded, const catalog::Snapshot& catalog, const Shapes& shapes,
                       const Agents& agents, const EngineOptions& options) {
-    CheckReport report = run_type_check(loaded, catalog, shapes, options);
+    CheckReport report = run_type_check(loaded, catalog, shapes, options, true);
     Linter(loaded, catalog, shapes, agents, options, report).run();
     sort_findings(report);
     return report;

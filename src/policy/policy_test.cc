@@ -64,8 +64,11 @@ class PolicyTest : public ::testing::Test {
     }
 
     Result<std::shared_ptr<const Engine>> engine(std::string text) {
+        // What happens to a call whatever was checked beforehand.
+        EngineOptions unchecked;
+        unchecked.check_types = false;
         return Engine::make({{"policies/test.cedar", std::move(text)}}, {agent_},
-                            catalog_->snapshot());
+                            catalog_->snapshot(), unchecked);
     }
 
     Verdict decide(const std::string& policies, const std::string& tool,
