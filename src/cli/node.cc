@@ -90,8 +90,13 @@ net::Task<void> Node::Impl::live(std::function<void()> ready, int signals) {
         co_return;
     }
     co_await upstreams->watch();
-    closed = serve_readers();
+    // Policies that do not fit the tools that answered are refused before anything is served.
+    if (const auto wrong = gate->engine()->report().error())
+        closed = fail(*wrong);
+    else
+        closed = serve_readers();
     if (!closed) {
+        co_await upstreams->close();
         home.stop();
         co_return;
     }
