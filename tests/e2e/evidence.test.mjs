@@ -107,7 +107,9 @@ test('a receipt is checked against the log, and a log that was cut or changed is
   const copy = gw.path('copy');
   cpSync(join(gw.path('state'), 'log/default/gw-1'), copy, { recursive: true });
   const bundles = join(copy, 'tile/entries');
-  const newest = readdirSync(bundles, { recursive: true }).map((f) => join(bundles, f)).filter((f) => /\/\d+$/.test(f)).sort().pop();
+  const width = (file) => Number(file.split('/').pop());
+  const newest = readdirSync(bundles, { recursive: true }).map((f) => join(bundles, f)).filter((f) => /\/\d+$/.test(f))
+    .sort((a, b) => width(a) - width(b)).pop();
   truncateSync(newest, readFileSync(newest).length - 10);
   assert.equal((await gw.json('evidence', 'verify', '--log', copy)).code, 4);
 });
