@@ -89,20 +89,12 @@ class BundleChecker {
                                 quorum));
         }
         for (const auto& witness : bundle_.witnesses) {
-            const auto print = witness_fingerprint(witness.vkey);
+            const auto print = key_fingerprint(witness.vkey);
             if (!print || *print != witness.fingerprint) {
                 finding("a witness's fingerprint is not its key's");
             }
         }
         return true;
-    }
-
-    static std::optional<std::string> witness_fingerprint(std::string_view vkey) {
-        const auto last = vkey.rfind('+');
-        if (last == std::string_view::npos) return std::nullopt;
-        const auto bytes = from_base64(vkey.substr(last + 1));
-        if (!bytes || bytes->size() < 2) return std::nullopt;
-        return digest_text(crypto::sha256(ByteView(*bytes).subspan(1)));
     }
 
     // cosignature/v1 (c2sp.org/tlog-cosignature): type 0x04, 8 bytes of time and a signature over

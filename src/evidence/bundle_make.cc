@@ -55,13 +55,10 @@ json::Node chains_node(const std::map<std::string, Span>& spans) {
 
 // Of a log (Ed25519, type 0x01) or a witness (cosignature, type 0x04).
 Result<std::string> key_fingerprint(std::string_view vkey) {
-    const auto last = vkey.rfind('+');
-    const auto bytes =
-        last == std::string_view::npos ? std::nullopt : from_base64(vkey.substr(last + 1));
-    if (!bytes || bytes->size() != 33 || ((*bytes)[0] != 1 && (*bytes)[0] != 4)) {
-        return fail(ErrorCode::kInvalid, "not a verifier key of a log or a witness");
-    }
-    return digest_text(crypto::sha256(ByteView(*bytes).subspan(1)));
+    auto key = ledger::NoteVerifier::parse(vkey, ledger::KeyRole::kLog);
+    if (!key) key = ledger::NoteVerifier::parse(vkey, ledger::KeyRole::kWitness);
+    if (!key) return fail(key.error());
+    return digest_text(crypto::sha256(ByteView(key->key)));
 }
 
 Result<std::string> make_bundle(const ledger::LogReader& log, std::string_view vkey,

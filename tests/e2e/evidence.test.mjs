@@ -32,7 +32,7 @@ fields = ["ssn"]
 `);
   gw.policy(`permit (principal in Writ::Group::"assistants", action, resource);
 @id("no-evil")
-forbid (principal, action, resource) when { context.input has "evil" };`);
+forbid (principal, action == Writ::Action::"echo/b", resource);`);
   gw.task(`[[grants]]\ntools = ["echo/*"]\n`);
   await gw.up();
   const bearer = await gw.bearer(gw.path('task.toml'));
@@ -40,7 +40,7 @@ forbid (principal, action, resource) when { context.input has "evil" };`);
   const agent = await connect(gw.mcp, { authorization: `Bearer ${bearer.token}` });
   answer = (await agent.tool('echo__a', { text: 'hello 4711', password: 'hunter2', ssn: '123-45-6789' })).text;
   receipt = JSON.parse(answer).result._meta['dev.writ/receipt'];
-  await agent.tool('echo__a', { evil });
+  await agent.tool('echo__b', { evil });
   await gw.json('task', 'end', task, '--reason', evil);
   const published = async () => (await gw.cli('evidence', 'tail', '-n', '100')).out.includes('task.ended');
   await waitFor(published, 'the end to be published');
