@@ -14,7 +14,7 @@ const client = new Client({ name: 'notes-agent', version: '1.0.0' });
 await client.connect(new StreamableHTTPClientTransport(url));
 const { tools } = await client.listTools();
 say(`sees ${tools.map((t) => t.name).join(', ')}`);
-expect(tools.length === 4, 'four tools are granted');
+expect(tools.length === 5, 'five tools are granted');
 
 async function call(name, args) {
   try {
@@ -38,6 +38,11 @@ expect(await call('filesystem__write_file', { path: `${notes}/monday.md`, conten
 say('back to its task');
 expect(await call('filesystem__write_file', { path: `${notes}/summary-week.md`, content: 'Release on Thursday; importer off in March.\n' }) === 'done', 'the summary');
 expect(await call('memory__create_entities', { entities: [{ name: 'release', entityType: 'decision', observations: ['Thursday'] }] }) === 'done', 'memory');
+let reports = 0;
+const long = await client.callTool({ name: 'everything__trigger-long-running-operation', arguments: { duration: 1, steps: 4 } },
+  undefined, { onprogress: () => { reports++; } });
+say(`done     everything__trigger-long-running-operation, ${reports} reports of progress on the way`);
+expect(!long.isError && reports > 0, 'a long call over HTTP that reports its progress');
 expect(await call('filesystem__read_text_file', { path: `${notes}/monday.md` }) === 'refused', 'one call over budget');
 
 // Asked to wait, it goes on calling until its task is ended under it.

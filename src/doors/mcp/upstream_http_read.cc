@@ -100,6 +100,9 @@ net::Task<Result<Reply>> HttpUpstream::receive_stream(Self self, FlightPtr fligh
         for (int pieces = 1;; ++pieces) {
             if (pieces % kPiecesInARow == 0) co_await self->reactor_.sleep(net::Millis(0));
             auto piece = co_await flight->http->read(flight->deadline);
+            // A server that never stops sending is never waited for, so no timer ends it.
+            if (piece && std::chrono::steady_clock::now() >= flight->deadline)
+                piece = fail(ErrorCode::kTimeout, "its stream does not end");
             if (!piece) why = piece.error();
             if (!piece || piece->empty()) break;
             flight->stream_bytes += piece->size();
