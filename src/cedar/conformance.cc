@@ -60,21 +60,21 @@ std::string wrong_type(const Schema::Impl& schema, TypeId type, const Cell& valu
 }
 
 std::optional<std::string> record_mismatch(const Schema::Impl& schema, TypeId type,
-                                           const Record& record) {
+                                           const RecordView& record) {
     for (const TypeField& field : schema.types.fields(type)) {
-        const Value* member = record.find(field.name);
-        if (member == nullptr) {
+        Cell member;
+        if (!record.find(field.name, member)) {
             if (!field.required) continue;
             return fmt::format("expected the record to have attribute `{}`, but it does not",
                                field.name);
         }
-        if (auto wrong = mismatch(schema, field.type, Cell::of(*member)))
+        if (auto wrong = mismatch(schema, field.type, member))
             return fmt::format("in attribute `{}`, {}", field.name, *wrong);
     }
-    for (const auto& [key, member] : record.members)
-        if (schema.types.field(type, key) == nullptr)
+    for (std::size_t i = 0; i < record.size(); ++i)
+        if (schema.types.field(type, record.key(i)) == nullptr)
             return fmt::format("record attribute `{}` should not exist according to the schema",
-                               key);
+                               record.key(i));
     return std::nullopt;
 }
 
@@ -208,8 +208,8 @@ std::optional<std::string> mismatch(const Schema::Impl& schema, TypeId type, con
             break;
         case TypeKind::kSet:
             if (!value.is(Type::kSet)) break;
-            for (const Value& element : value.set().elements)
-                if (auto wrong = mismatch(schema, schema.types.node(type).data, Cell::of(element)))
+            for (std::size_t i = 0; i < value.set().size(); ++i)
+                if (auto wrong = mismatch(schema, schema.types.node(type).data, value.set()[i]))
                     return wrong;
             return std::nullopt;
         case TypeKind::kRecord:
@@ -238,11 +238,11 @@ std::optional<std::string> bad_uid(const Schema::Impl& schema, const EntityUid& 
 std::optional<std::string> bad_uid(const Schema::Impl& schema, const Cell& value) {
     if (value.is(Type::kEntity)) return bad_uid(schema, *value.uid().uid);
     if (value.is(Type::kSet)) {
-        for (const Value& element : value.set().elements)
-            if (auto bad = bad_uid(schema, Cell::of(element))) return bad;
+        for (std::size_t i = 0; i < value.set().size(); ++i)
+            if (auto bad = bad_uid(schema, value.set()[i])) return bad;
     } else if (value.is(Type::kRecord)) {
-        for (const auto& [key, member] : value.record().members)
-            if (auto bad = bad_uid(schema, Cell::of(member))) return bad;
+        for (std::size_t i = 0; i < value.record().size(); ++i)
+            if (auto bad = bad_uid(schema, value.record().value(i))) return bad;
     }
     return std::nullopt;
 }

@@ -95,7 +95,7 @@ class PolicyValidator {
         for (NodeId id = 0; id < ast.nodes.size(); ++id) {
             const Node& node = ast.nodes[id];
             if (node.op == Op::kLiteral)
-                value_names(ast.literals[node.data], node, id);
+                value_names(Cell::of(ast.literals[node.data]), node, id);
             else if (node.op == Op::kIs || node.op == Op::kIsIn)
                 type_name(ast.names[node.data], node.begin, node.end, id);
         }
@@ -108,14 +108,15 @@ class PolicyValidator {
     }
 
     // Recursion: as deep as the value, which its maker bounds.
-    void value_names(const Value& value, const Node& node, NodeId id) {
-        const Cell cell = Cell::of(value);
+    void value_names(const Cell& cell, const Node& node, NodeId id) {
         if (cell.is(Type::kEntity)) {
             uid_name(*cell.uid().uid, node.begin, node.end, id);
         } else if (cell.is(Type::kSet)) {
-            for (const Value& element : cell.set().elements) value_names(element, node, id);
+            const SetView set = cell.set();
+            for (std::size_t i = 0; i < set.size(); ++i) value_names(set[i], node, id);
         } else if (cell.is(Type::kRecord)) {
-            for (const auto& [key, member] : cell.record().members) value_names(member, node, id);
+            const RecordView record = cell.record();
+            for (std::size_t i = 0; i < record.size(); ++i) value_names(record.value(i), node, id);
         }
     }
 

@@ -28,8 +28,7 @@ std::string decimal_text(std::int64_t units) {
 }
 
 // JSON of values near this one; nothing for what arguments cannot be.
-std::vector<std::string> near(const cedar::Value& value) {
-    const cedar::Cell cell = cedar::Cell::of(value);
+std::vector<std::string> near(const cedar::Cell& cell) {
     std::vector<std::string> out;
     const auto around = [&](auto&& text) {
         out.push_back(text(cell.number()));
@@ -48,8 +47,8 @@ std::vector<std::string> near(const cedar::Value& value) {
         case cedar::Type::kString:
             return {quoted(cell.text())};
         case cedar::Type::kSet:
-            for (const auto& element : cell.set().elements) {
-                const auto one = near(element);
+            for (std::size_t i = 0; i < cell.set().size(); ++i) {
+                const auto one = near(cell.set()[i]);
                 if (!one.empty()) out.push_back(one.front());
                 if (out.size() >= 8) break;
             }
@@ -108,7 +107,7 @@ class Collector {
         const auto path = path_of(one);
         const cedar::Value* value = path.empty() ? nullptr : literal(other);
         if (value == nullptr) return;
-        for (auto& text : near(*value)) add(path, std::move(text));
+        for (auto& text : near(cedar::Cell::of(*value))) add(path, std::move(text));
     }
 
     // The pattern without its stars fits.

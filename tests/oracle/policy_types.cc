@@ -43,11 +43,13 @@ json::Node to_node(const cedar::Value& value) {
             return cell.text();
         case cedar::Type::kSet:
             out = json::Node::array();
-            for (const auto& element : cell.set().elements) out.push_back(to_node(element));
+            for (std::size_t i = 0; i < cell.set().size(); ++i)
+                out.push_back(to_node(cell.set()[i].to_value()));
             return out;
         case cedar::Type::kRecord:
             out = json::Node::object();
-            for (const auto& [key, member] : cell.record().members) out[key] = to_node(member);
+            for (std::size_t i = 0; i < cell.record().size(); ++i)
+                out[cell.record().key(i)] = to_node(cell.record().value(i).to_value());
             return out;
         case cedar::Type::kDecimal:
             return extension("decimal", inside(value.text()));
