@@ -148,6 +148,9 @@ TEST(HttpLimits, AHandlerThatWaitsLearnsThatItsPeerHasGone) {
 
 // Out of descriptors: what is idle gives way, the loop does not spin, and it serves again.
 TEST(HttpLimits, ExhaustedDescriptorsDoNotSpinAndPass) {
+#if __has_feature(undefined_behavior_sanitizer)
+    GTEST_SKIP() << "the vptr check opens a pipe and takes its absence for damage";
+#endif
     Served served(echo);
     rlimit before{};
     ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
