@@ -3,7 +3,7 @@
 //
 // Memory: 10 to 20 bytes an event and as much for each permit and each end of a call (fingerprints
 // of ids), and a few hundred bytes for each session that is open at one time: a log of 10 million
-// events needs about 300 MB.
+// events should need about 300 MB (by arithmetic).
 #pragma once
 
 #include <map>

@@ -175,7 +175,7 @@ test('a definition that changed is refused until exactly it was read and accepte
   assert.ok(!diff.out.includes('\u001b'), 'foreign text is inert');
   const digest = /--read (sha256:[0-9a-f]{64})/.exec(diff.out)[1];
   assert.equal((await gw.cli('catalog', 'pin', 'good/a', '--read', `sha256:${'0'.repeat(64)}`)).code !== 0, true);
-  assert.ok((await call('good__a')).error || true);
+  await call('good__a');  // answered, with or without a result: it does not hang
   assert.equal(bad.good.calls, before);
   assert.equal((await gw.cli('catalog', 'pin', 'good/a', '--read', digest)).code, 0);
   assert.match((await call('good__a')).result.content[0].text, /fine/);
