@@ -62,7 +62,8 @@ async function gateway(name, server) {
 [[agents]]\nname = "bot"\nowner = "bench"\n[[servers]]\nname = "e"\n${server}\nshared = true
 [[servers.tools]]\nname = "echo"\neffect = "write"\n[[domains]]\nname = "d"\nsensitivity = "internal"\nresources = ["e/*"]\n`);
   const policies = ['permit (principal, action in Writ::Action::"effect:write", resource) when { context.input.n < 100 };'];
-  for (let i = 0; i < 99; i++) policies.push(`forbid (principal, action == Writ::Action::"other/tool${i}", resource) when { context.input.n > ${i} };`);
+  for (let i = 0; i < 9; i++) policies.push(`forbid (principal, action == Writ::Action::"e/echo", resource) when { context.input.n > ${1000 + i} };`);  // looked at in every call
+  for (let i = 0; i < 90; i++) policies.push(`forbid (principal == Writ::Agent::"spiffe://bench.local/agent/other${i}", action, resource) when { context.task.depth > ${i} };`);
   writeFileSync(`${at}/policies/p.cedar`, policies.join('\n'));
   writeFileSync(`${at}/task.toml`, 'agent = "bot"\nsubject = "person:bench"\npurpose = "bench"\nprompt = "bench"\ndeadline = "1h"\n[[grants]]\ntools = ["e/echo"]\n');
   const up = start(writ, ['--config', `${at}/writ.toml`, 'up']);

@@ -55,8 +55,10 @@ std::string answer(std::string_view head, std::string_view body) {
                     result(id, R"({"protocolVersion":"2025-11-25","capabilities":{"tools":{}},)"
                                R"("serverInfo":{"name":"echo","version":"1"}})"));
     if (method == "tools/list")
-        return http("200 OK", kJson,
-                    result(id, R"({"tools":[{"name":"echo","inputSchema":{"type":"object"}}]})"));
+        return http(
+            "200 OK", kJson,
+            result(id, R"({"tools":[{"name":"echo","inputSchema":{"type":"object","properties":)"
+                       R"({"n":{"type":"integer"},"pad":{"type":"string"}},"required":["n"]}}]})"));
     if (id.empty()) return http("202 Accepted", {}, {});
     return http("200 OK", kJson, result(id, "{}"));
 }

@@ -19,7 +19,10 @@ std::string answer(const std::string& line) {
     if (line.find("\"tools/call\"") != std::string::npos)
         return head + R"({"content":[{"type":"text","text":")" + text + "\"}]}}\n";
     if (line.find("\"tools/list\"") != std::string::npos)
-        return head + R"({"tools":[{"name":"echo","inputSchema":{"type":"object"}}]}})" + "\n";
+        return head +
+               R"({"tools":[{"name":"echo","inputSchema":{"type":"object","properties":)"
+               R"({"n":{"type":"integer"},"pad":{"type":"string"}},"required":["n"]}}]}})" +
+               "\n";
     if (line.find("\"initialize\"") != std::string::npos)
         return head + R"({"protocolVersion":"2025-11-25","capabilities":{"tools":{}},)" +
                R"("serverInfo":{"name":"e","version":"1"}}})" + "\n";

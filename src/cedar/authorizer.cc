@@ -48,7 +48,7 @@ Answer authorize_with(Lookup lookup, const Request& request, const PolicySet& po
         memory.errors.push_back({failure.policy, failure.message});
     const bool allow = memory.forbids.empty() && !memory.permits.empty();
     return {allow ? Decision::kAllow : Decision::kDeny, allow ? memory.permits : memory.forbids,
-            memory.errors};
+            memory.errors, memory.permits, memory.forbids};
 }
 
 Response authorize_with(Lookup lookup, const Request& request, const PolicySet& policies,

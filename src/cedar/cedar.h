@@ -195,6 +195,8 @@ struct Answer {
     Decision decision = Decision::kDeny;
     std::span<const std::string_view> reason;
     std::span<const PolicyErrorView> errors;
+    // Every satisfied policy, whatever the decision: for callers that treat effects themselves.
+    std::span<const std::string_view> permits, forbids;
 };
 
 // The same decision for callers that make many.

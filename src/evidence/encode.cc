@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "crypto/hash.h"
 #include "json/value.h"
+#include "json/writer.h"
 
 namespace writ::evidence {
 
@@ -21,57 +22,14 @@ namespace {
 constexpr int kMaxDataDepth = 24;
 constexpr std::string_view kCut = "…";
 
-// Writes members and elements with their commas.
-class Writer {
-  public:
-    explicit Writer(std::string& out) : out_(out) {}
-    Writer& open(char bracket) {
-        out_ += bracket;
-        first_ = true;
-        return *this;
-    }
-    Writer& close(char bracket) {
-        out_ += bracket;
-        first_ = false;
-        return *this;
-    }
-    Writer& comma() {
-        if (!first_) out_ += ',';
-        first_ = false;
-        return *this;
-    }
-    Writer& key(std::string_view name) {
-        comma();
-        json::append_string(out_, name);
-        out_ += ':';
-        return *this;
-    }
-    Writer& text(std::string_view value) {
-        json::append_string(out_, value);
-        return *this;
-    }
-    // A number that the restricted form cannot hold is written as text.
-    Writer& number(std::int64_t value) {
-        const bool fits = value >= -kMaxJsonInteger && value <= kMaxJsonInteger;
-        if (!fits) out_ += '"';
-        fmt::format_to(std::back_inserter(out_), "{}", value);
-        if (!fits) out_ += '"';
-        return *this;
-    }
-    Writer& number(std::uint64_t value) { return number(static_cast<std::int64_t>(value)); }
-    Writer& member(std::string_view name, std::string_view value) { return key(name).text(value); }
-    Writer& clipped(std::string_view name, std::string_view value) {
-        return key(name).text(shortened(value, kMaxEnvelopeText));
-    }
-    Writer& verbatim(std::string_view json) {
-        out_ += json;
-        return *this;
-    }
+using json::Writer;
 
-  private:
-    std::string& out_;
-    bool first_ = true;
-};
+// Text of foreign origin in the envelope.
+template <std::size_t N>
+Writer& clipped(Writer& out, const char (&name)[N], std::string_view value) {
+    if (value.size() <= kMaxEnvelopeText) return out.member(name, value);
+    return out.member(name, shortened(value, kMaxEnvelopeText));
+}
 
 bool is_ascii(std::string_view text) {
     return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
@@ -95,15 +53,16 @@ void write(Writer& out, const json::Value& value, int depth);
 
 // One name beyond ASCII and all of the object are encoded, so that two different names stay
 // different.
-template <class V>
-void write_members(Writer& out, std::map<std::string, V, std::less<>> members, int depth) {
-    if (!std::ranges::all_of(members, [](const auto& m) { return is_ascii(m.first); })) {
-        std::map<std::string, V, std::less<>> encoded;
-        for (auto& [name, value] : members) encoded.emplace(percent_encoded(name), value);
-        members = std::move(encoded);
-    }
+template <class Members>
+void write_members(Writer& out, const Members& members, int depth) {
     out.open('{');
-    for (const auto& [name, value] : members) write(out.key(name), value, depth + 1);
+    if (std::ranges::all_of(members, [](const auto& m) { return is_ascii(m.first); })) {
+        for (const auto& [name, value] : members) write(out.key(name), value, depth + 1);
+    } else {
+        std::map<std::string, decltype(&members.begin()->second)> encoded;
+        for (const auto& [name, value] : members) encoded.emplace(percent_encoded(name), &value);
+        for (const auto& [name, value] : encoded) write(out.key(name), *value, depth + 1);
+    }
     out.close('}');
 }
 
@@ -113,7 +72,7 @@ void write(Writer& out, const json::Value& value, int depth) {
     } else if (value.is_object()) {
         std::map<std::string, json::Value, std::less<>> members;
         for (const auto& m : value.members()) members.emplace(m.key, m.value);
-        write_members(out, std::move(members), depth);
+        write_members(out, members, depth);
     } else if (value.is_array()) {
         out.open('[');
         for (const auto& element : value.elements()) write(out.comma(), element, depth + 1);
@@ -131,13 +90,9 @@ void write(Writer& out, const json::Value& value, int depth) {
     }
 }
 
-// Booleans, floating-point numbers and embedded JSON: Node only shows their text.
+// Floating-point numbers and embedded JSON: Node only shows their text.
 void write_opaque(Writer& out, const json::Node& node, int depth) {
     const std::string text = node.dump();
-    if (text == "true" || text == "false") {
-        out.verbatim(text);
-        return;
-    }
     const auto parsed = json::parse(text);
     if (parsed) {
         write(out, parsed->root(), depth);
@@ -150,15 +105,7 @@ void write(Writer& out, const json::Node& node, int depth) {
     if (depth > kMaxDataDepth) {
         out.text(kCut);
     } else if (const auto* object = node.if_object()) {
-        // OPTIMIZATION: the usual object is written in place; std::map's order is RFC 8785's for
-        // ASCII names.
-        if (std::ranges::all_of(*object, [](const auto& m) { return is_ascii(m.first); })) {
-            out.open('{');
-            for (const auto& [name, value] : *object) write(out.key(name), value, depth + 1);
-            out.close('}');
-        } else {
-            write_members(out, *object, depth);
-        }
+        write_members(out, *object, depth);
     } else if (const auto* array = node.if_array()) {
         out.open('[');
         for (const auto& element : *array) write(out.comma(), element, depth + 1);
@@ -167,6 +114,8 @@ void write(Writer& out, const json::Node& node, int depth) {
         out.text(*string);
     } else if (const auto* integer = node.if_i64()) {
         out.number(*integer);
+    } else if (const auto* flag = node.if_bool()) {
+        out.verbatim(*flag ? "true" : "false");
     } else if (node.is_null()) {
         out.verbatim("null");
     } else {
@@ -179,31 +128,32 @@ void write_actor(Writer& out, const Actor& actor) {
     if (!actor.agent.empty()) {
         out.key("agent").open('{');
         if (digest_from_text(actor.charter)) out.member("charter", actor.charter);
-        out.clipped("id", actor.agent);
-        if (!actor.agent_instance.empty()) out.clipped("instance", actor.agent_instance);
+        clipped(out, "id", actor.agent);
+        if (!actor.agent_instance.empty()) clipped(out, "instance", actor.agent_instance);
         out.close('}');
     }
     if (actor.credential) {
         const auto& credential = *actor.credential;
         out.key("credential").open('{');
-        if (!credential.cnf.empty()) out.clipped("cnf", credential.cnf);
+        if (!credential.cnf.empty()) clipped(out, "cnf", credential.cnf);
         if (credential.exp != 0) out.key("exp").number(credential.exp);
         if (credential.iat != 0) out.key("iat").number(credential.iat);
-        out.member("kind", credential.kind).clipped("uid", credential.uid).close('}');
+        clipped(out.member("kind", credential.kind), "uid", credential.uid).close('}');
     }
     if (!actor.on_behalf_of.empty()) {
         out.key("for").open('[');
         const std::size_t n = std::min(actor.on_behalf_of.size(), kMaxBehalf);
         for (std::size_t i = 0; i < n; ++i) {
             const auto& behalf = actor.on_behalf_of[i];
-            out.comma().open('{').member("kind", behalf.kind).clipped("sub", behalf.sub).close('}');
+            out.comma().open('{').member("kind", behalf.kind);
+            clipped(out, "sub", behalf.sub).close('}');
         }
         out.close(']');
     }
     // An event always has an actor; without another one it is Writ itself.
     const bool nobody = actor.agent.empty() && !actor.credential && actor.on_behalf_of.empty();
     if (!actor.op.empty() || nobody) {
-        out.clipped("operator", actor.op.empty() ? std::string_view("writ") : actor.op);
+        clipped(out, "operator", actor.op.empty() ? std::string_view("writ") : actor.op);
     }
     out.close('}');
 }
@@ -228,10 +178,10 @@ void write_payloads(Writer& out, const std::vector<StoredPayload>& payloads) {
             out.member("com", payload.ref.com).member("kid", payload.ref.kid);
         }
         out.key("len").number(payload.ref.bytes);
-        out.clipped("mt", payload.media_type);
+        clipped(out, "mt", payload.media_type);
         if (payload.redactions > 0) {
             out.key("redaction").open('{').key("n").number(payload.redactions);
-            out.clipped("profile", payload.redaction_profile).close('}');
+            clipped(out, "profile", payload.redaction_profile).close('}');
         }
         out.member("role", payload.role).member("state", payload.state).close('}');
     }
@@ -240,12 +190,13 @@ void write_payloads(Writer& out, const std::vector<StoredPayload>& payloads) {
 
 void write_trace(Writer& out, const Trace& trace) {
     out.open('{');
-    if (!trace.peer.empty()) out.clipped("peer", trace.peer);
+    if (!trace.peer.empty()) clipped(out, "peer", trace.peer);
     out.member("span_id", trace.span_id).member("trace_id", trace.trace_id).close('}');
 }
 
-std::string write_event(const Draft& draft, const json::Node& data, const Place& place,
-                        const std::vector<StoredPayload>& payloads) {
+// `data_text` is `data` already written, or empty.
+std::string write_event(const Draft& draft, std::string_view data_text, const json::Node& data,
+                        const Place& place, const std::vector<StoredPayload>& payloads) {
     std::string text;
     text.reserve(2048);
     Writer out(text);
@@ -258,7 +209,9 @@ std::string write_event(const Draft& draft, const json::Node& data, const Place&
     out.key("chain").open('{');
     if (place.prev != nullptr) out.member("prev", digest_text(*place.prev));
     out.key("seq").number(place.chain_seq).member("uid", place.chain).close('}');
-    if (const auto* object = data.if_object(); object != nullptr && !object->empty()) {
+    if (!data_text.empty()) {
+        out.key("data").verbatim(data_text);
+    } else if (const auto* object = data.if_object(); object != nullptr && !object->empty()) {
         write(out.key("data"), data, 0);
     }
     out.key("emitter").open('{').member("boot", place.boot).member("id", place.emitter);
@@ -316,17 +269,23 @@ Sha256 leaf_hash(std::string_view leaf) {
 
 Result<std::string> encode(const Draft& draft, const Place& place,
                            const std::vector<StoredPayload>& payloads) {
-    std::string leaf = write_event(draft, draft.data, place, payloads);
+    std::string leaf = write_event(draft, draft.data_text, draft.data, place, payloads);
     if (leaf.size() <= kMaxEventBytes) return leaf;
+    json::Node whole = draft.data;
+    if (!draft.data_text.empty()) {
+        const auto parsed = json::parse(draft.data_text);
+        if (!parsed) return fail(parsed.error().in("data"));
+        whole = json::Node::from(parsed->root());
+    }
     // Digests (71 bytes) and ids are shorter than the shortest string kept: they stay whole.
     constexpr std::pair<std::size_t, std::size_t> kTries[] = {
         {1024, 64}, {256, 16}, {96, 8}, {80, 3}};
     for (const auto& [bytes_max, items_max] : kTries) {
         std::int64_t cut = 0;
-        json::Node data = shorter(draft.data, bytes_max, items_max, cut);
+        json::Node data = shorter(whole, bytes_max, items_max, cut);
         if (cut == 0) continue;
         data["truncated"] = cut;
-        leaf = write_event(draft, data, place, payloads);
+        leaf = write_event(draft, {}, data, place, payloads);
         if (leaf.size() <= kMaxEventBytes) return leaf;
     }
     return fail(ErrorCode::kTooLarge,

@@ -9,10 +9,11 @@
 
 #include "evidence/event.h"
 #include "evidence/vault.h"
+#include "json/writer.h"
 
 namespace writ::evidence {
 
-inline constexpr std::int64_t kMaxJsonInteger = (std::int64_t{1} << 53) - 1;
+inline constexpr std::int64_t kMaxJsonInteger = json::kMaxSafeInteger;
 // Bounds of the envelope, so that it always leaves room for data inside kMaxEventBytes.
 inline constexpr std::size_t kMaxCauses = 32;
 inline constexpr std::size_t kMaxPayloads = 16;

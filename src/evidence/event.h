@@ -77,6 +77,10 @@ struct Draft {
     std::optional<Trace> trace;
     Actor actor;
     json::Node data = json::Node::object();
+    // `data` where it was written straight to text (json::Writer): one canonical object, taken
+    // instead.
+    std::string data_text;
+    std::string_view verdict;  // of a call.decided: `permit`, `forbid` or `hold`; static text
     std::vector<Payload> payloads;
 };
 

@@ -68,17 +68,21 @@ std::string_view seal_word(std::string_view reason) {
     return "other";
 }
 
+// A member of `data` that is a string; null if it is not there.
+const std::string* text_of(const json::Node& data, std::string_view member) {
+    const auto* object = data.if_object();
+    if (object == nullptr) return nullptr;
+    const auto found = object->find(member);
+    return found == object->end() ? nullptr : found->second.if_string();
+}
+
 // Whose payload it is: the subject the event names (a task's prompt is its words), else on whose
 // behalf, else the person who acted. What Writ itself does with nobody's words is the tenant's.
 std::string_view owner_of(const Draft& draft, const Payload& payload) {
     for (const std::string_view role : {"tool_list", "policy", "config"}) {
         if (payload.role == role) return {};
     }
-    if (const auto* object = draft.data.if_object()) {
-        const auto it = object->find("subject");
-        const auto* text = it == object->end() ? nullptr : it->second.if_string();
-        if (text != nullptr) return *text;
-    }
+    if (const std::string* subject = text_of(draft.data, "subject")) return *subject;
     for (const auto& behalf : draft.actor.on_behalf_of) {
         if (behalf.kind == "human") return behalf.sub;
     }
@@ -88,13 +92,10 @@ std::string_view owner_of(const Draft& draft, const Payload& payload) {
                                              : std::string_view();
 }
 
-bool data_is(const Draft& draft, std::string_view member, std::string_view value) {
-    const auto* object = draft.data.if_object();
-    if (object == nullptr) return false;
-    const auto it = object->find(member);
-    if (it == object->end()) return false;
-    const auto* text = it->second.if_string();
-    return text != nullptr && *text == value;
+bool verdict_is(const Draft& draft, std::string_view word) {
+    if (!draft.verdict.empty()) return draft.verdict == word;
+    const std::string* kind = text_of(draft.data, "kind");
+    return kind != nullptr && *kind == word;
 }
 
 }  // namespace
@@ -275,8 +276,8 @@ void Recorder::Impl::hand_over(const Draft& draft, const Sequence::Slot& slot, s
     const bool call = draft.type == "call.decided";
     Sequence::Kind kind{.closes = draft.type == "session.sealed",
                         .call = call,
-                        .denied = call && data_is(draft, "kind", "forbid"),
-                        .permitted = call && data_is(draft, "kind", "permit")};
+                        .denied = call && verdict_is(draft, "forbid"),
+                        .permitted = call && verdict_is(draft, "permit")};
     if (draft.type == "call.ended" && draft.call && draft.task && draft.session &&
         !draft.cause.empty()) {
         kind.ended = CallEnd{*draft.call, *draft.task, *draft.session, draft.cause.front().id,
@@ -284,12 +285,13 @@ void Recorder::Impl::hand_over(const Draft& draft, const Sequence::Slot& slot, s
     }
     sequence.handed_over(slot, entry.receipt.leaf, std::move(kind));
     const std::uint64_t seq = slot.seq;
+    const Sha256 hash = entry.receipt.leaf;
     waiting.emplace(seq, std::move(entry));
     const bool outer = std::exchange(submitting, true);
-    ledger.append(std::move(leaf),
-                  [self = shared_from_this(), seq](Result<ledger::Appended> answer) {
-                      self->answered(seq, std::move(answer));
-                  });
+    ledger.append_hashed(std::move(leaf), hash,
+                         [self = shared_from_this(), seq](Result<ledger::Appended> answer) {
+                             self->answered(seq, std::move(answer));
+                         });
     submitting = outer;
 }
 

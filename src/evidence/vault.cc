@@ -33,8 +33,12 @@ std::string associated_text(std::string_view tenant, std::string_view kid) {
     return std::string("writ vault 1 blob") + '\0' + std::string(tenant) + '\0' + std::string(kid);
 }
 
+std::string commitment_text(const Sha256& mac) {
+    return "hmac-sha256:" + to_hex(mac);
+}
+
 std::string commitment(const VaultKeys& keys, std::string_view plain) {
-    return "hmac-sha256:" + to_hex(crypto::hmac_sha256(keys.commit.view(), as_bytes(plain)));
+    return commitment_text(crypto::hmac_sha256(keys.commit.view(), as_bytes(plain)));
 }
 
 class PackVault final : public Vault {
@@ -70,15 +74,16 @@ class PackVault final : public Vault {
         }
         const auto held = keys_for(owner);
         const VaultKeys& keys = held ? *held : keys_->current();
-        // The nonce depends on the content: equal content seals to equal bytes, and no nonce is
-        // ever used for two contents.
-        const Sha256 mac = crypto::hmac_sha256(keys.nonce.view(), as_bytes(plain));
+        // The nonce depends on the content, through its commitment: equal content seals to equal
+        // bytes, and no nonce is ever used for two contents.
+        const Sha256 committed = crypto::hmac_sha256(keys.commit.view(), as_bytes(plain));
+        const Sha256 mac = crypto::hmac_sha256(keys.nonce.view(), ByteView(committed));
         const auto associated = associated_text(tenant_, keys.kid);
         Bytes sealed = crypto::seal(keys.seal.view(), ByteView(mac).first(crypto::kSealNonceBytes),
                                     as_bytes(plain), as_bytes(associated));
         const Sha256 cid = crypto::sha256(ByteView(sealed));
         PayloadRef ref{.cid = digest_text(cid),
-                       .com = commitment(keys, plain),
+                       .com = commitment_text(committed),
                        .kid = keys.kid,
                        .bytes = plain.size()};
         const std::lock_guard lock(mutex_);

@@ -2,9 +2,13 @@
 
 #include <algorithm>
 
+#include "json/writer.h"
+
 namespace writ::gate::events {
 
 namespace {
+
+using json::Writer;
 
 constexpr std::int64_t kMicros = 1'000'000;
 
@@ -30,56 +34,83 @@ evidence::Draft of_call(std::string type, const Passage& passage, evidence::Acto
     return draft;
 }
 
-json::Node clipped(const std::vector<std::string>& texts) {
-    json::Node out = json::Node::array();
-    const std::size_t n = std::min(texts.size(), kMaxListEntries);
-    for (std::size_t i = 0; i < n; ++i) out.push_back(clip(texts[i], kMaxNameBytes));
-    return out;
+// A member with foreign text, cut to its bound.
+template <std::size_t N>
+Writer& clipped(Writer& out, const char (&name)[N], std::string_view text, std::size_t bytes_max) {
+    if (text.size() <= bytes_max) return out.member(name, text);
+    return out.member(name, clip(text, bytes_max));
 }
 
-json::Node determining(const policy::Verdict& verdict) {
-    json::Node out = json::Node::array();
+template <std::size_t N>
+void list(Writer& out, const char (&name)[N], const std::vector<std::string>& texts) {
+    out.key(name).open('[');
+    const std::size_t n = std::min(texts.size(), kMaxListEntries);
+    for (std::size_t i = 0; i < n; ++i) out.comma().text(clip(texts[i], kMaxNameBytes));
+    out.close(']');
+}
+
+void put_determining(Writer& out, const policy::Verdict& verdict) {
+    out.key("determining").open('[');
     const std::size_t n = std::min(verdict.determining.size(), kMaxListEntries);
     for (std::size_t i = 0; i < n; ++i) {
-        json::Node entry = json::Node::object();
-        entry["id"] = clip(verdict.determining[i].id, kMaxNameBytes);
-        entry["effect"] = verdict.determining[i].effect;
-        out.push_back(std::move(entry));
+        const policy::Determining& by = verdict.determining[i];
+        out.comma().open('{').member("effect", by.effect);
+        clipped(out, "id", by.id, kMaxNameBytes).close('}');
     }
-    return out;
+    out.close(']');
 }
 
-json::Node obligations(const policy::Verdict& verdict) {
-    json::Node out = json::Node::array();
+void put_obligations(Writer& out, const policy::Verdict& verdict) {
+    out.key("obligations").open('[');
     const std::size_t n = std::min(verdict.obligations.size(), kMaxListEntries);
     for (std::size_t i = 0; i < n; ++i) {
-        json::Node entry = json::Node::object();
-        entry["kind"] = verdict.obligations[i].kind;
-        entry["value"] = clip(verdict.obligations[i].value, kMaxNameBytes);
-        out.push_back(std::move(entry));
+        const policy::Obligation& duty = verdict.obligations[i];
+        out.comma().open('{').member("kind", duty.kind);
+        clipped(out, "value", duty.value, kMaxNameBytes).close('}');
     }
-    return out;
+    out.close(']');
 }
 
-void put_verdict(json::Node& data, const policy::Verdict& verdict) {
-    data["kind"] = policy::name(verdict.kind);
-    data["code"] = verdict.code;
-    data["reason"] = clip(verdict.reason, kMaxReasonBytes);
-    data["determining"] = determining(verdict);
-    data["obligations"] = obligations(verdict);
-    data["holds"] = clipped(verdict.holds);
-    data["errors"] = clipped(verdict.errors);
-    data["granted"] = verdict.granted;
-}
-
-void put_tool(json::Node& data, const Passage& passage) {
-    data["door"] = clip(passage.call.door, kMaxNameBytes);
-    data["tool"] = clip(passage.call.tool, kMaxNameBytes);
-    if (!passage.tool) return;
-    data["server"] = passage.tool->server;
-    data["effect"] = catalog::name(passage.tool->effect);
-    data["action"] = clip(passage.tool->qualified(), kMaxNameBytes);
-    data["pin"] = digest_text(passage.tool->pin);
+// What a decision says about itself, the tool and the resource, in the order of the names.
+// `method` is of a request from the upstream; of a call it is empty.
+std::string decision_text(const Passage& p, const policy::Verdict& verdict,
+                          std::string_view method) {
+    const catalog::Tool* const tool = p.tool.get();
+    const bool call = method.empty();
+    const auto* const resource = call && p.resource ? &*p.resource : nullptr;
+    std::string text;
+    text.reserve(1024);
+    Writer out(text);
+    out.open('{');
+    if (tool != nullptr) clipped(out, "action", tool->qualified(), kMaxNameBytes);
+    if (call && p.budget) {
+        out.key("budget").open('{').key("calls").number(p.budget->calls);
+        out.key("limit").number(p.budget->limit);
+        out.member("task", p.budget->task.text()).close('}');
+    }
+    out.member("code", verdict.code);
+    put_determining(out, verdict);
+    if (resource != nullptr) list(out, "domains", resource->domains);
+    clipped(out, "door", p.call.door, kMaxNameBytes);
+    if (tool != nullptr) out.member("effect", catalog::name(tool->effect));
+    list(out, "errors", verdict.errors);
+    out.key("granted").boolean(verdict.granted);
+    list(out, "holds", verdict.holds);
+    out.member("kind", policy::name(verdict.kind));
+    if (call) out.key("latency_us").number(p.latency_us);
+    if (!call) clipped(out, "method", method, kMaxNameBytes);
+    put_obligations(out, verdict);
+    if (tool != nullptr) out.member("pin", digest_text(tool->pin));
+    if (call && p.engine.engine) {
+        out.member("policy_set", digest_text(p.engine.engine->digest()));
+    }
+    clipped(out, "reason", verdict.reason, kMaxReasonBytes);
+    if (resource != nullptr) clipped(out, "resource", resource->uri, kMaxUriBytes);
+    if (call && p.call.retry_of) out.member("retry_of", p.call.retry_of->text());
+    if (resource != nullptr) out.member("sensitivity", catalog::name(resource->sensitivity));
+    if (tool != nullptr) out.member("server", tool->server);
+    clipped(out, "tool", p.call.tool, kMaxNameBytes).close('}');
+    return text;
 }
 
 evidence::Payload payload(std::string role, std::string bytes, bool is_json) {
@@ -200,24 +231,8 @@ evidence::Draft call_decided(const Passage& passage, evidence::Actor actor) {
     evidence::Draft draft = of_call("call.decided", passage, std::move(actor));
     draft.id = passage.decision;
     draft.cause.push_back(cause("requested_by", passage.session().started_event));
-    json::Node& data = draft.data;
-    put_verdict(data, passage.verdict);
-    put_tool(data, passage);
-    if (passage.resource) {
-        data["resource"] = clip(passage.resource->uri, kMaxUriBytes);
-        data["domains"] = clipped(passage.resource->domains);
-        data["sensitivity"] = catalog::name(passage.resource->sensitivity);
-    }
-    if (passage.engine.engine) data["policy_set"] = digest_text(passage.engine.engine->digest());
-    if (passage.budget) {
-        json::Node budget = json::Node::object();
-        budget["calls"] = passage.budget->calls;
-        budget["limit"] = passage.budget->limit;
-        budget["task"] = passage.budget->task.text();
-        data["budget"] = std::move(budget);
-    }
-    if (passage.call.retry_of) data["retry_of"] = passage.call.retry_of->text();
-    data["latency_us"] = passage.latency_us;
+    draft.data_text = decision_text(passage, passage.verdict, {});
+    draft.verdict = policy::name(passage.verdict.kind);
     if (!passage.call.arguments.empty()) {
         const bool is_json = passage.document.has_value();
         draft.payloads.push_back(payload("args", passage.call.arguments, is_json));
@@ -229,9 +244,7 @@ evidence::Draft call_inward(const Passage& passage, evidence::Actor actor, const
                             const policy::Verdict& verdict) {
     evidence::Draft draft = of_call("call.inward", passage, std::move(actor));
     draft.cause.push_back(cause("decided_by", passage.decision));
-    put_verdict(draft.data, verdict);
-    put_tool(draft.data, passage);
-    draft.data["method"] = clip(request.method, kMaxNameBytes);
+    draft.data_text = decision_text(passage, verdict, request.method);
     if (!request.params.empty()) draft.payloads.push_back(payload("args", request.params, true));
     return draft;
 }
@@ -250,13 +263,13 @@ evidence::Draft call_ended(const Passage& passage, evidence::Actor actor, Outcom
     evidence::Draft draft = of_call("call.ended", passage, std::move(actor));
     draft.cause.push_back(cause("decided_by", passage.decision));
     const std::uint64_t passed = passage.bytes.load(std::memory_order_relaxed);
-    json::Node& data = draft.data;
-    data["status"] = name(outcome.status);
-    data["agreement"] = outcome.status == Status_::kUnknown ? "unknown" : "match";
-    data["duration_us"] = now_boot_us - passage.began_us;
-    data["bytes"] = std::max<std::uint64_t>(passed, outcome.output.size());
-    if (passage.inward > 0) data["inward"] = passage.inward;
-    if (!outcome.error.empty()) data["error"] = clip(outcome.error, kMaxNameBytes);
+    Writer out(draft.data_text);
+    out.open('{').member("agreement", outcome.status == Status_::kUnknown ? "unknown" : "match");
+    out.key("bytes").number(std::max<std::uint64_t>(passed, outcome.output.size()));
+    out.key("duration_us").number(now_boot_us - passage.began_us);
+    if (!outcome.error.empty()) clipped(out, "error", outcome.error, kMaxNameBytes);
+    if (passage.inward > 0) out.key("inward").number(passage.inward);
+    out.member("status", name(outcome.status)).close('}');
     if (!outcome.output.empty()) {
         draft.payloads.push_back(payload("result", std::move(outcome.output), true));
     }

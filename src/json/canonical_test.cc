@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "json/node.h"
+#include "json/writer.h"
 
 namespace writ::json {
 namespace {
@@ -108,6 +109,48 @@ TEST(JsonCanonical, NeverWritesANumberThatIsNotJson) {
     append_number(out, std::numeric_limits<double>::infinity());
     append_number(out, std::numeric_limits<double>::quiet_NaN());
     EXPECT_EQ(out, "nullnull");
+}
+
+// Every place of a byte that needs an escape, in every length around the blocks that are looked at
+// together.
+TEST(AppendString, FindsWhatNeedsAnEscapeAtEveryPlace) {
+    for (std::size_t size = 1; size <= 40; ++size) {
+        for (std::size_t at = 0; at < size; ++at) {
+            for (const std::string special : {"\"", "\\", "\x1f", "\xff", "\x7f"}) {
+                std::string text(size, 'a');
+                text.replace(at, 1, special);
+                std::string escaped = special == "\x1f"   ? "\\u001f"
+                                      : special == "\xff" ? "\xef\xbf\xbd"
+                                      : special == "\x7f" ? special
+                                                          : "\\" + special;
+                std::string out;
+                append_string(out, text);
+                EXPECT_EQ(out, '"' + std::string(at, 'a') + escaped +
+                                   std::string(size - at - 1, 'a') + '"');
+            }
+        }
+    }
+}
+
+TEST(Writer, WritesWhatANodeWould) {
+    std::string out;
+    Writer writer(out);
+    writer.open('{').key("a").open('[').comma().number(std::int64_t{-3}).comma().boolean(true);
+    writer.close(']').key("b").open('{').close('}').member("c", "x\"y");
+    writer.key(std::string_view("d\n")).verbatim("null").close('}');
+    Node node = Node::object();
+    node["a"].push_back(-3);
+    node["a"].push_back(true);
+    node["b"] = Node::object();
+    node["c"] = "x\"y";
+    node["d\n"] = nullptr;
+    EXPECT_EQ(out, node.dump());
+}
+
+TEST(Writer, NumbersThatReadersRoundAreText) {
+    std::string out;
+    Writer(out).open('[').comma().number(kMaxSafeInteger).comma().number(kMaxSafeInteger + 1);
+    EXPECT_EQ(out, "[9007199254740991,\"9007199254740992\"");
 }
 
 }  // namespace

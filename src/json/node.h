@@ -58,6 +58,7 @@ class Node {
     const Object* if_object() const { return std::get_if<Object>(&v_); }
     const Array* if_array() const { return std::get_if<Array>(&v_); }
     const std::string* if_string() const { return std::get_if<std::string>(&v_); }
+    const bool* if_bool() const { return std::get_if<bool>(&v_); }
     const std::int64_t* if_i64() const { return std::get_if<std::int64_t>(&v_); }
 
     // Canonical text: no white space, members sorted by UTF-16 code units, shortest escapes (RFC

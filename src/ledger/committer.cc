@@ -196,7 +196,8 @@ void DiskLedger::commit(std::vector<Pending> batch) {
 void DiskLedger::acknowledge(std::span<Pending> batch, std::uint64_t first) {
     std::vector<Sha256> leaves;
     leaves.reserve(batch.size());
-    for (const auto& item : batch) leaves.push_back(leaf_hash(as_bytes(item.entry)));
+    for (const auto& item : batch)
+        leaves.push_back(item.leaf ? *item.leaf : leaf_hash(as_bytes(item.entry)));
     {
         const std::lock_guard lock(mutex_);
         durable_size_ = first + batch.size();

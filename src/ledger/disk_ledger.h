@@ -29,6 +29,7 @@ struct Pending {
     std::string entry;
     AppendDone done;
     Room room = Room::kShared;
+    std::optional<Sha256> leaf = {};  // where the caller knows it
 };
 
 class DiskLedger final : public Ledger {
@@ -41,6 +42,9 @@ class DiskLedger final : public Ledger {
 
     void append(std::string entry, AppendDone done) override {
         queue({std::move(entry), std::move(done), Room::kShared});
+    }
+    void append_hashed(std::string entry, const Sha256& leaf, AppendDone done) override {
+        queue({std::move(entry), std::move(done), Room::kShared, leaf});
     }
     void append_kept(std::string entry, AppendDone done) override {
         queue({std::move(entry), std::move(done), Room::kKept});

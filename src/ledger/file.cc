@@ -64,18 +64,24 @@ Status write_at(Disk& disk, int fd, std::string_view bytes, std::uint64_t offset
     return {};
 }
 
-Result<std::string> read_at(int fd, std::size_t size, std::uint64_t offset) {
-    std::string out(size, '\0');
+Result<std::size_t> read_at(int fd, std::span<char> into, std::uint64_t offset) {
     std::size_t have = 0;
-    while (have < size) {
+    while (have < into.size()) {
         const ssize_t n =
-            ::pread(fd, out.data() + have, size - have, static_cast<off_t>(offset + have));
+            ::pread(fd, into.data() + have, into.size() - have, static_cast<off_t>(offset + have));
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return fail(io_error("cannot read the log", errno));
         if (n == 0) break;
         have += static_cast<std::size_t>(n);
     }
-    out.resize(have);
+    return have;
+}
+
+Result<std::string> read_at(int fd, std::size_t size, std::uint64_t offset) {
+    std::string out(size, '\0');
+    const auto have = read_at(fd, std::span(out), offset);
+    if (!have) return fail(have.error());
+    out.resize(*have);
     return out;
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -46,6 +47,8 @@ Error disk_error(std::string_view what, int errno_value);
 
 // Every byte, through short writes. Errors: kUnavailable (no space), kIo.
 Status write_at(Disk& disk, int fd, std::string_view bytes, std::uint64_t offset);
+// Into the caller's memory: how many bytes there were.
+Result<std::size_t> read_at(int fd, std::span<char> into, std::uint64_t offset);
 Result<std::string> read_at(int fd, std::size_t size,
                             std::uint64_t offset);  // less at the end of the file
 // A regular file whole. Errors: kNotFound, kTooLarge, kCorrupt (no regular file: a pipe would never

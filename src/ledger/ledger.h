@@ -131,10 +131,15 @@ class Ledger {
     // Queues `entry` (1..65,535 bytes). `done` is called exactly once. Errors come through `done`:
     // kTooLarge, kExhausted (kMaxPendingAppends or 64 MiB waiting), kUnavailable.
     virtual void append(std::string entry, AppendDone done) = 0;
-    // The same for a narrowing act (revoke, end, suspend, seal) or a gap event, and for nothing
-    // else: it has room of its own in the queue, and when the disk is full it goes into space that
-    // was zero-filled and kept for it (kReserveBytes; some 2,500 events). Errors: as append(), once
-    // that space is full too.
+    // The same for a caller who knows the entry's leaf hash already: it must be RFC 6962's, since
+    // `Appended::leaf` repeats it. What is signed is hashed anew from the disk.
+    virtual void append_hashed(std::string entry, const Sha256& /*leaf*/, AppendDone done) {
+        append(std::move(entry), std::move(done));
+    }
+    // The same as append() for a narrowing act (revoke, end, suspend, seal) or a gap event, and for
+    // nothing else: it has room of its own in the queue, and when the disk is full it goes into
+    // space that was zero-filled and kept for it (kReserveBytes; some 2,500 events). Errors: as
+    // append(), once that space is full too.
     virtual void append_kept(std::string entry, AppendDone done) {
         append(std::move(entry), std::move(done));
     }

@@ -19,7 +19,8 @@ namespace fs = std::filesystem;
 
 static_assert(std::endian::native == std::endian::little);
 constexpr std::string_view kMagic = "WRITWAL1";
-constexpr std::size_t kWindowBytes = 1 << 20;  // what a scan holds at once; more than one frame
+constexpr std::size_t kWindowBytes = 1 << 20;  // what a scan holds at once
+static_assert(kWindowBytes >= kFrameBytes + kMaxEntryBytes);
 constexpr std::size_t kNameDigits = 20;
 
 template <class T>
@@ -97,9 +98,12 @@ Result<FrameScan> FrameScan::open(const fs::path& path, std::uint64_t first) {
 // Makes `bytes` bytes from offset_ available in the window, or fewer at the end of the file.
 Status FrameScan::fill(std::size_t bytes) {
     if (available() >= bytes) return {};
-    auto window = read_at(file_.fd(), std::max(bytes, kWindowBytes), offset_);
-    if (!window) return fail(window.error());
-    window_ = std::move(*window);
+    // OPTIMIZATION: not a string, which would be filled with zeros first: a megabyte each time the
+    // publisher looks.
+    if (!window_) window_ = std::make_unique_for_overwrite<char[]>(kWindowBytes);
+    const auto read = read_at(file_.fd(), std::span(window_.get(), kWindowBytes), offset_);
+    if (!read) return fail(read.error());
+    held_ = *read;
     at_ = 0;
     return {};
 }
@@ -107,13 +111,13 @@ Status FrameScan::fill(std::size_t bytes) {
 Result<bool> FrameScan::next() {
     if (auto done = fill(kFrameBytes); !done) return fail(done.error());
     if (available() < kFrameBytes) return false;
-    const auto length = number_at<std::uint32_t>(window_, at_);
+    const auto length = number_at<std::uint32_t>(window(), at_);
     if (length == 0 || length > kMaxEntryBytes) return false;
     if (auto done = fill(kFrameBytes + length); !done) return fail(done.error());
     if (available() < kFrameBytes + length) return false;
-    const std::string_view entry = std::string_view(window_).substr(at_ + kFrameBytes, length);
-    if (number_at<std::uint64_t>(window_, at_ + 8) != index_ ||
-        number_at<std::uint32_t>(window_, at_ + 4) != frame_crc(index_, entry))
+    const std::string_view entry = window().substr(at_ + kFrameBytes, length);
+    if (number_at<std::uint64_t>(window(), at_ + 8) != index_ ||
+        number_at<std::uint32_t>(window(), at_ + 4) != frame_crc(index_, entry))
         return false;
     entry_ = entry;
     ++index_;

@@ -23,6 +23,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -58,20 +59,22 @@ class FrameScan {
     std::uint64_t offset() const { return offset_; }     // where that frame begins
     // Forgets what was read ahead, because a writer has added to the file since.
     void refresh() {
-        window_.clear();
+        held_ = 0;
         at_ = 0;
     }
 
   private:
     FrameScan() = default;
     Status fill(std::size_t bytes);
-    std::size_t available() const { return window_.size() - at_; }
+    std::string_view window() const { return {window_.get(), held_}; }
+    std::size_t available() const { return held_ - at_; }
 
     File file_;
     std::uint64_t index_ = 0;
     std::uint64_t offset_ = 0;
-    std::string window_;
-    std::size_t at_ = 0;  // of the next frame in window_
+    std::unique_ptr<char[]> window_;  // of kWindowBytes, made when it is needed first
+    std::size_t held_ = 0;            // bytes in it
+    std::size_t at_ = 0;              // of the next frame in window_
     std::string_view entry_;
 };
 

@@ -52,6 +52,9 @@ class CedarEngine final : public Engine {
                         const Loaded* more) const;
 
   private:
+    // Why the policies do not fit the tool; null where they do.
+    const std::string* broken_by(const catalog::Tool& tool) const;
+
     std::shared_ptr<const Loaded> loaded_;
     Agents agents_;
     EngineOptions options_;

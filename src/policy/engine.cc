@@ -63,19 +63,20 @@ std::string advice_for(std::string_view code) {
 // hold").
 class Weighing {
   public:
-    void take(const cedar::PolicyOutcome& outcome, const Notes& notes) {
-        if (outcome.outcome == cedar::Outcome::kError)
-            errors_.push_back(outcome.policy + ": " + outcome.detail);
-        if (outcome.outcome != cedar::Outcome::kSatisfied) return;
-        if (outcome.effect == cedar::Effect::kPermit) {
-            permits_.push_back({outcome.policy, "permit"});
-            obligations_.insert(notes.obligations.begin(), notes.obligations.end());
-        } else if (notes.hold) {
-            holding_.push_back({outcome.policy, "forbid"});
+    void permits(std::string_view id, const Notes& notes) {
+        permits_.push_back({std::string(id), "permit"});
+        obligations_.insert(notes.obligations.begin(), notes.obligations.end());
+    }
+    void forbids(std::string_view id, const Notes& notes) {
+        if (notes.hold) {
+            holding_.push_back({std::string(id), "forbid"});
             holds_.push_back(*notes.hold);
         } else {
-            forbids_.push_back({outcome.policy, "forbid"});
+            forbids_.push_back({std::string(id), "forbid"});
         }
+    }
+    void errs(std::string_view id, std::string_view why) {
+        errors_.push_back(fmt::format("{}: {}", id, why));
     }
 
     Verdict verdict() {
@@ -115,9 +116,18 @@ class Weighing {
 
 void weigh(Weighing& into, const Prepared& prepared, const Loaded& loaded,
            std::string_view without) {
-    for (const auto& outcome : cedar::evaluate(prepared.request, loaded.set, prepared.entities))
-        if (outcome.policy != without)
-            into.take(outcome, loaded.notes.find(outcome.policy)->second);
+    thread_local cedar::Scratch scratch;
+    const cedar::Answer answer =
+        cedar::authorize(prepared.request, loaded.set, prepared.entities, scratch);
+    const auto notes = [&loaded](std::string_view id) -> const Notes& {
+        return loaded.notes.find(id)->second;
+    };
+    for (const std::string_view id : answer.permits)
+        if (id != without) into.permits(id, notes(id));
+    for (const std::string_view id : answer.forbids)
+        if (id != without) into.forbids(id, notes(id));
+    for (const auto& error : answer.errors)
+        if (error.policy != without) into.errs(error.policy, error.message);
 }
 
 }  // namespace
@@ -141,6 +151,12 @@ Result<Prepared> CedarEngine::prepared(const Question& question) const {
     return prepare(question, *shapes_->of(question.tool), standing_);
 }
 
+const std::string* CedarEngine::broken_by(const catalog::Tool& tool) const {
+    if (report_->broken.empty()) return nullptr;
+    const auto found = report_->broken.find(tool.qualified());
+    return found == report_->broken.end() ? nullptr : &found->second;
+}
+
 Verdict CedarEngine::decide(const Question& question) const {
     return decide_with(question, {}, nullptr);
 }
@@ -149,17 +165,20 @@ Verdict CedarEngine::decide_with(const Question& question, std::string_view with
                                  const Loaded* more) const {
     Verdict verdict;
     std::vector<Determining> determining;
-    const auto named = match_chain(question.task, question.tool, nullptr, question.now_us, nullptr);
-    if (auto refused = refused_by_grants(named, determining)) {
-        refused->advice = advice_for(refused->code);
-        return std::move(*refused);
+    auto plain = plainly_granted(question.task, question.tool, question.resource, question.now_us);
+    if (!plain) {
+        const auto named =
+            match_chain(question.task, question.tool, nullptr, question.now_us, nullptr);
+        if (auto refused = refused_by_grants(named, determining)) {
+            refused->advice = advice_for(refused->code);
+            return std::move(*refused);
+        }
     }
     verdict.granted = true;
-    if (const auto broken = report_->broken.find(question.tool.qualified());
-        broken != report_->broken.end()) {
+    if (const std::string* broken = broken_by(question.tool)) {
         verdict.code = "policy_invalid";
-        verdict.reason = "a policy does not fit this tool: " + broken->second;
-        verdict.errors = {broken->second};
+        verdict.reason = "a policy does not fit this tool: " + *broken;
+        verdict.errors = {*broken};
         verdict.advice = advice_for(verdict.code);
         return verdict;
     }
@@ -170,12 +189,16 @@ Verdict CedarEngine::decide_with(const Question& question, std::string_view with
         verdict.advice = prepared.error().detail;
         return verdict;
     }
-    determining.clear();
-    const auto chain =
-        match_chain(question.task, question.tool, &question.resource, question.now_us, &*prepared);
-    if (auto refused = refused_by_grants(chain, determining)) {
-        refused->advice = advice_for(refused->code);
-        return std::move(*refused);
+    if (plain) {
+        determining = std::move(*plain);
+    } else {
+        determining.clear();
+        const auto chain = match_chain(question.task, question.tool, &question.resource,
+                                       question.now_us, &*prepared);
+        if (auto refused = refused_by_grants(chain, determining)) {
+            refused->advice = advice_for(refused->code);
+            return std::move(*refused);
+        }
     }
     Weighing weighing;
     weigh(weighing, *prepared, *loaded_, without);

@@ -46,6 +46,25 @@ bool covers_domains(const identity::Grant& grant, const catalog::Resource& resou
     });
 }
 
+bool expired(const identity::Grant& grant, std::int64_t now_us) {
+    return grant.expires_s != 0 && now_us / 1'000'000 >= grant.expires_s;
+}
+
+std::string grant_id(std::size_t depth, std::size_t position) {
+    std::string out = "grant:";
+    out.append(std::to_string(depth)).append(":").append(std::to_string(position));
+    return out;
+}
+
+// From the root of the chain down.
+std::vector<const identity::Task*> links_of(const identity::Task& task) {
+    std::vector<const identity::Task*> links;
+    for (const identity::Task* link = &task; link != nullptr; link = link->parent_task.get())
+        links.push_back(link);
+    std::reverse(links.begin(), links.end());
+    return links;
+}
+
 void match_condition(const identity::Grant& grant, const Prepared& prepared, GrantOutcome& out) {
     const auto compiled = condition(grant.when);
     if (!compiled) {
@@ -84,30 +103,52 @@ Status check_condition(std::string_view when) {
 }
 
 bool names_tool(const identity::Grant& grant, const catalog::Tool& tool) {
-    const std::string qualified = tool.qualified();
-    return std::any_of(grant.tools.begin(), grant.tools.end(), [&](const std::string& pattern) {
-        return pattern == qualified || pattern == tool.server + "/*";
+    return std::any_of(grant.tools.begin(), grant.tools.end(), [&](std::string_view pattern) {
+        if (!pattern.starts_with(tool.server)) return false;
+        pattern.remove_prefix(tool.server.size());
+        if (!pattern.starts_with('/')) return false;
+        pattern.remove_prefix(1);
+        return pattern == "*" || pattern == tool.name;
     });
+}
+
+std::optional<std::vector<Determining>> plainly_granted(const identity::Task& task,
+                                                        const catalog::Tool& tool,
+                                                        const catalog::Resource& resource,
+                                                        std::int64_t now_us) {
+    const auto links = links_of(task);
+    std::vector<Determining> out;
+    out.reserve(links.size());
+    for (std::size_t depth = 0; depth < links.size(); ++depth) {
+        const auto& grants = links[depth]->spec.grants;
+        std::optional<std::size_t> found;
+        for (std::size_t i = 0; i < grants.size(); ++i) {
+            if (!names_tool(grants[i], tool)) continue;
+            if (!grants[i].when.empty()) return std::nullopt;
+            if (!found && !expired(grants[i], now_us) && covers_domains(grants[i], resource))
+                found = i;
+        }
+        if (!found) return std::nullopt;
+        out.push_back({grant_id(depth, *found), "grant"});
+    }
+    return out;
 }
 
 std::vector<std::vector<GrantOutcome>> match_chain(const identity::Task& task,
                                                    const catalog::Tool& tool,
                                                    const catalog::Resource* resource,
                                                    std::int64_t now_us, const Prepared* prepared) {
-    std::vector<const identity::Task*> links;
-    for (const identity::Task* link = &task; link != nullptr; link = link->parent_task.get())
-        links.push_back(link);
-    std::reverse(links.begin(), links.end());
+    const auto links = links_of(task);
     std::vector<std::vector<GrantOutcome>> chain;
     for (std::size_t depth = 0; depth < links.size(); ++depth) {
         std::vector<GrantOutcome> outcomes;
         const auto& grants = links[depth]->spec.grants;
         for (std::size_t i = 0; i < grants.size(); ++i) {
             const identity::Grant& grant = grants[i];
-            GrantOutcome out{fmt::format("grant:{}:{}", depth, i), Match::kGrants, "", &grant};
+            GrantOutcome out{grant_id(depth, i), Match::kGrants, "", &grant};
             if (!names_tool(grant, tool)) {
                 out.match = Match::kOtherTool;
-            } else if (grant.expires_s != 0 && now_us / 1'000'000 >= grant.expires_s) {
+            } else if (expired(grant, now_us)) {
                 out.match = Match::kExpired;
                 out.detail = "the grant expired " + rfc3339(grant.expires_s * 1'000'000);
             } else if (resource != nullptr && !covers_domains(grant, *resource)) {

@@ -2,6 +2,7 @@
 // checked at issuance; here each link is asked again, so that a mistake there grants nothing.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,14 @@ std::vector<std::vector<GrantOutcome>> match_chain(const identity::Task& task,
                                                    const catalog::Tool& tool,
                                                    const catalog::Resource* resource,
                                                    std::int64_t now_us, const Prepared* prepared);
+
+// The grants that allow the call where no condition has to be asked: for every link, from the root
+// down, the first that covers it. Nothing where a link has none, or where any grant that names the
+// tool carries a condition: then match_chain() decides.
+std::optional<std::vector<Determining>> plainly_granted(const identity::Task& task,
+                                                        const catalog::Tool& tool,
+                                                        const catalog::Resource& resource,
+                                                        std::int64_t now_us);
 
 // The condition as a policy of its own; cached per thread. Errors: kInvalid with its place inside
 // the expression.

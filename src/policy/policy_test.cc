@@ -112,6 +112,24 @@ TEST_F(PolicyTest, GrantAndPolicyMustBothAgree) {
     EXPECT_FALSE(verdict.granted);
 }
 
+// Contexts are kept by task id; "what if" asks with altered tasks of the same id.
+TEST_F(PolicyTest, AlteredTasksOfOneIdAreToldApart) {
+    const char* text = R"(permit (principal, action, resource) when {
+        context.task.purpose == "pay the rent" && context.subject == "person:alice" };)";
+    EXPECT_EQ(decide(text, "bank/balance").kind, Kind::kPermit);
+    const auto before = task_;
+    auto other = std::make_shared<identity::Task>(*before);
+    other->spec.purpose = "pay a friend";
+    task_ = other;
+    EXPECT_EQ(decide(text, "bank/balance").code, "no_permit");
+    other = std::make_shared<identity::Task>(*before);
+    other->spec.subject = "person:mallory";
+    task_ = other;
+    EXPECT_EQ(decide(text, "bank/balance").code, "no_permit");
+    task_ = before;
+    EXPECT_EQ(decide(text, "bank/balance").kind, Kind::kPermit);
+}
+
 TEST_F(PolicyTest, PolicyNamesAreThoseOfTheHouse) {
     const char* text = R"(permit (principal in Writ::Group::"assistants",
         action in Writ::Action::"effect:pay", resource in Writ::Domain::"accounts")

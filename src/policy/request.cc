@@ -1,5 +1,7 @@
 #include "policy/request.h"
 
+#include <unordered_map>
+
 #include "base/bytes.h"
 #include "policy/input.h"
 
@@ -7,29 +9,71 @@ namespace writ::policy {
 namespace {
 
 using cedar::Value;
-using Members = std::vector<std::pair<std::string, Value>>;
 
 Value text(std::string_view v) {
     return Value::string(v);
 }
 
-Value context_of(const Question& question, Value input) {
+// What the calls of one task have in common in their context, with all it was made of.
+struct TaskContext {
+    TaskId root;
+    std::string purpose, subject_text, charter;
+    std::int64_t depth = 0;
+    bool charter_changed = false;
+    Value task, subject, agent;
+
+    bool fits(const Question& question) const {
+        const identity::Task& task_now = question.task;
+        return root == task_now.root && depth == task_now.depth &&
+               charter_changed == question.charter_changed && purpose == task_now.spec.purpose &&
+               subject_text == task_now.spec.subject && charter == task_now.agent->charter;
+    }
+};
+
+TaskContext task_context(const Question& question) {
     const identity::Task& task = question.task;
-    Members task_record = {{"id", text(task.id.text())},
+    return {task.root,
+            task.spec.purpose,
+            task.spec.subject,
+            task.agent->charter,
+            task.depth,
+            question.charter_changed,
+            Value::record({{"id", text(task.id.text())},
                            {"root", text(task.root.text())},
                            {"purpose", text(task.spec.purpose)},
-                           {"depth", Value::integer(task.depth)}};
-    Members agent = {{"charter", text(task.agent->charter)},
-                     {"charter_changed", Value::boolean(question.charter_changed)}};
-    Members tool = {{"pin", text(digest_text(question.tool.pin))},
-                    {"effect", text(catalog::name(question.tool.effect))}};
-    return Value::record({{"input", std::move(input)},
-                          {"task", Value::record(std::move(task_record))},
-                          {"subject", text(task.spec.subject)},
-                          {"agent", Value::record(std::move(agent))},
-                          {"tool", Value::record(std::move(tool))},
-                          {"flow", Value::record({})},
-                          {"now", Value::datetime_ms(question.now_us / 1'000)}});
+                           {"depth", Value::integer(task.depth)}}),
+            text(task.spec.subject),
+            Value::record({{"charter", text(task.agent->charter)},
+                           {"charter_changed", Value::boolean(question.charter_changed)}})};
+}
+
+// OPTIMIZATION: a thread keeps the contexts of the tasks it saw last. Found by the task's id, used
+// only if everything it was made of is the same: "what if" asks with altered tasks of one id.
+constexpr std::size_t kKeptContexts = 256;
+
+const TaskContext& kept_task_context(const Question& question) {
+    thread_local std::unordered_map<TaskId, TaskContext> kept;
+    const auto found = kept.find(question.task.id);
+    if (found != kept.end()) {
+        if (found->second.fits(question)) return found->second;
+        kept.erase(found);
+    }
+    if (kept.size() >= kKeptContexts) kept.clear();
+    return kept.emplace(question.task.id, task_context(question)).first->second;
+}
+
+Value context_of(const Question& question, Value input) {
+    static const Value no_flow = Value::record({});
+    const TaskContext& task = kept_task_context(question);
+    return Value::record(
+        {{"agent", task.agent},
+         {"flow", no_flow},
+         {"input", std::move(input)},
+         {"now", Value::datetime_ms(question.now_us / 1'000)},
+         {"subject", task.subject},
+         {"task", task.task},
+         {"tool", Value::record({{"effect", text(catalog::name(question.tool.effect))},
+                                 {"pin", text(digest_text(question.tool.pin))}})}});
 }
 
 cedar::EntityData resource_entity(const catalog::Resource& resource) {
