@@ -118,13 +118,18 @@ TEST_F(PolicyTest, AlteredTasksOfOneIdAreToldApart) {
         context.task.purpose == "pay the rent" && context.subject == "person:alice" };)";
     EXPECT_EQ(decide(text, "bank/balance").kind, Kind::kPermit);
     const auto before = task_;
-    auto other = std::make_shared<identity::Task>(*before);
-    other->spec.purpose = "pay a friend";
-    task_ = other;
+    const auto altered = [&before](std::string purpose, std::string subject) {
+        auto task = std::make_shared<identity::Task>();
+        task->id = before->id;
+        task->agent = before->agent;
+        task->spec = before->spec;
+        task->spec.purpose = std::move(purpose);
+        task->spec.subject = std::move(subject);
+        return task;
+    };
+    task_ = altered("pay a friend", "person:alice");
     EXPECT_EQ(decide(text, "bank/balance").code, "no_permit");
-    other = std::make_shared<identity::Task>(*before);
-    other->spec.subject = "person:mallory";
-    task_ = other;
+    task_ = altered("pay the rent", "person:mallory");
     EXPECT_EQ(decide(text, "bank/balance").code, "no_permit");
     task_ = before;
     EXPECT_EQ(decide(text, "bank/balance").kind, Kind::kPermit);
