@@ -106,6 +106,7 @@ net::Task<void> Node::Impl::live(std::function<void()> ready, int signals) {
     awaited_until_boot_us = clock.boot_us() + config.resume_grace_s * 1'000'000;
     home.spawn(upkeep());
     ready();
+    net::run_blocking([redactor = redactor] { redactor->speed_up(); });
     while (!co_await net::wait_readable(home, signals, net::Millis(3'600'000))) {
     }
     co_await close();

@@ -30,8 +30,11 @@ class Redactor {
     static Result<std::shared_ptr<const Redactor>> make(const RedactionSpec& spec);
     virtual ~Redactor() = default;
     // Replaces what must not be kept by `[redacted]`; returns at how many places. JSON stays JSON.
-    // Thread: any. Cost: about 1 us per KiB where nothing is found.
+    // Thread: any. Cost: 0.5 us per KiB where nothing is found, 3 us before speed_up().
     virtual std::uint64_t redact(std::string& text) const = 0;
+    // Builds what makes redact() an order of magnitude faster on plain payloads. Takes a tenth of a
+    // second of CPU: a gateway calls it beside its start. Thread: any, also beside redact().
+    virtual void speed_up() const = 0;
     virtual std::string_view profile() const = 0;  // what events call it
 };
 

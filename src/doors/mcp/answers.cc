@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "json/node.h"
 #include "json/value.h"
+#include "json/writer.h"
 
 namespace writ::mcp {
 
@@ -47,12 +48,11 @@ std::string exposed_definition(const catalog::Tool& tool, ToolNames names) {
 }  // namespace
 
 std::string receipt_json(const evidence::Receipt& receipt) {
-    json::Node node = json::Node::object();
-    node["event"] = receipt.event.text();
-    node["index"] = receipt.index;
-    node["leaf"] = digest_text(receipt.leaf);
-    node["origin"] = receipt.origin;
-    return node.dump();
+    std::string text;
+    json::Writer out(text);
+    out.open('{').member("event", receipt.event.text()).key("index").number(receipt.index);
+    out.member("leaf", digest_text(receipt.leaf)).member("origin", receipt.origin).close('}');
+    return text;
 }
 
 std::string tools_result(const std::vector<std::shared_ptr<const catalog::Tool>>& tools,
