@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -127,6 +128,7 @@ struct Condition {
 struct Policy {
     Effect effect = Effect::kPermit;
     std::map<std::string, std::string, std::less<>> annotations;
+    std::set<std::string, std::less<>> bare_annotations;  // those without a value: `@a`
     EntityScope principal, resource;
     ActionScope action;
     std::vector<Condition> conditions;

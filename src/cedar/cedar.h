@@ -54,6 +54,9 @@ class Value {
     // Cedar JSON (entities/context format, with __entity and __extn escapes). Errors: kInvalid with
     // a path.
     static Result<Value> from_json(const json::Value& value);
+    // What from_json() reads; extension values as calls of their constructors. Errors: kUnsupported
+    // for a record with a key that is an escape, such as `__entity`.
+    Result<std::string> to_json() const;
     // Cedar source text of the value, for explanations.
     std::string text() const;
     bool operator==(const Value& other) const;
@@ -86,16 +89,25 @@ struct Response {
     std::vector<PolicyError> errors;
 };
 
+inline constexpr std::size_t kPolicyBytesMax = 8 << 20;
+inline constexpr std::size_t kPoliciesMax = 100'000;    // of one set, templates and links counted
+inline constexpr std::size_t kEntitiesMax = 1'000'000;  // of one store
+
 struct Limits {
-    std::size_t bytes_max = 8 << 20;  // policy text
-    std::size_t depth_max = 256;      // nesting of expressions
-    std::size_t policies_max = 100'000;
+    std::size_t bytes_max = kPolicyBytesMax;  // policy text
+    std::size_t depth_max = 256;              // nesting of expressions
+    std::size_t policies_max = kPoliciesMax;
 };
 
 struct ParseOptions {
     std::string file = {};             // for positions
     std::string id_prefix = "policy";  // ids are prefix + position: policy0, policy1, …
     Limits limits = {};
+};
+
+// The entities for the slots `?principal` and `?resource` of a template.
+struct SlotValues {
+    std::optional<EntityUid> principal = {}, resource = {};
 };
 
 // One policy as a caller may inspect it.
@@ -106,8 +118,14 @@ struct PolicyInfo {
     SourceRef at;
     std::string text;  // its source
     bool is_template = false;
+    std::string template_id = {};  // of a linked policy; empty otherwise
+    SlotValues values = {};        // its entities
 };
 
+// Policies, templates and links, each with an id of its own: policies and templates are parsed or
+// added, links made of a template and entities for its slots. A linked policy decides under its
+// own id, with the effect, the conditions and the annotations of its template; a template itself
+// decides nothing.
 class PolicySet {
   public:
     PolicySet();
@@ -118,10 +136,36 @@ class PolicySet {
     // All errors are collected; the first is returned with its position, the others follow in its
     // detail, one a line. Errors: kInvalid, kTooLarge.
     static Result<PolicySet> parse(std::string_view text, const ParseOptions& options = {});
-    // Adds every policy of `other`. Errors: kConflict on an id that exists.
+    // Cedar's JSON of a policy set (est.h): policies, templates and links. Errors: kInvalid with
+    // the place as a JSON pointer, kConflict for an id that comes twice, kTooLarge.
+    static Result<PolicySet> parse_json(std::string_view json, const ParseOptions& options = {});
+
+    // Adds one policy or template, as text or as JSON. Errors: kConflict on an id that exists, and
+    // those of parse().
+    Status add(std::string id, std::string_view text, const ParseOptions& options = {});
+    Status add_json(std::string id, std::string_view json, const ParseOptions& options = {});
+    // Adds every policy of `other`. Errors: kConflict on an id that exists, kTooLarge.
     Status merge(const PolicySet& other);
+    // Removes a policy or a template. Errors: kNotFound; kConflict for a template that has links,
+    // and for a linked policy, which is unlinked. Cost: linear in the size of the set.
+    Status remove(std::string_view id);
+    // Adds the policy `new_id`, made of the template by giving each of its slots an entity. Errors:
+    // kNotFound; kConflict on an id that exists; kInvalid for a policy that is no template, a slot
+    // without an entity, an entity without a slot; kTooLarge.
+    Status link(std::string_view template_id, std::string new_id, const SlotValues& values);
+    // Removes a linked policy. Errors: kNotFound; kConflict for one that is not linked.
+    Status unlink(std::string_view id);
     // Renames a policy (e.g. to its @id). Errors: kNotFound, kConflict.
     Status rename(std::string_view id, std::string new_id);
+
+    // The set as JSON, as parse_json() reads it. Errors: kTooLarge.
+    Result<std::string> to_json() const;
+    // One policy or template as JSON; a linked policy with its slots filled. Errors: kNotFound,
+    // kTooLarge.
+    Result<std::string> policy_json(std::string_view id) const;
+    // The policies and templates as text, in order; ids are not part of it. Errors: kUnsupported
+    // for a set with links, which Cedar's text cannot say.
+    Result<std::string> to_cedar() const;
 
     std::vector<PolicyInfo> list() const;
     std::optional<PolicyInfo> info(std::string_view id) const;
@@ -155,6 +199,10 @@ class Entities {
     // Cedar's entities JSON. Errors: kInvalid (duplicates that differ, cycles, bad values).
     static Result<Entities> parse_json(std::string_view text);
     static Result<Entities> build(std::vector<EntityData> entities);
+    // Cedar's entities JSON of this store, its base included, in the order of uids; parse_json()
+    // reads it back as the same store. Parents are as they were given, not their closure. Errors:
+    // kUnsupported for a value that JSON cannot say (Value::to_json()).
+    Result<std::string> to_json() const;
     // A store that adds a few request-time entities to `base`, which it keeps alive. Cheap: copies
     // nothing of base.
     static Result<Entities> overlay(std::shared_ptr<const Entities> base,

@@ -42,6 +42,9 @@ class Builder {
     }
 
     Result<std::shared_ptr<const Layer>> build(std::vector<EntityData> data) {
+        if (data.size() > kEntitiesMax)
+            return fail(ErrorCode::kTooLarge, fmt::format("{} entities: a store has at most {}",
+                                                          data.size(), kEntitiesMax));
         layer_->index.reserve(data.size());
         for (EntityData& each : data)
             if (auto status = add(std::move(each)); !status) return fail(status.error());

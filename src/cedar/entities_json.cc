@@ -209,6 +209,10 @@ Result<Entities> Entities::parse_json(std::string_view text) {
     if (!document) return fail(document.error().in("entities"));
     const json::Value root = document->root();
     if (!root.is_array()) return fail(ErrorCode::kInvalid, "entities: expected an array");
+    if (root.size() > kEntitiesMax)
+        return fail(
+            ErrorCode::kTooLarge,
+            fmt::format("entities: {} of them, a store has at most {}", root.size(), kEntitiesMax));
     std::vector<EntityData> entities;
     for (const json::Value& element : root.elements()) {
         auto entity = read_entity(element);

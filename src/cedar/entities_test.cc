@@ -176,5 +176,53 @@ TEST(EntitiesJson, RefusesOtherShapes) {
         EXPECT_FALSE(Entities::parse_json(text)) << text;
 }
 
+TEST(Entities, AreReadBackFromTheirJson) {
+    const auto store = Entities::parse_json(R"([
+      {"uid": {"type": "U", "id": "a"}, "parents": [{"type": "U", "id": "c"}, {"type": "U", "id": "b"}],
+       "attrs": {"d": {"__extn": {"fn": "decimal", "arg": "1.5"}},
+                 "i": {"__extn": {"fn": "ip", "arg": "10.0.0.1/8"}},
+                 "t": {"__extn": {"fn": "datetime", "arg": "2024-01-01T00:00:00Z"}},
+                 "u": {"__extn": {"fn": "duration", "arg": "-1h"}},
+                 "s": [3, "x", true, {"__entity": {"type": "U", "id": "b"}}], "r": {"k": {}}, "__entity": 1},
+       "tags": {"x": [1]}},
+      {"uid": {"type": "U", "id": "b"}, "parents": [], "attrs": {}}])");
+    ASSERT_TRUE(store) << store.error().message();
+    const std::string json = store->to_json().value();
+    EXPECT_NE(json.find(R"({"__extn":{"arg":"1.5000","fn":"decimal"}})"), std::string::npos)
+        << json;
+    EXPECT_NE(json.find(R"("args":[{"__extn":{"arg":"1970-01-01","fn":"datetime"}})"),
+              std::string::npos)
+        << json;
+    const auto again = Entities::parse_json(json);
+    ASSERT_TRUE(again) << again.error().message();
+    EXPECT_EQ(again->to_json().value(), json);
+    for (const auto& entity : store->impl().entities) {
+        const Entity* other = again->impl().find(entity->uid.ref());
+        ASSERT_NE(other, nullptr);
+        EXPECT_EQ(other->attributes, entity->attributes);
+        EXPECT_EQ(other->tags, entity->tags);
+        EXPECT_EQ(other->parents, entity->parents);
+    }
+}
+
+TEST(Entities, WhatJsonCannotSayIsRefused) {
+    EntityData data = entity("a", {});
+    data.attributes.emplace_back("r", Value::record({{"__extn", Value::integer(1)}}));
+    EXPECT_EQ(Entities::build({data})->to_json().error().code, ErrorCode::kUnsupported);
+}
+
+TEST(Entities, AnOverlayIsWrittenWithItsBase) {
+    const auto base = shared({entity("a", {"b"}), entity("b", {})});
+    const auto over = Entities::overlay(base, {entity("b", {"c"})}).value();
+    const auto again = Entities::parse_json(over.to_json().value()).value();
+    EXPECT_TRUE(below(again, "a", "c"));
+}
+
+TEST(Entities, TheirNumberIsLimited) {
+    std::string json = "[0";
+    for (std::size_t i = 0; i < kEntitiesMax; ++i) json += ",0";
+    EXPECT_EQ(Entities::parse_json(json + "]").error().code, ErrorCode::kTooLarge);
+}
+
 }  // namespace
 }  // namespace writ::cedar

@@ -39,7 +39,8 @@ class PolicyParser {
             if (!cursor_.expect(Kind::kIdentifier, "the name of an annotation after `@`"))
                 return false;
             std::string value;
-            if (cursor_.accept(Kind::kLeftParen)) {
+            const bool bare = !cursor_.accept(Kind::kLeftParen);
+            if (!bare) {
                 const Token text = cursor_.now();
                 if (!cursor_.expect(Kind::kString, "the annotation's value in quotes"))
                     return false;
@@ -47,6 +48,7 @@ class PolicyParser {
                 if (!cursor_.expect(Kind::kRightParen, "`)`")) return false;
             }
             const std::string name(cursor_.text(key));
+            if (bare) policy.bare_annotations.insert(name);
             if (!policy.annotations.emplace(name, std::move(value)).second)
                 cursor_.report(key.begin, fmt::format("duplicate annotation: @{}", name));
         }

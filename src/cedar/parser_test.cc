@@ -2,9 +2,15 @@
 #include "cedar/parser.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <memory>
 
+#include "cedar/formatter.h"
 #include "cedar/test_world.h"
 
 namespace writ::cedar {
@@ -156,6 +162,27 @@ TEST(Parser, ErrorsAreBoundedInNumberAndLength) {
     const Error error = error_of(text);
     EXPECT_LE(std::count(error.detail.begin(), error.detail.end(), '\n'), 100);
     EXPECT_LT(error_of(std::string(100'000, 'x')).detail.size(), 200'000u);
+}
+
+// A sparse gibibyte, mapped: no reader of policies may touch it before it knows the size.
+TEST(Parser, AGibibyteIsRefusedUnread) {
+    constexpr std::size_t kBytes = std::size_t{1} << 30;
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::tmpfile(), std::fclose);
+    ASSERT_NE(file, nullptr);
+    ASSERT_EQ(ftruncate(fileno(file.get()), kBytes), 0);
+    void* const mapped = mmap(nullptr, kBytes, PROT_READ, MAP_SHARED, fileno(file.get()), 0);
+    ASSERT_NE(mapped, MAP_FAILED);
+    const std::string_view text(static_cast<const char*>(mapped), kBytes);
+    const auto start = std::chrono::steady_clock::now();
+    PolicySet policies;
+    EXPECT_EQ(PolicySet::parse(text).error().code, ErrorCode::kTooLarge);
+    EXPECT_EQ(PolicySet::parse_json(text).error().code, ErrorCode::kTooLarge);
+    EXPECT_EQ(policies.add("p", text).error().code, ErrorCode::kTooLarge);
+    EXPECT_EQ(policies.add_json("p", text).error().code, ErrorCode::kTooLarge);
+    EXPECT_EQ(format(text).error().code, ErrorCode::kTooLarge);
+    EXPECT_EQ(Entities::parse_json(text).error().code, ErrorCode::kTooLarge);
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+    munmap(mapped, kBytes);
 }
 
 }  // namespace

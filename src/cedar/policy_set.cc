@@ -18,7 +18,13 @@ PolicyInfo describe(const PolicySet::Impl::Entry& entry) {
     out.at = policy.source->at(policy.begin);
     out.text = policy.text(policy.begin, policy.end);
     out.is_template = policy.is_template();
+    out.template_id = entry.template_id;
+    out.values = entry.values;
     return out;
+}
+
+tl::unexpected<Error> unknown(std::string_view id) {
+    return fail(ErrorCode::kNotFound, fmt::format("no policy has the id `{}`", id));
 }
 
 tl::unexpected<Error> taken(std::string_view id) {
@@ -27,11 +33,27 @@ tl::unexpected<Error> taken(std::string_view id) {
 
 }  // namespace
 
-void PolicySet::Impl::add(std::string id, std::shared_ptr<const Policy> policy) {
+void PolicySet::Impl::add(Entry entry) {
     const auto position = static_cast<std::uint32_t>(entries.size());
-    index.add(*policy, position);
-    positions.emplace(id, position);
-    entries.push_back({std::move(id), std::move(policy)});
+    index.add(*entry.policy, position);
+    positions.emplace(entry.id, position);
+    if (entry.is_link()) ++links[entry.template_id];
+    entries.push_back(std::move(entry));
+}
+
+Status PolicySet::Impl::may_add(std::string_view id, std::size_t count) const {
+    if (positions.contains(id)) return taken(id);
+    if (entries.size() + count <= kPoliciesMax) return {};
+    return fail(ErrorCode::kTooLarge, fmt::format("a policy set has at most {} policies, templates "
+                                                  "and links",
+                                                  kPoliciesMax));
+}
+
+void PolicySet::Impl::erase(std::uint32_t position) {
+    std::vector<Entry> kept = std::move(entries);
+    kept.erase(kept.begin() + position);
+    *this = Impl();
+    for (Entry& entry : kept) add(std::move(entry));
 }
 
 PolicySet::PolicySet() : impl_(std::make_unique<Impl>()) {}
@@ -44,24 +66,68 @@ Result<PolicySet> PolicySet::parse(std::string_view text, const ParseOptions& op
     if (!policies) return fail(policies.error());
     PolicySet out;
     for (std::size_t i = 0; i < policies->size(); ++i)
-        out.impl_->add(options.id_prefix + std::to_string(i), std::move((*policies)[i]));
+        out.impl_->add({options.id_prefix + std::to_string(i), std::move((*policies)[i])});
     return out;
+}
+
+Status PolicySet::add(std::string id, std::string_view text, const ParseOptions& options) {
+    if (auto status = impl_->may_add(id, 1); !status) return status;
+    auto policies = parse_policies(text, options);
+    if (!policies) return fail(policies.error());
+    if (policies->size() != 1)
+        return fail(ErrorCode::kInvalid,
+                    fmt::format("expected one policy, but the text has {}", policies->size()),
+                    {options.file, 0, 0});
+    impl_->add({std::move(id), std::move(policies->front())});
+    return {};
 }
 
 Status PolicySet::merge(const PolicySet& other) {
     for (const Impl::Entry& entry : other.impl_->entries)
-        if (impl_->positions.contains(entry.id)) return taken(entry.id);
-    for (const Impl::Entry& entry : other.impl_->entries) impl_->add(entry.id, entry.policy);
+        if (auto status = impl_->may_add(entry.id, other.size()); !status) return status;
+    for (const Impl::Entry& entry : other.impl_->entries) impl_->add(entry);
+    return {};
+}
+
+Status PolicySet::remove(std::string_view id) {
+    const auto at = impl_->positions.find(id);
+    if (at == impl_->positions.end()) return unknown(id);
+    if (impl_->entries[at->second].is_link())
+        return fail(ErrorCode::kConflict,
+                    fmt::format("`{}` is linked from the template `{}`: unlink it instead", id,
+                                impl_->entries[at->second].template_id));
+    const auto links = impl_->links.find(id);
+    if (links != impl_->links.end())
+        return fail(ErrorCode::kConflict,
+                    fmt::format("the template `{}` has {} linked polic{}: unlink {} first", id,
+                                links->second, links->second == 1 ? "y" : "ies",
+                                links->second == 1 ? "it" : "them"));
+    impl_->erase(at->second);
+    return {};
+}
+
+Status PolicySet::unlink(std::string_view id) {
+    const auto at = impl_->positions.find(id);
+    if (at == impl_->positions.end()) return unknown(id);
+    if (!impl_->entries[at->second].is_link())
+        return fail(ErrorCode::kConflict,
+                    fmt::format("`{}` is not linked from a template: remove it instead", id));
+    impl_->erase(at->second);
     return {};
 }
 
 Status PolicySet::rename(std::string_view id, std::string new_id) {
     const auto at = impl_->positions.find(id);
-    if (at == impl_->positions.end())
-        return fail(ErrorCode::kNotFound, fmt::format("no policy has the id `{}`", id));
+    if (at == impl_->positions.end()) return unknown(id);
     if (new_id == id) return {};
     if (impl_->positions.contains(new_id)) return taken(new_id);
     const std::uint32_t position = at->second;
+    if (auto links = impl_->links.extract(at->first)) {
+        for (Impl::Entry& entry : impl_->entries)
+            if (entry.template_id == at->first) entry.template_id = new_id;
+        links.key() = new_id;
+        impl_->links.insert(std::move(links));
+    }
     impl_->positions.erase(at);
     impl_->positions.emplace(new_id, position);
     impl_->entries[position].id = std::move(new_id);

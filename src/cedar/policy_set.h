@@ -16,12 +16,21 @@ struct PolicySet::Impl {
     struct Entry {
         std::string id;
         std::shared_ptr<const Policy> policy;
+        std::string template_id = {};  // of a linked policy
+        SlotValues values = {};        //
+
+        bool is_link() const { return !template_id.empty(); }
     };
     std::vector<Entry> entries;
     std::map<std::string, std::uint32_t, std::less<>> positions;  // by id
+    std::map<std::string, std::size_t, std::less<>> links;        // how many, by the template's id
     ScopeIndex index;
 
-    void add(std::string id, std::shared_ptr<const Policy> policy);
+    // Errors: kConflict on an id that exists, kTooLarge if `count` more are too many.
+    Status may_add(std::string_view id, std::size_t count) const;
+    void add(Entry entry);
+    // Takes an entry out and files all others anew.
+    void erase(std::uint32_t position);
 };
 
 enum class Lookup { kIndexed, kScan };  // kScan tries every policy: for comparison

@@ -83,6 +83,15 @@ class PolicyValidator {
         return findings_.take();
     }
 
+    // Of a linked policy: the entities of its slots, and that some action is left for them. All
+    // else is in its template, which has been looked at.
+    std::vector<Finding> run_link() {
+        scope_names(policy_.principal);
+        scope_names(policy_.resource);
+        scope();
+        return findings_.take();
+    }
+
   private:
     // Every name in the policy, whether it is evaluated or not.
 
@@ -340,8 +349,8 @@ Validation Validator::validate(const PolicySet& policies, const ValidateOptions&
     std::size_t suggestions = 0;
     for (const auto& entry : policies.impl().entries) {
         if (!types || types->size() > kTypesKeptMax) types.emplace(&schema.types);
-        auto found =
-            PolicyValidator(schema, *types, entry.id, *entry.policy, options, suggestions).run();
+        PolicyValidator policy(schema, *types, entry.id, *entry.policy, options, suggestions);
+        auto found = entry.is_link() ? policy.run_link() : policy.run();
         std::move(found.begin(), found.end(), std::back_inserter(out.findings));
     }
     return out;

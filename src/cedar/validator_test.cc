@@ -191,5 +191,28 @@ TEST(ValidatorLimits, LargePoliciesAreCheckedOrRefusedQuickly) {
     EXPECT_NE(kinds(validate(big + "};", {}, schema)).find("limit"), std::string::npos);
 }
 
+// The conditions of a template are typed once; a link answers for its entities only.
+TEST(Validator, LinksAreHeldAgainstTheSchemaByTheirEntities) {
+    const Validator validator(Schema::parse("entity U, R; entity Z; action go appliesTo { "
+                                            "principal: U, resource: R, context: {} };")
+                                  .value());
+    PolicySet policies;
+    ASSERT_TRUE(policies.add("t",
+                             "permit(principal == ?principal, action, resource) when { "
+                             "resource.x };"));
+    ASSERT_TRUE(policies.link("t", "good", {.principal = EntityUid{"U", "a"}}));
+    ASSERT_TRUE(policies.link("t", "unfit", {.principal = EntityUid{"Z", "a"}}));
+    ASSERT_TRUE(policies.link("t", "unknown", {.principal = EntityUid{"Y", "a"}}));
+    std::map<std::string, std::vector<FindingKind>> found;
+    for (const Finding& finding : validator.validate(policies).findings)
+        found[finding.policy].push_back(finding.kind);
+    using Kinds = std::vector<FindingKind>;
+    EXPECT_EQ(found["t"], Kinds{FindingKind::kUnknownAttribute});
+    EXPECT_EQ(found["good"], Kinds{});
+    EXPECT_EQ(found["unfit"], Kinds{FindingKind::kNoApplicableAction});
+    EXPECT_EQ(found["unknown"],
+              (Kinds{FindingKind::kUnknownEntityType, FindingKind::kNoApplicableAction}));
+}
+
 }  // namespace
 }  // namespace writ::cedar
