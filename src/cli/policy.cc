@@ -9,7 +9,7 @@ void add_policy(CLI::App& app, Context& context) {
     app.require_subcommand(1);
     app.footer("Example: writ policy check");
     for (const auto add : {add_policy_check, add_policy_authorize, add_policy_test,
-                           add_policy_explain, add_policy_schema, add_policy_diff})
+                           add_policy_explain, add_policy_schema, add_policy_fmt, add_policy_diff})
         add(app, context);
 }
 
