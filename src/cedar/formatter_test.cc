@@ -75,11 +75,14 @@ TEST(Format, WhatDoesNotParseIsRefusedWithItsPlace) {
 // Texts to be formatted: the cookbook's, and one with every form of expression.
 std::vector<std::string> texts() {
     std::vector<std::string> out = {
-        R"(@id("x") @bare permit(principal is A::B in ?principal, action in [A::Action::"x", Action::"y",],
-             resource in R::"r") when { if context has a.b."c" then true else false };)",
-        R"(@id("x") @bare permit(principal is A::B in ?principal, action in [A::Action::"x", Action::"y",],
-             resource in R::"r") when { if context has a.b then [1, -2, {"k": --3, l: []},] == [] else
-             context.a["b c"].d(1) < 2 } unless { principal is T in [R::"q"] || "s" like "a*\*" };)",
+        R"(@id("x") @bare permit(principal is A::B in ?principal,
+             action in [A::Action::"x", Action::"y",], resource in R::"r")
+             when { if context has a.b."c" then true else false };)",
+        R"(@id("x") @bare permit(principal is A::B in ?principal,
+             action in [A::Action::"x", Action::"y",], resource in R::"r")
+             when { if context has a.b then [1, -2, {"k": --3, l: []},] == [] else
+             context.a["b c"].contains(1) }
+             unless { principal is T in [R::"q"] || "s" like "a*\*" };)",
         R"(forbid(principal == U::"ü", action, resource == ?resource)
              when { ip("::1").isInRange(ip("::/0"),) && (1 + 2 * 3 - 4 >= 5 || !(!true)) }
              when { context.getTag("k").containsAll({a: 1,}.b) && principal has "a b" };)",

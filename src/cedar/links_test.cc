@@ -139,9 +139,11 @@ TEST(Links, BadSetsAreRefusedWithThePlace) {
         return set ? "read" : set.error().message();
     };
     constexpr std::string_view kStatic =
-        R"({"effect":"permit","principal":{"op":"All"},"action":{"op":"All"},"resource":{"op":"All"},"conditions":[]})";
+        R"({"effect":"permit","principal":{"op":"All"},"action":{"op":"All"},)"
+        R"("resource":{"op":"All"},"conditions":[]})";
     constexpr std::string_view kTemplate =
-        R"({"effect":"permit","principal":{"op":"==","slot":"?principal"},"action":{"op":"All"},"resource":{"op":"All"},"conditions":[]})";
+        R"({"effect":"permit","principal":{"op":"==","slot":"?principal"},)"
+        R"("action":{"op":"All"},"resource":{"op":"All"},"conditions":[]})";
     const auto set = [&](std::string_view statics, std::string_view of, std::string_view links) {
         return R"({"staticPolicies":)" + std::string(statics) + R"(,"templates":)" +
                std::string(of) + R"(,"templateLinks":)" + std::string(links) + "}";
