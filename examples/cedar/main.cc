@@ -34,7 +34,7 @@ constexpr std::string_view kEntities = R"([
   {"uid": {"type": "Account", "id": "a2"}, "attrs": {"owner": {"type": "User", "id": "ada"}}, "parents": []}
 ])";
 
-int fail(const writ::Error& error) {
+int refuse(const writ::Error& error) {
     std::fprintf(stderr, "%s\n", error.message().c_str());
     return 1;
 }
@@ -57,21 +57,21 @@ void decide(const cedar::PolicySet& policies, const cedar::Entities& entities, c
 
 int main() {
     auto schema = cedar::Schema::parse(kSchema, {.file = "bank.cedarschema"});
-    if (!schema) return fail(schema.error());
+    if (!schema) return refuse(schema.error());
     auto policies = cedar::PolicySet::parse(kPolicies, {.file = "bank.cedar"});
-    if (!policies) return fail(policies.error());
-    if (auto added = policies->add("lending", kLending); !added) return fail(added.error());
+    if (!policies) return refuse(policies.error());
+    if (auto added = policies->add("lending", kLending); !added) return refuse(added.error());
     if (auto linked =
             policies->link("lending", "ada-may-lend", {{{"User", "ada"}}, {{"Account", "a1"}}});
         !linked)
-        return fail(linked.error());
+        return refuse(linked.error());
 
     const cedar::Validator validator(std::move(*schema));
     const cedar::Validation found = validator.validate(*policies);
     for (const cedar::Finding& finding : found.findings)
         std::fprintf(stderr, "%s\n", finding.text().c_str());
     auto entities = validator.read_entities(kEntities);
-    if (!entities) return fail(entities.error());
+    if (!entities) return refuse(entities.error());
 
     cedar::Scratch scratch;  // one for each thread
     decide(*policies, *entities, "a1", 500, scratch);
