@@ -18,8 +18,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (!set) return 0;
         const auto json = set->to_json();
         if (!json) return 0;  // a limit
+        // `has` of a path is longer and deeper when written, and may pass a limit.
         const auto again = cedar::PolicySet::parse_json(*json);
-        WRIT_CHECK(again.has_value() && again->to_json().value() == *json);
+        WRIT_CHECK(again ? again->to_json().value() == *json
+                         : again.error().code == writ::ErrorCode::kTooLarge);
         return 0;
     }
     const auto json = policies.policy_json("p");
