@@ -178,11 +178,15 @@ std::string datetime_text(std::int64_t ms) {
                        time / kSecond_ms % 60, time % kSecond_ms);
 }
 
+std::string datetime_in_errors(std::int64_t ms) {
+    return fmt::format("(datetime(\"1970-01-01\")).offset(duration(\"{}ms\"))", ms);
+}
+
 Parsed<std::int64_t> to_date(std::int64_t ms) {
     std::int64_t midnight = 0;
     if (__builtin_sub_overflow(ms, to_time(ms), &midnight))
         return tl::make_unexpected(
-            fmt::format("overflows when computing the date of {}", datetime_text(ms)));
+            fmt::format("overflows when computing the date of {}", datetime_in_errors(ms)));
     return midnight;
 }
 

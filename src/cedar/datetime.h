@@ -16,6 +16,8 @@ Parsed<std::int64_t> parse_duration(std::string_view text);
 // Cedar source of the datetime: a literal where the year has four digits, else an offset from the
 // epoch.
 std::string datetime_text(std::int64_t ms);
+// The same always as an offset from the epoch, as the reference's errors write it.
+std::string datetime_in_errors(std::int64_t ms);
 
 // The UTC midnight at or before `ms`.
 Parsed<std::int64_t> to_date(std::int64_t ms);

@@ -150,7 +150,10 @@ bool Evaluator::variable(const Node& node, Cell& out) const {
 
 bool Evaluator::unary(const Ast& ast, const Node& node, Cell& out) {
     Cell operand;
-    if (!eval(ast, ast.kids[node.first], operand)) return false;
+    return eval(ast, ast.kids[node.first], operand) && apply_unary(ast, node, operand, out);
+}
+
+bool Evaluator::apply_unary(const Ast& ast, const Node& node, const Cell& operand, Cell& out) {
     switch (node.op) {
         case Op::kNot:
             if (!need(Type::kBool, "bool", operand)) return false;
@@ -199,9 +202,12 @@ bool Evaluator::junction(const Ast& ast, const Node& node, Cell& out) {
 
 bool Evaluator::binary(const Ast& ast, const Node& node, Cell& out) {
     Cell a, b;
-    if (!eval(ast, ast.kids[node.first], a) || !eval(ast, ast.kids[node.first + 1], b))
-        return false;
-    switch (node.op) {
+    return eval(ast, ast.kids[node.first], a) && eval(ast, ast.kids[node.first + 1], b) &&
+           apply_binary(node.op, a, b, out);
+}
+
+bool Evaluator::apply_binary(Op op, const Cell& a, const Cell& b, Cell& out) {
+    switch (op) {
         case Op::kEqual:
             out = Cell::boolean(equal(a, b));
             return true;
@@ -212,18 +218,18 @@ bool Evaluator::binary(const Ast& ast, const Node& node, Cell& out) {
         case Op::kLessEqual:
         case Op::kGreater:
         case Op::kGreaterEqual:
-            return compare_order(node.op, a, b, out);
+            return compare_order(op, a, b, out);
         case Op::kAdd:
         case Op::kSubtract:
         case Op::kMultiply:
-            return arithmetic(node.op, a, b, out);
+            return arithmetic(op, a, b, out);
         case Op::kIn:
             return in(a, b, out);
         case Op::kGetTag:
         case Op::kHasTag:
-            return tag(node.op, a, b, out);
+            return tag(op, a, b, out);
         default:
-            return set_method(node.op, a, b, out);
+            return set_method(op, a, b, out);
     }
 }
 
@@ -341,9 +347,13 @@ bool Evaluator::has_one(const Cell& of, const std::string& name, bool& out) {
 // `e has a.b` is `e has a && e.a has b`.
 bool Evaluator::has(const Ast& ast, const Node& node, Cell& out) {
     Cell of;
-    if (!eval(ast, ast.kids[node.first], of)) return false;
+    return eval(ast, ast.kids[node.first], of) && has_path(ast, node, 0, of, out);
+}
+
+// The same from the name `from` on, whose owner is `of`.
+bool Evaluator::has_path(const Ast& ast, const Node& node, std::uint32_t from, Cell of, Cell& out) {
     bool present = true;
-    for (std::uint32_t i = 0; i < node.name_count && present; ++i) {
+    for (std::uint32_t i = from; i < node.name_count && present; ++i) {
         const std::string& name = ast.names[node.data + i];
         if (!has_one(of, name, present)) return false;
         const bool more = i + 1 < node.name_count && present;
@@ -370,11 +380,15 @@ bool Evaluator::set(const Ast& ast, const Node& node, Cell& out) {
     Cell* elements = arena_.take<Cell>(node.count);
     for (std::uint32_t i = 0; i < node.count; ++i)
         if (!eval(ast, ast.kids[node.first + i], elements[i])) return false;
-    Cell* end = elements + node.count;
+    out = make_set(elements, node.count);
+    return true;
+}
+
+Cell Evaluator::make_set(Cell* elements, std::size_t count) {
+    Cell* end = elements + count;
     std::sort(elements, end, [](const Cell& a, const Cell& b) { return compare(a, b) < 0; });
     end = std::unique(elements, end, equal);
-    out = Cell::loose_set(elements, static_cast<std::size_t>(end - elements));
-    return true;
+    return Cell::loose_set(elements, static_cast<std::size_t>(end - elements));
 }
 
 // The parser has put the members in the order of their keys.
@@ -393,10 +407,13 @@ bool Evaluator::call(const Ast& ast, const Node& node, Cell& out) {
     Cell* arguments = node.count <= few.size() ? few.data() : arena_.take<Cell>(node.count);
     for (std::uint32_t i = 0; i < node.count; ++i)
         if (!eval(ast, ast.kids[node.first + i], arguments[i])) return false;
-    IpNet* place = node.function == Function::kIp ? arena_.take<IpNet>(1) : nullptr;
+    return apply_call(node.function, std::span<const Cell>(arguments, node.count), out);
+}
+
+bool Evaluator::apply_call(Function function, std::span<const Cell> arguments, Cell& out) {
+    IpNet* place = function == Function::kIp ? arena_.take<IpNet>(1) : nullptr;
     IpNet none;
-    const auto result = call_function(node.function, std::span<const Cell>(arguments, node.count),
-                                      place != nullptr ? *place : none);
+    const auto result = call_function(function, arguments, place != nullptr ? *place : none);
     if (!result) return fail_with(result.error());
     out = *result;
     return true;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -48,13 +49,17 @@ class Evaluator {
     Outcome conditions(const Policy& policy, std::size_t* failed = nullptr);
 
   private:
+    friend class PartialEvaluator;  // which calls the operators on operands that are known
+
     // Each gives its value in `out`, or false with error_ set.
     bool eval(const Ast& ast, NodeId id, Cell& out);
     bool variable(const Node& node, Cell& out) const;
     bool unary(const Ast& ast, const Node& node, Cell& out);
     bool conditional(const Ast& ast, const Node& node, Cell& out);
     bool junction(const Ast& ast, const Node& node, Cell& out);
+    bool apply_unary(const Ast& ast, const Node& node, const Cell& operand, Cell& out);
     bool binary(const Ast& ast, const Node& node, Cell& out);
+    bool apply_binary(Op op, const Cell& a, const Cell& b, Cell& out);
     bool compare_order(Op op, const Cell& a, const Cell& b, Cell& out);
     bool arithmetic(Op op, const Cell& a, const Cell& b, Cell& out);
     bool in(const Cell& a, const Cell& b, Cell& out);
@@ -62,11 +67,14 @@ class Evaluator {
     bool tag(Op op, const Cell& a, const Cell& b, Cell& out);
     bool attribute(const Cell& of, const std::string& name, Cell& out);
     bool has(const Ast& ast, const Node& node, Cell& out);
+    bool has_path(const Ast& ast, const Node& node, std::uint32_t from, Cell of, Cell& out);
     bool has_one(const Cell& of, const std::string& name, bool& out);
     bool is(const Ast& ast, const Node& node, Cell& out);
     bool set(const Ast& ast, const Node& node, Cell& out);
+    static Cell make_set(Cell* elements, std::size_t count);
     bool record(const Ast& ast, const Node& node, Cell& out);
     bool call(const Ast& ast, const Node& node, Cell& out);
+    bool apply_call(Function function, std::span<const Cell> arguments, Cell& out);
 
     bool fail_with(std::string message) {
         error_ = std::move(message);

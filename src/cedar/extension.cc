@@ -24,8 +24,9 @@ constexpr std::array<FunctionInfo, 22> kFunctions = {{
 }};
 
 tl::unexpected<std::string> refuse(Function function, std::string_view why) {
+    const FunctionInfo& called = info(function);
     return tl::make_unexpected(fmt::format("error while evaluating `{}` extension function: {}",
-                                           info(function).type, why));
+                                           called.method ? called.name : called.type, why));
 }
 
 std::string_view name_of(Type type) {
@@ -118,13 +119,14 @@ Parsed<Cell> call_datetime(Function function, std::span<const Cell> arguments) {
         case Function::kOffset:
             if (__builtin_add_overflow(ms, arguments[1].number(), &result))
                 return refuse(function, fmt::format("overflows when adding an offset: {}+({}ms)",
-                                                    datetime_text(ms), arguments[1].number()));
+                                                    datetime_in_errors(ms), arguments[1].number()));
             return Cell::number(Type::kDatetime, result);
         case Function::kDurationSince:
             if (__builtin_sub_overflow(ms, arguments[1].number(), &result))
-                return refuse(function,
-                              fmt::format("overflows when computing the duration between {} and {}",
-                                          datetime_text(ms), datetime_text(arguments[1].number())));
+                return refuse(
+                    function,
+                    fmt::format("overflows when computing the duration between {} and {}",
+                                datetime_in_errors(ms), datetime_in_errors(arguments[1].number())));
             return Cell::number(Type::kDuration, result);
         case Function::kToDate: {
             const auto date = to_date(ms);

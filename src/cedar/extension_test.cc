@@ -8,6 +8,7 @@
 
 #include "cedar/datetime.h"
 #include "cedar/ipaddr.h"
+#include "cedar/test_world.h"
 
 namespace writ::cedar {
 namespace {
@@ -184,6 +185,25 @@ TEST(Functions, NamesAreFoundAndArityIsChecked) {
     EXPECT_EQ(result.error(),
               "wrong number of arguments provided to extension function `isInRange`: expected 2, "
               "got 0");
+}
+
+// Found by tests/oracle/cedar_decide.cjs: a method's error names the method.
+TEST(Extensions, MethodsThatOverflowSayItInTheReferencesWords) {
+    const std::string least =
+        "datetime(\"1970-01-01\").offset(duration(\"-9223372036854775808ms\"))";
+    EXPECT_EQ(
+        test::ask(least + ".toDate() == 1"),
+        "ERR: error while evaluating `toDate` extension function: overflows when computing "
+        "the date of (datetime(\"1970-01-01\")).offset(duration(\"-9223372036854775808ms\"))");
+    EXPECT_EQ(test::ask(least + ".offset(duration(\"-1ms\")) == 1"),
+              "ERR: error while evaluating `offset` extension function: overflows when adding an "
+              "offset: (datetime(\"1970-01-01\")).offset(duration(\"-9223372036854775808ms\"))"
+              "+(-1ms)");
+    EXPECT_EQ(test::ask("datetime(\"2024-01-01\").durationSince(" + least + ") == 1"),
+              "ERR: error while evaluating `durationSince` extension function: overflows when "
+              "computing the duration between (datetime(\"1970-01-01\")).offset(duration("
+              "\"1704067200000ms\")) and (datetime(\"1970-01-01\")).offset(duration("
+              "\"-9223372036854775808ms\"))");
 }
 
 }  // namespace
