@@ -71,11 +71,8 @@ net::Task<std::vector<std::shared_ptr<const catalog::Tool>>> Core::visible(
     identity::SessionPtr session) {
     std::vector<std::shared_ptr<const catalog::Tool>> out;
     if (!session || !session->live(shared_->clock.boot_us())) co_return out;
-    const auto engine = shared_->engines.get().engine;
-    for (const auto& tool : shared_->catalog.snapshot()->tools()) {
-        if (!tool->changed && engine->visible(*session->task, *tool)) out.push_back(tool);
-    }
-    co_return out;
+    co_return shared_->listings.of(session->task, shared_->engines.get(),
+                                   shared_->catalog.snapshot(), shared_->clock.now_us());
 }
 
 net::Task<Answer> Core::admit(Call call) {

@@ -163,7 +163,8 @@ class Gate {
     // Decides one call and records the decision before it returns. May be awaited on any reactor
     // of a home, and resumes there; awaited elsewhere, it resumes at the tree's home.
     virtual net::Task<Answer> admit(Call call) = 0;
-    // Tools this session may see, in catalog order.
+    // Tools that some call of this session could be permitted or held for, in catalog order
+    // (policy::Engine::possible). Kept between listings; a call asks nothing of it.
     virtual net::Task<std::vector<std::shared_ptr<const catalog::Tool>>> visible(
         identity::SessionPtr session) = 0;
     // Swaps the policies: calls decided from now on use them; admissions that have not departed are

@@ -15,6 +15,7 @@
 
 #include "evidence/sequence.h"
 #include "gate/gate.h"
+#include "gate/listings.h"
 #include "gate/passage.h"
 #include "gate/tree.h"
 
@@ -30,7 +31,7 @@ inline constexpr std::int64_t kStrangersEvery_us = 60'000'000;
 // Definitions of tools whose answer to overlaps() is kept; then all are judged anew.
 inline constexpr std::size_t kMaxJudgedTools = 4096;
 
-// What all homes share. Immutable but for `engines` and `patterns`; thread: any.
+// What all homes share. Immutable but for `engines`, `patterns` and `listings`; thread: any.
 struct Shared {
     identity::Directory& directory;
     catalog::Catalog& catalog;
@@ -38,6 +39,7 @@ struct Shared {
     const Clock& clock;
     Engines engines;
     mutable Patterns patterns{};
+    mutable Listings listings{};
     std::function<std::string(std::string_view)> pseudonym;
     std::vector<net::Reactor*> reactors;
 

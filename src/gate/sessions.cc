@@ -89,6 +89,8 @@ net::Task<void> Core::restore(TaskId task, Spent spent) {
 net::Task<Result<identity::TaskPtr>> Core::start_task(identity::TaskSpec spec, evidence::Actor by,
                                                       identity::TaskPtr parent) {
     net::Reactor* back = shared_->here();
+    if (const Status fits = shared_->engines.get().engine->check_grants(spec.grants); !fits)
+        co_return fail(fits.error());
     const EventId event = shared_->ids.mint<EventId>();
     Result<identity::TaskPtr> started =
         shared_->directory.start(std::move(spec), event, std::move(parent));

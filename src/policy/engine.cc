@@ -134,12 +134,14 @@ void weigh(Weighing& into, const Prepared& prepared, const Loaded& loaded,
 
 CedarEngine::CedarEngine(std::shared_ptr<const Loaded> loaded, Agents agents, EngineOptions options,
                          std::shared_ptr<const cedar::Entities> standing,
+                         std::shared_ptr<const catalog::Snapshot> catalog,
                          std::shared_ptr<const Shapes> shapes,
                          std::shared_ptr<const CheckReport> report)
     : loaded_(std::move(loaded)),
       agents_(std::move(agents)),
       options_(std::move(options)),
       standing_(std::move(standing)),
+      catalog_(std::move(catalog)),
       shapes_(std::move(shapes)),
       report_(std::move(report)) {}
 
@@ -223,23 +225,21 @@ bool CedarEngine::visible(const identity::Task& task, const catalog::Tool& tool)
 
 std::shared_ptr<const Engine> CedarEngine::with(
     std::shared_ptr<const catalog::Snapshot> catalog) const {
-    auto made = make(loaded_, agents_, options_, *catalog, report_);
+    auto made = make(loaded_, agents_, options_, std::move(catalog), report_);
     return made ? std::move(*made) : nullptr;
 }
 
-Result<std::shared_ptr<const Engine>> CedarEngine::make(std::shared_ptr<const Loaded> loaded,
-                                                        const Agents& agents,
-                                                        const EngineOptions& options,
-                                                        const catalog::Snapshot& catalog,
-                                                        std::shared_ptr<const CheckReport> before) {
-    auto standing = standing_entities(agents, catalog);
+Result<std::shared_ptr<const Engine>> CedarEngine::make(
+    std::shared_ptr<const Loaded> loaded, const Agents& agents, const EngineOptions& options,
+    std::shared_ptr<const catalog::Snapshot> catalog, std::shared_ptr<const CheckReport> before) {
+    auto standing = standing_entities(agents, *catalog);
     if (!standing) return fail(standing.error());
-    auto shapes = std::make_shared<const Shapes>(catalog);
-    auto report = check_types(*loaded, catalog, *shapes, options, std::move(before));
+    auto shapes = std::make_shared<const Shapes>(*catalog);
+    auto report = check_types(*loaded, *catalog, *shapes, options, std::move(before));
     return std::make_shared<const CedarEngine>(
         std::move(loaded), agents, options,
-        std::make_shared<const cedar::Entities>(std::move(*standing)), std::move(shapes),
-        std::move(report));
+        std::make_shared<const cedar::Entities>(std::move(*standing)), std::move(catalog),
+        std::move(shapes), std::move(report));
 }
 
 const CheckReport& Engine::report() const {
@@ -264,7 +264,7 @@ Result<std::shared_ptr<const Engine>> Engine::make(PolicyFiles files, const Agen
                                                    const EngineOptions& options) {
     auto loaded = load(std::move(files));
     if (!loaded) return fail(loaded.error());
-    return CedarEngine::make(std::move(*loaded), agents, options, *catalog, nullptr);
+    return CedarEngine::make(std::move(*loaded), agents, options, std::move(catalog), nullptr);
 }
 
 }  // namespace writ::policy

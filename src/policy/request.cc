@@ -1,5 +1,6 @@
 #include "policy/request.h"
 
+#include <map>
 #include <unordered_map>
 
 #include "base/bytes.h"
@@ -12,6 +13,18 @@ using cedar::Value;
 
 Value text(std::string_view v) {
     return Value::string(v);
+}
+
+Value task_of(const identity::Task& task) {
+    return Value::record({{"id", text(task.id.text())},
+                          {"root", text(task.root.text())},
+                          {"purpose", text(task.spec.purpose)},
+                          {"depth", Value::integer(task.depth)}});
+}
+
+Value tool_of(const catalog::Tool& tool) {
+    return Value::record(
+        {{"effect", text(catalog::name(tool.effect))}, {"pin", text(digest_text(tool.pin))}});
 }
 
 // What the calls of one task have in common in their context, with all it was made of.
@@ -38,10 +51,7 @@ TaskContext task_context(const Question& question) {
             task.agent->charter,
             task.depth,
             question.charter_changed,
-            Value::record({{"id", text(task.id.text())},
-                           {"root", text(task.root.text())},
-                           {"purpose", text(task.spec.purpose)},
-                           {"depth", Value::integer(task.depth)}}),
+            task_of(task),
             text(task.spec.subject),
             Value::record({{"charter", text(task.agent->charter)},
                            {"charter_changed", Value::boolean(question.charter_changed)}})};
@@ -65,15 +75,38 @@ const TaskContext& kept_task_context(const Question& question) {
 Value context_of(const Question& question, Value input) {
     static const Value no_flow = Value::record({});
     const TaskContext& task = kept_task_context(question);
-    return Value::record(
-        {{"agent", task.agent},
-         {"flow", no_flow},
-         {"input", std::move(input)},
-         {"now", Value::datetime_ms(question.now_us / 1'000)},
-         {"subject", task.subject},
-         {"task", task.task},
-         {"tool", Value::record({{"effect", text(catalog::name(question.tool.effect))},
-                                 {"pin", text(digest_text(question.tool.pin))}})}});
+    return Value::record({{"agent", task.agent},
+                          {"flow", no_flow},
+                          {"input", std::move(input)},
+                          {"now", Value::datetime_ms(question.now_us / 1'000)},
+                          {"subject", task.subject},
+                          {"task", task.task},
+                          {"tool", tool_of(question.tool)}});
+}
+
+// Levels of nested arguments of which the members are told apart; below, anything may be there.
+constexpr std::size_t kOpenDepth = 4;
+
+using cedar::PartialValue;
+using PartialMembers = std::map<std::string, cedar::PartialMember, std::less<>>;
+
+PartialValue open_value(const Shape& shape, std::size_t depth);
+
+// As input_value() makes them (docs/spec/policy-names.md).
+PartialValue open_object(const ObjectShape& object, std::size_t depth) {
+    PartialMembers members;
+    for (const auto& [name, member] : object.members)
+        members.emplace(name, cedar::PartialMember{
+                                  open_value(*member.shape, depth + 1),
+                                  !member.required || member.shape->null || member.shape->any});
+    if (object.open) members.try_emplace("*", cedar::PartialMember{PartialValue::unknown(), true});
+    return PartialValue::record(std::move(members));
+}
+
+PartialValue open_value(const Shape& shape, std::size_t depth) {
+    const bool one_object = !shape.any && shape.kinds() == 1 && shape.object;
+    if (!one_object || depth >= kOpenDepth) return PartialValue::unknown();
+    return open_object(*shape.object, depth);
 }
 
 cedar::EntityData resource_entity(const catalog::Resource& resource) {
@@ -116,6 +149,25 @@ Result<cedar::Entities> standing_entities(
         out.push_back(std::move(data));
     }
     return cedar::Entities::build(std::move(out));
+}
+
+cedar::PartialRequest any_call(const identity::Task& task, const catalog::Tool& tool,
+                               const Shape& shape) {
+    cedar::PartialRequest out;
+    out.principal = agent_uid(*task.agent);
+    out.action = action_uid(tool);
+    out.resource = cedar::PartialEntity::of_type("Writ::Resource");
+    auto input = shape.object ? open_object(*shape.object, 0) : PartialValue::unknown();
+    auto agent = PartialValue::record(
+        {{"charter", {text(task.agent->charter)}}, {"charter_changed", {PartialValue::unknown()}}});
+    out.context = PartialValue::record({{"input", {std::move(input)}},
+                                        {"task", {task_of(task)}},
+                                        {"subject", {text(task.spec.subject)}},
+                                        {"agent", {std::move(agent)}},
+                                        {"tool", {tool_of(tool)}},
+                                        {"flow", {PartialValue::unknown()}},
+                                        {"now", {PartialValue::unknown()}}});
+    return out;
 }
 
 Result<Prepared> prepare(const Question& question, const Shape& shape,

@@ -7,6 +7,7 @@
 
 #include "catalog/catalog.h"
 #include "cedar/cedar.h"
+#include "cedar/partial.h"
 #include "identity/types.h"
 #include "policy/policy.h"
 #include "policy/shape.h"
@@ -28,6 +29,11 @@ struct Prepared {
     cedar::Request request;
     cedar::Entities entities;
 };
+
+// What is known of every call of the tool under the task: not its arguments but for what `shape`
+// says of them, nor its resource, what has flowed, the time, or whether the charter has changed.
+cedar::PartialRequest any_call(const identity::Task& task, const catalog::Tool& tool,
+                               const Shape& shape);
 
 // `shape` is the tool's. Errors: kInvalid (an argument that has no Cedar form).
 Result<Prepared> prepare(const Question& question, const Shape& shape,
