@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "json/utf8.h"
 
@@ -32,28 +33,44 @@ std::size_t space_length(std::string_view text) {
     return 0;
 }
 
-struct Symbol {
-    std::string_view text;
-    Kind kind;
-};
+// What an ASCII character is by itself, and of two together.
+constexpr std::array<Kind, 128> kSingles = [] {
+    std::array<Kind, 128> out{};
+    out.fill(Kind::kInvalid);
+    constexpr std::pair<char, Kind> singles[] = {
+        {'@', Kind::kAt},          {'.', Kind::kDot},          {',', Kind::kComma},
+        {';', Kind::kSemicolon},   {':', Kind::kColon},        {'(', Kind::kLeftParen},
+        {')', Kind::kRightParen},  {'{', Kind::kLeftBrace},    {'}', Kind::kRightBrace},
+        {'[', Kind::kLeftBracket}, {']', Kind::kRightBracket}, {'<', Kind::kLess},
+        {'>', Kind::kGreater},     {'+', Kind::kPlus},         {'-', Kind::kMinus},
+        {'*', Kind::kStar},        {'/', Kind::kSlash},        {'%', Kind::kPercent},
+        {'!', Kind::kNot},         {'=', Kind::kAssign},
+    };
+    for (const auto& [c, kind] : singles) out[static_cast<std::size_t>(c)] = kind;
+    return out;
+}();
 
-// Longer symbols before their prefixes.
-constexpr std::array<Symbol, 27> kSymbols = {{
-    {"::", Kind::kColons},       {"==", Kind::kEqual},
-    {"!=", Kind::kNotEqual},     {"<=", Kind::kLessEqual},
-    {">=", Kind::kGreaterEqual}, {"||", Kind::kOr},
-    {"&&", Kind::kAnd},          {"@", Kind::kAt},
-    {".", Kind::kDot},           {",", Kind::kComma},
-    {";", Kind::kSemicolon},     {":", Kind::kColon},
-    {"(", Kind::kLeftParen},     {")", Kind::kRightParen},
-    {"{", Kind::kLeftBrace},     {"}", Kind::kRightBrace},
-    {"[", Kind::kLeftBracket},   {"]", Kind::kRightBracket},
-    {"<", Kind::kLess},          {">", Kind::kGreater},
-    {"+", Kind::kPlus},          {"-", Kind::kMinus},
-    {"*", Kind::kStar},          {"/", Kind::kSlash},
-    {"%", Kind::kPercent},       {"!", Kind::kNot},
-    {"=", Kind::kAssign},
-}};
+Kind pair_of(char first, char second) {
+    if (second == '=') {
+        switch (first) {
+            case '=':
+                return Kind::kEqual;
+            case '!':
+                return Kind::kNotEqual;
+            case '<':
+                return Kind::kLessEqual;
+            case '>':
+                return Kind::kGreaterEqual;
+            default:
+                return Kind::kInvalid;
+        }
+    }
+    if (first != second) return Kind::kInvalid;
+    return first == ':'   ? Kind::kColons
+           : first == '|' ? Kind::kOr
+           : first == '&' ? Kind::kAnd
+                          : Kind::kInvalid;
+}
 
 }  // namespace
 
@@ -94,9 +111,13 @@ Token Lexer::string() {
 }
 
 Token Lexer::symbol() {
-    const std::string_view rest = text_.substr(at_);
-    for (const Symbol& symbol : kSymbols)
-        if (rest.starts_with(symbol.text)) return token(symbol.kind, symbol.text.size());
+    const char c = text_[at_];
+    if (at_ + 1 < text_.size())
+        if (const Kind pair = pair_of(c, text_[at_ + 1]); pair != Kind::kInvalid)
+            return token(pair, 2);
+    if (static_cast<unsigned char>(c) < 0x80)
+        if (const Kind single = kSingles[static_cast<std::size_t>(c)]; single != Kind::kInvalid)
+            return token(single, 1);
     return token(Kind::kInvalid, std::max<std::size_t>(1, json::utf8_sequence(text_, at_)));
 }
 

@@ -9,6 +9,8 @@
 namespace writ::gate {
 namespace {
 
+using namespace test;
+
 class ListingEngine final : public policy::Engine {
   public:
     policy::Verdict decide(const policy::Question& /*question*/) const override { return permit(); }
