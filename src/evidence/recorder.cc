@@ -25,6 +25,8 @@ namespace {
 // keep a decision out.
 constexpr std::size_t kMaxInFlight = kMaxPendingAppends / 4;
 constexpr std::size_t kMaxNotesInFlight = kMaxInFlight / 2;
+// Narrowing acts have room of their own behind it.
+constexpr std::size_t kMaxNarrowingInFlight = kMaxInFlight + kMaxInFlight / 4;
 // A clock may be slewed; more than this is a step.
 constexpr std::int64_t kClockSlack_us = 1'000'000;
 
@@ -96,6 +98,12 @@ bool verdict_is(const Draft& draft, std::string_view word) {
     if (!draft.verdict.empty()) return draft.verdict == word;
     const std::string* kind = text_of(draft.data, "kind");
     return kind != nullptr && *kind == word;
+}
+
+// What must be recorded although the disk is full (architecture, rule 5), in the space that the
+// ledger keeps for it: the ends of tasks and sessions, and the word about what is missing.
+bool narrows(std::string_view type) {
+    return type == "task.ended" || type == "session.sealed" || type == "evidence.gap";
 }
 
 }  // namespace
@@ -256,6 +264,7 @@ void Recorder::Impl::say_clock_step() {
 
 void Recorder::Impl::submit(Draft draft, std::size_t limit, Done done) {
     say_gaps();
+    if (narrows(draft.type)) limit = kMaxNarrowingInFlight;
     if (sequence.in_flight() >= limit) {
         overflow.add(sequence.next_seq(), "too many events wait for the log");
         refuse(std::move(done), {ErrorCode::kUnavailable, "too many events wait for the log"});
@@ -288,10 +297,14 @@ void Recorder::Impl::hand_over(const Draft& draft, const Sequence::Slot& slot, s
     const Sha256 hash = entry.receipt.leaf;
     waiting.emplace(seq, std::move(entry));
     const bool outer = std::exchange(submitting, true);
-    ledger.append_hashed(std::move(leaf), hash,
-                         [self = shared_from_this(), seq](Result<ledger::Appended> answer) {
-                             self->answered(seq, std::move(answer));
-                         });
+    auto done = [self = shared_from_this(), seq](Result<ledger::Appended> answer) {
+        self->answered(seq, std::move(answer));
+    };
+    if (narrows(draft.type)) {
+        ledger.append_kept(std::move(leaf), std::move(done));
+    } else {
+        ledger.append_hashed(std::move(leaf), hash, std::move(done));
+    }
     submitting = outer;
 }
 

@@ -197,6 +197,29 @@ TEST(Recorder, ARefusalByTheLogIsUnavailableAndForksNothing) {
     EXPECT_EQ(gap.number("from"), 1);
 }
 
+TEST(Recorder, OnAFullDiskOnlyNarrowingActsAreRecorded) {
+    Rig rig;
+    const Story story(rig.ids);
+    ASSERT_TRUE(rig.record(story.session_started()));
+    rig.ledger.full = true;
+    for (int i = 0; i < 3; ++i)
+        EXPECT_FALSE(rig.record(story.decided(rig.ids.mint<CallId>(), "permit")));
+    EXPECT_FALSE(rig.record(story.task_started()));
+    ASSERT_TRUE(rig.seal(story.session, "revoked"));
+    EXPECT_FALSE(rig.record(story.of_writ("policy.changed"))) << "a reload does not narrow";
+    rig.ledger.full = false;
+    ASSERT_TRUE(rig.record(story.of_writ("policy.changed")));
+    std::int64_t sealed = 0, gaps = 0;
+    for (std::size_t i = 0; i < rig.ledger.entries.size(); ++i) {
+        const Leaf leaf = leaf_at(rig, i);
+        if (leaf.type == "session.sealed") ++sealed;
+        if (leaf.type == "evidence.gap") gaps += leaf.number("n");
+    }
+    EXPECT_EQ(sealed, 1);
+    EXPECT_EQ(gaps, 5) << "what was refused is counted";
+    EXPECT_EQ(findings(rig).size(), 1u) << "only the start's cause, which this test left out";
+}
+
 TEST(Recorder, ADeadLogIsToldToEveryCallerAndNothingHangs) {
     Rig rig;
     const Story story(rig.ids);

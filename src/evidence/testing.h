@@ -43,9 +43,17 @@ class MemoryLedger final : public ledger::Ledger {
     std::vector<std::string> entries;  // what is in the log
     bool hold = false;                 // answers wait for answer()
     std::optional<ErrorCode> refuse;   // every append fails at once
+    bool full = false;                 // every append fails at once, but for what has space kept
     std::size_t waiting() const { return held_.size(); }
 
     void append(std::string entry, ledger::AppendDone done) override {
+        if (full) {
+            done(fail(ErrorCode::kUnavailable, "no room"));
+        } else {
+            append_kept(std::move(entry), std::move(done));
+        }
+    }
+    void append_kept(std::string entry, ledger::AppendDone done) override {
         if (refuse) {
             done(fail(*refuse, "the log is not writable"));
         } else if (hold) {
