@@ -35,8 +35,8 @@ bool says_secret(std::string_view name) {
 std::shared_ptr<const gate::Secrets> lent_secrets(const std::vector<catalog::ServerSpec>& servers) {
     std::vector<gate::Secrets::Value> values;
     std::set<std::pair<std::string, std::string>> seen;
-    const auto add = [&](const std::string& name, std::string_view value) {
-        if (!says_secret(name) || !seen.emplace(name, value).second) return;
+    const auto add = [&](const std::string& name, std::string_view value, bool known = false) {
+        if ((!known && !says_secret(name)) || !seen.emplace(name, value).second) return;
         if (value.size() < gate::kMinSecretBytes) {
             log::warn("up", "the value of {} is too short to be looked for in answers",
                       inert(name, 100));
@@ -48,6 +48,13 @@ std::shared_ptr<const gate::Secrets> lent_secrets(const std::vector<catalog::Ser
         for (const auto& name : server.env)
             if (const char* value = std::getenv(name.c_str()); value != nullptr) add(name, value);
         for (const auto& [name, value] : server.set) add(name, value);
+        // What goes out as a credential is one, whatever its variable is called.
+        const auto lend = [&](const std::string& name) {
+            if (const char* value = std::getenv(name.c_str()); value != nullptr)
+                add(name, value, true);
+        };
+        if (!server.bearer_env.empty()) lend(server.bearer_env);
+        for (const auto& [field, variable] : server.header_env) lend(variable);
     }
     auto made = gate::Secrets::make(std::move(values));
     if (made) return *made;
