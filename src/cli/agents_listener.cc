@@ -1,6 +1,7 @@
 #include <memory>
 
 #include "cli/parts.h"
+#include "doors/mcp/http_rules.h"
 
 namespace writ::cli {
 namespace {
@@ -56,6 +57,15 @@ net::HttpHandler agents_handler(const Config& config, mcp::Door& door,
     return [routes](net::HttpRequest request, net::Responder& responder) {
         return route(routes, std::move(request), &responder);
     };
+}
+
+net::HttpServerOptions agents_options(const Config& config, const identity::Directory& directory) {
+    net::HttpServerOptions options;
+    options.wants_body = [bearer = config.bearer, &directory](const net::HttpRequest& head) {
+        const auto token = bearer ? mcp::bearer(head) : std::nullopt;
+        return token && directory.authenticate(*token).has_value();
+    };
+    return options;
 }
 
 }  // namespace writ::cli

@@ -27,5 +27,7 @@ namespace writ::cli {
 net::HttpHandler agents_handler(const Config& config, mcp::Door& door,
                                 const identity::Directory& directory, const ledger::Ledger& ledger,
                                 std::uint16_t port);
+// How that listener reads: the body of a request without a good credential is left unread.
+net::HttpServerOptions agents_options(const Config& config, const identity::Directory& directory);
 
 }  // namespace writ::cli

@@ -81,6 +81,10 @@ struct HttpServerOptions {
     // Of request bodies in memory at once, over all connections; what would exceed it gets a 503.
     // 64 whole bodies: far more than are ever under way, far less than connections_max of them.
     std::size_t bodies_bytes_max = 64 * kMaxBodyBytes;
+    // Asked once about a request whose body has not all come with its head; false leaves the body
+    // unread, so that a stranger's costs nothing. The handler gets an empty one and has to refuse;
+    // the connection closes with its answer. Null: every body is read.
+    std::function<bool(const HttpRequest& head)> wants_body = nullptr;
     Millis head_timeout{10'000};  // from accept or from the end of the last answer + idle
     Millis body_timeout{30'000};
     Millis idle_timeout{75'000};

@@ -119,6 +119,7 @@ Task<Connection::Got> Connection::read_body() {
                            std::move(head_.headers), std::string(), peer_};
     const TimePoint deadline = deadline_in(options_.body_timeout);
     std::size_t received = 0;
+    bool asked = false;
     for (bool invited = !head_.framing.expects_continue;; invited = true) {
         const std::size_t before = wire_.in.size();
         const Body got = message->put_body(wire_.in);
@@ -126,6 +127,11 @@ Task<Connection::Got> Connection::read_body() {
         if (got == Body::kDone) break;
         if (got == Body::kTooLarge) co_return refused({413, "request body too large"});
         if (got == Body::kMalformed) co_return refused({400, "malformed request body"});
+        if (!asked && options_.wants_body && !options_.wants_body(request_)) {
+            unread_ = true;
+            co_return Got::kRequest;
+        }
+        asked = true;
         // OPTIMIZATION: a body that came with its head is never counted; it is here already.
         if (!charge(received))
             co_return refused({503, "too many request bodies at once; try later"});
@@ -146,14 +152,14 @@ Task<Connection::Got> Connection::read_body() {
 
 Task<bool> Connection::answer() {
     Exchange exchange(wire_, head_.framing, request_.method == "HEAD", options_.write_timeout);
-    if (finishing_) exchange.close_after();
+    if (finishing_ || unread_) exchange.close_after();
     exchange_ = &exchange;
     wire_.poll->arm_read();
     HttpRequest request = std::move(request_);
     co_await (*handler_)(std::move(request), exchange);
     const bool more = co_await exchange.finish();
     exchange_ = nullptr;
-    if (!more && !exchange.peer_gone() && !wire_.in.empty()) co_await drain();
+    if (!more && !exchange.peer_gone() && (unread_ || !wire_.in.empty())) co_await drain();
     co_return more;
 }
 

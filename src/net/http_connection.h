@@ -59,6 +59,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
     bool first_ = true;        // no request yet
     bool idle_ = true;         // between requests, nothing of the next one received
     bool finishing_ = false;
+    bool unread_ = false;           // the body of the last request is left where it is
     Exchange* exchange_ = nullptr;  // while a handler runs
 };
 

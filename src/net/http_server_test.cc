@@ -214,6 +214,31 @@ TEST(HttpServer, InvitesTheBodyOfAnExpectation) {
                        "HTTP/1.1 413 "));
 }
 
+TEST(HttpServer, LeavesABodyUnreadThatNobodyWants) {
+    int asked = 0;
+    HttpServerOptions options;
+    options.wants_body = [&](const HttpRequest& head) {
+        ++asked;
+        return head.headers.get("Authorization") == "yes";
+    };
+    options.body_timeout = Millis(5'000);
+    Served served(echo, options);
+    // A stranger announces a body and need not send it: the answer comes, and the connection ends.
+    const std::string stranger = served.ask(post("Content-Length: 500000\r\n", "x"));
+    EXPECT_TRUE(begins(stranger, "HTTP/1.1 200 ")) << stranger;
+    EXPECT_TRUE(stranger.ends_with("POST /x ")) << "the handler sees no body";
+    EXPECT_EQ(asked, 1);
+    const std::string chunked = served.ask(post("Transfer-Encoding: chunked\r\n", "5\r\nhel"));
+    EXPECT_TRUE(chunked.ends_with("POST /x ")) << chunked;
+    RawClient known = served.connect();
+    known.say(post("Authorization: yes\r\nContent-Length: 2\r\n", ""));
+    known.say("hi");
+    EXPECT_NE(known.hear_until("POST /x hi").find("200 OK"), std::string::npos);
+    asked = 0;  // one that came whole costs no question
+    served.ask(post("Content-Length: 2\r\nConnection: close\r\n", "hi"));
+    EXPECT_EQ(asked, 0);
+}
+
 TEST(HttpServer, AnswersToHeadHaveNoBody) {
     Served served(echo);
     const std::string heard =

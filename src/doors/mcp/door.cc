@@ -15,21 +15,6 @@ namespace {
 
 constexpr std::string_view kSessionHeader = "MCP-Session-Id";
 
-// The token of `Authorization: Bearer …`, or nothing.
-std::optional<std::string_view> bearer(const net::HttpRequest& request) {
-    static constexpr std::string_view kScheme = "bearer ";
-    if (request.headers.count("authorization") != 1) return std::nullopt;
-    std::string_view value = *request.headers.get("authorization");
-    if (value.size() <= kScheme.size()) return std::nullopt;
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 32) : c; };
-    if (!std::ranges::equal(value.substr(0, kScheme.size()), kScheme, {}, lower))
-        return std::nullopt;
-    value.remove_prefix(kScheme.size());
-    const auto first = value.find_first_not_of(' ');
-    if (first == std::string_view::npos) return std::nullopt;
-    return value.substr(first);
-}
-
 // Why a session is not live, for its holder: true words about the holder's own task.
 std::string_view why_dead(const identity::Session& session) {
     for (const auto* task = session.task.get(); task != nullptr; task = task->parent_task.get()) {

@@ -199,4 +199,18 @@ std::optional<std::string> resource_metadata(std::string_view public_url, std::s
     return node.dump();
 }
 
+std::optional<std::string_view> bearer(const net::HttpRequest& request) {
+    static constexpr std::string_view kScheme = "bearer ";
+    if (request.headers.count("authorization") != 1) return std::nullopt;
+    std::string_view value = *request.headers.get("authorization");
+    if (value.size() <= kScheme.size()) return std::nullopt;
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 32) : c; };
+    if (!std::ranges::equal(value.substr(0, kScheme.size()), kScheme, {}, lower))
+        return std::nullopt;
+    value.remove_prefix(kScheme.size());
+    const auto first = value.find_first_not_of(' ');
+    if (first == std::string_view::npos) return std::nullopt;
+    return value.substr(first);
+}
+
 }  // namespace writ::mcp

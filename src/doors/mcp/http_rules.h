@@ -55,6 +55,8 @@ std::optional<Scope> scope_behind_secret(std::string_view path, std::string_view
 net::HttpResponse refuse(const HttpRefusal& refusal);
 // 404. The same bytes whatever is not there, or not for this caller.
 net::HttpResponse not_found();
+// The token of the one `Authorization: Bearer …`, or nothing.
+std::optional<std::string_view> bearer(const net::HttpRequest& request);
 // Why a caller gets 401. Without a credential there is nothing to call invalid (RFC 6750
 // section 3.1).
 enum class Credential : std::uint8_t { kAbsent, kInvalid };
