@@ -70,6 +70,22 @@ ToolPtr make_tool(const ServerSpec& server, Definition&& definition, bool change
     return tool;
 }
 
+// Nothing where only its digest was kept.
+Result<Definition> pinned_definition(const Pin& pin) {
+    const auto document = json::parse(pin.definition);
+    if (!document) return fail(document.error());
+    return parse_definition(document->root());
+}
+
+// The same tool under the server's rules of now.
+ToolPtr under_rules(const ServerSpec& server, const ToolPtr& tool) {
+    const auto document = json::parse(tool->definition);
+    if (!document) return nullptr;
+    auto definition = parse_definition(document->root());
+    if (!definition) return nullptr;
+    return make_tool(server, std::move(*definition), tool->changed);
+}
+
 constexpr std::size_t kShortHexDigits = 10;
 
 bool same(const std::vector<ToolPtr>& a, const std::vector<ToolPtr>& b) {
@@ -90,33 +106,57 @@ std::string exposed_name(const std::string& server, const std::string& tool) {
 }
 
 struct Catalog::Impl {
-    std::vector<ServerSpec> servers;
-    std::shared_ptr<const Snapshot::Rules> rules;
     // By server, then tool. Kept when a tool vanishes: one that comes back must be what it was.
     using Pins = std::map<std::string, std::map<std::string, Pin, std::less<>>, std::less<>>;
 
     // Guards what follows; held for a whole update, and by readers for copying one pointer.
     mutable std::mutex mutex;
+    std::vector<ServerSpec> servers;
+    std::shared_ptr<const Snapshot::Rules> rules;
     Pins pins;
     std::vector<std::vector<ToolPtr>> listed;  // one list a server, in the order of `servers`
+    std::vector<bool> heard;                   // whether it has listed since the start
     std::shared_ptr<const Snapshot> current;
 
-    void publish();
+    void publish() { current = snapshot_of(rules, listed); }
+    std::shared_ptr<const Snapshot> expect(const std::vector<ServerSpec>& of,
+                                           std::shared_ptr<const Snapshot::Rules> under,
+                                           std::vector<std::vector<ToolPtr>> offered,
+                                           const std::vector<bool>& answered) const;
+    static std::shared_ptr<const Snapshot> snapshot_of(
+        std::shared_ptr<const Snapshot::Rules> rules,
+        const std::vector<std::vector<ToolPtr>>& listed);
     std::optional<std::size_t> find(std::string_view server) const;
     ToolPtr* listed_tool(std::string_view server, std::string_view tool);
     Result<Pin> accept(std::string_view server, std::string_view tool, const Sha256* read);
 };
 
-void Catalog::Impl::publish() {
+std::shared_ptr<const Snapshot> Catalog::Impl::snapshot_of(
+    std::shared_ptr<const Snapshot::Rules> rules, const std::vector<std::vector<ToolPtr>>& listed) {
     auto next = std::make_shared<Snapshot>();
-    next->rules_ = rules;
+    next->rules_ = std::move(rules);
     for (const auto& tools : listed)
         for (const ToolPtr& tool : tools) {
             next->tools_.push_back(tool);
             next->by_exposed_.emplace(tool->exposed(), tool);
             next->by_qualified_.emplace(tool->qualified(), tool);
         }
-    current = std::move(next);
+    return next;
+}
+
+// `offered`, and what is pinned of the servers that have not answered.
+std::shared_ptr<const Snapshot> Catalog::Impl::expect(const std::vector<ServerSpec>& of,
+                                                      std::shared_ptr<const Snapshot::Rules> under,
+                                                      std::vector<std::vector<ToolPtr>> offered,
+                                                      const std::vector<bool>& answered) const {
+    for (std::size_t i = 0; i < of.size(); ++i) {
+        const auto known = pins.find(of[i].name);
+        if (answered[i] || known == pins.end()) continue;
+        for (const auto& [name, pin] : known->second)
+            if (auto definition = pinned_definition(pin))
+                offered[i].push_back(make_tool(of[i], std::move(*definition), false));
+    }
+    return snapshot_of(std::move(under), offered);
 }
 
 std::optional<std::size_t> Catalog::Impl::find(std::string_view server) const {
@@ -138,6 +178,7 @@ Result<std::unique_ptr<Catalog>> Catalog::make(std::vector<ServerSpec> servers,
     in.servers = std::move(servers);
     in.rules = std::move(*rules);
     in.listed.resize(in.servers.size());
+    in.heard.resize(in.servers.size());
     for (const Pin& pin : pins) in.pins[pin.server][pin.tool] = pin;
     in.publish();
     return out;
@@ -148,14 +189,67 @@ std::shared_ptr<const Snapshot> Catalog::snapshot() const {
     return impl_->current;
 }
 
-const std::vector<ServerSpec>& Catalog::servers() const {
+std::vector<ServerSpec> Catalog::servers() const {
+    const std::lock_guard lock(impl_->mutex);
     return impl_->servers;
+}
+
+std::shared_ptr<const Snapshot> Catalog::expected() const {
+    const std::lock_guard lock(impl_->mutex);
+    return impl_->expect(impl_->servers, impl_->rules, impl_->listed, impl_->heard);
+}
+
+std::vector<std::string> Catalog::unknown_servers() const {
+    const std::lock_guard lock(impl_->mutex);
+    std::vector<std::string> out;
+    for (std::size_t i = 0; i < impl_->servers.size(); ++i) {
+        const auto known = impl_->pins.find(impl_->servers[i].name);
+        if (!impl_->heard[i] && (known == impl_->pins.end() || known->second.empty()))
+            out.push_back(impl_->servers[i].name);
+    }
+    return out;
+}
+
+Result<Catalog::Plan> Catalog::plan(std::vector<ServerSpec> servers,
+                                    std::vector<DomainRule> domains,
+                                    const std::set<std::string>& forget) const {
+    auto rules = Snapshot::Rules::compile(servers, domains);
+    if (!rules) return fail(rules.error());
+    const Impl& in = *impl_;
+    Plan out;
+    out.listed.resize(servers.size());
+    out.heard.resize(servers.size());
+    const std::lock_guard lock(in.mutex);
+    for (std::size_t i = 0; i < servers.size(); ++i) {
+        const auto before = in.find(servers[i].name);
+        if (!before || forget.contains(servers[i].name)) continue;
+        out.heard[i] = in.heard[*before];
+        const bool same_rules = in.servers[*before].tools == servers[i].tools;
+        for (const ToolPtr& tool : in.listed[*before])
+            if (ToolPtr now = same_rules ? tool : under_rules(servers[i], tool))
+                out.listed[i].push_back(std::move(now));
+    }
+    out.base = in.current;
+    out.snapshot = Impl::snapshot_of(*rules, out.listed);
+    out.expected = in.expect(servers, *rules, out.listed, out.heard);
+    out.servers = std::move(servers);
+    return out;
+}
+
+bool Catalog::commit(Plan& plan) {
+    Impl& in = *impl_;
+    const std::lock_guard lock(in.mutex);
+    if (in.current != plan.base) return false;
+    in.servers = std::move(plan.servers);
+    in.rules = plan.snapshot->rules_;
+    in.listed = std::move(plan.listed);
+    in.heard = std::move(plan.heard);
+    in.current = plan.snapshot;
+    return true;
 }
 
 Result<Catalog::Listed> Catalog::update(std::string_view server, const json::Value& tools) {
     Impl& in = *impl_;
-    const auto at = in.find(server);
-    if (!at) return fail(ErrorCode::kNotFound, fmt::format("no server `{}`", inert(server, 64)));
     if (!tools.is_array()) return fail(ErrorCode::kInvalid, "`tools` is not an array");
     if (tools.size() > kMaxToolsPerServer)
         return fail(ErrorCode::kTooLarge, fmt::format("server `{}` lists {} tools, at most {}",
@@ -166,7 +260,10 @@ Result<Catalog::Listed> Catalog::update(std::string_view server, const json::Val
     std::vector<ToolPtr> next;
 
     const std::lock_guard lock(in.mutex);
+    const auto at = in.find(server);
+    if (!at) return fail(ErrorCode::kNotFound, fmt::format("no server `{}`", inert(server, 64)));
     const ServerSpec& spec = in.servers[*at];
+    in.heard[*at] = true;
     auto& pins = in.pins[spec.name];
     for (Definition& definition : read.definitions) {
         const auto pinned = pins.find(definition.name);

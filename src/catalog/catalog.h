@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,7 @@ struct ToolRule {
     std::vector<std::string>
         sensitive;                      // argument names whose canonical form must equal their text
     std::optional<Sensitivity> output;  // sensitivity of what it returns
+    bool operator==(const ToolRule&) const = default;
 };
 
 struct ServerSpec {
@@ -56,6 +58,7 @@ struct ServerSpec {
     std::int64_t timeout_s = 0;         // for the answer to a call
     std::int64_t calls_per_second = 0;  // to an instance, in bursts of as many
     std::vector<ToolRule> tools;
+    bool operator==(const ServerSpec&) const = default;
 };
 
 struct DomainRule {
@@ -63,6 +66,7 @@ struct DomainRule {
     Sensitivity sensitivity = Sensitivity::kRestricted;
     std::vector<std::string>
         resources;  // globs over resource uris: `*` within a segment, `**` across
+    bool operator==(const DomainRule&) const = default;
 };
 
 // A name as agents see it. `server__tool` as long as it has at most kMaxExposedNameBytes; otherwise
@@ -92,6 +96,7 @@ struct Resource {
     std::string uri;
     std::vector<std::string> domains;  // `unclassified` when no rule maps it
     Sensitivity sensitivity = Sensitivity::kRestricted;
+    bool operator==(const Resource&) const = default;
 };
 
 class Snapshot {
@@ -139,7 +144,28 @@ class Catalog {
                                                  std::vector<Pin> pins);
     ~Catalog();
     std::shared_ptr<const Snapshot> snapshot() const;
-    const std::vector<ServerSpec>& servers() const;
+    std::vector<ServerSpec> servers() const;
+    // What policies have to fit: the tools that are listed and, of servers that have not answered
+    // since the start, those accepted earlier. For checks only: nothing of it may be called.
+    std::shared_ptr<const Snapshot> expected() const;
+    // Servers of which nothing is known: they have not answered, and nothing of theirs is pinned.
+    std::vector<std::string> unknown_servers() const;
+
+    // Other servers and rules over the same pins, worked out beside what is in force.
+    struct Plan {
+        std::shared_ptr<const Snapshot> snapshot;  // what commit() puts in force
+        std::shared_ptr<const Snapshot> expected;  // as expected()
+        std::vector<ServerSpec> servers;
+        std::vector<std::vector<std::shared_ptr<const Tool>>> listed;
+        std::vector<bool> heard;
+        std::shared_ptr<const Snapshot> base;  // what it was made from
+    };
+    // A server that stays keeps the tools it lists, under its new rules; one that is new, or in
+    // `forget` (it is started otherwise), offers none until it answers. Errors: as make().
+    Result<Plan> plan(std::vector<ServerSpec> servers, std::vector<DomainRule> domains,
+                      const std::set<std::string>& forget) const;
+    // All of it at once. False, changing nothing, if the catalog changed since plan().
+    bool commit(Plan& plan);
 
     struct Listed {
         std::vector<Pin> first_seen;  // newly pinned; the caller records and stores them

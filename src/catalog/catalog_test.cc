@@ -382,5 +382,69 @@ TEST(Catalog, ReadersAndWritersDoNotMeet) {
     EXPECT_GT(seen.load(), 0);
 }
 
+// Reload: worked out beside what is in force, put in force at once, and only over what it was made
+// from.
+TEST(Plan, KeepsListedToolsUnderNewRules) {
+    Shop shop;
+    ASSERT_TRUE(shop.try_update(list({tool_json("read"), tool_json("extra")})));
+    const auto before = shop.catalog->snapshot();
+    auto next = servers();
+    next[0].tools = {{"read", Effect::kSend, "x://{path}", {}, std::nullopt}};
+    auto plan = shop.catalog->plan(next, {{"x", Sensitivity::kPublic, {"x://**"}}}, {});
+    ASSERT_TRUE(plan) << plan.error().message();
+    EXPECT_EQ(shop.catalog->snapshot(), before) << "nothing has changed yet";
+    ASSERT_TRUE(shop.catalog->commit(*plan));
+    const auto now = shop.catalog->snapshot();
+    EXPECT_EQ(now, plan->snapshot);
+    const auto tool = now->by_qualified("fs/read");
+    ASSERT_TRUE(tool);
+    EXPECT_EQ(tool->effect, Effect::kSend);
+    const auto arguments = json::parse(R"({"path":"a"})");
+    EXPECT_THAT(now->resource(*tool, arguments->root())->domains, ElementsAre("x"));
+    EXPECT_EQ(before->by_qualified("fs/read")->effect, Effect::kRead) << "a snapshot is immutable";
+    ASSERT_TRUE(shop.try_update(list({tool_json("read")})));
+    EXPECT_EQ(shop.catalog->snapshot()->by_qualified("fs/read")->effect, Effect::kSend);
+}
+
+TEST(Plan, ServersComeGoAndAreForgotten) {
+    Shop shop;
+    ASSERT_TRUE(shop.try_update(list({tool_json("read")})));
+    ASSERT_TRUE(shop.try_update(list({tool_json("recall")}), "memory"));
+    EXPECT_THAT(shop.catalog->unknown_servers(), IsEmpty());
+    auto next = servers();
+    next[1].name = "late";  // memory is gone
+    auto plan = shop.catalog->plan(next, {}, {"fs"});
+    ASSERT_TRUE(plan);
+    ASSERT_TRUE(shop.catalog->commit(*plan));
+    EXPECT_THAT(shop.catalog->snapshot()->tools(), IsEmpty());
+    EXPECT_THAT(shop.catalog->unknown_servers(), ElementsAre("late"));
+    EXPECT_TRUE(shop.catalog->expected()->by_qualified("fs/read"))
+        << "what was accepted of a server that has not answered again is expected of it";
+    EXPECT_FALSE(shop.catalog->expected()->by_qualified("memory/recall"));
+    EXPECT_FALSE(shop.try_update(list({tool_json("recall")}), "memory"));
+    // It comes back changed: the pin of before still counts.
+    const auto listed = shop.try_update(list({tool_json("read", "does something else")}));
+    ASSERT_TRUE(listed);
+    EXPECT_EQ(listed->changed.size(), 1u);
+}
+
+TEST(Plan, OfWhatHasChangedSinceIsNotPutInForce) {
+    Shop shop;
+    auto plan = shop.catalog->plan(servers(), {}, {});
+    ASSERT_TRUE(plan);
+    ASSERT_TRUE(shop.try_update(list({tool_json("read")})));
+    EXPECT_FALSE(shop.catalog->commit(*plan));
+    EXPECT_TRUE(shop.catalog->snapshot()->by_qualified("fs/read"));
+}
+
+TEST(Plan, ABadOneIsRefusedAsAtTheStart) {
+    Shop shop;
+    auto twice = servers();
+    twice.push_back(twice[0]);
+    EXPECT_EQ(shop.catalog->plan(twice, {}, {}).error().code, ErrorCode::kInvalid);
+    EXPECT_EQ(shop.catalog->plan(servers(), {{"x", Sensitivity::kPublic, {}}}, {}).error().code,
+              ErrorCode::kInvalid);
+}
+
 }  // namespace
 }  // namespace writ::catalog

@@ -56,7 +56,7 @@ Status OpenCall::depart() {
     if (!shared.engines.is_current(passage_->engine)) {
         const EngineAt now = shared.engines.get();
         const policy::Verdict verdict =
-            decide(*passage_, now, shared.clock.now_us(), shared.patterns);
+            decide_anew(*passage_, now, shared.clock.now_us(), shared.patterns);
         if (verdict.kind != policy::Kind::kPermit ||
             verdict.obligations != passage_->verdict.obligations) {
             return fail(ErrorCode::kForbidden, "the policies changed and forbid this call now");

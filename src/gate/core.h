@@ -57,6 +57,7 @@ class Core final : public Gate, public Survival {
     // gate.cc: the stages, at home. Those that may stop a call name the refusal; the verdict is in
     // the passage.
     net::Task<Answer> pass(HomeState& home, PassagePtr passage);
+    std::shared_ptr<const catalog::Snapshot> catalog_of(const policy::Engine& engine) const;
     std::optional<RefusalKind> resolve(Passage& passage) const;
     Status read_arguments(Passage& passage, const catalog::Snapshot& snapshot) const;
     std::optional<RefusalKind> judge(Passage& passage) const;

@@ -71,8 +71,9 @@ net::Task<std::vector<std::shared_ptr<const catalog::Tool>>> Core::visible(
     identity::SessionPtr session) {
     std::vector<std::shared_ptr<const catalog::Tool>> out;
     if (!session || !session->live(shared_->clock.boot_us())) co_return out;
-    co_return shared_->listings.of(session->task, shared_->engines.get(),
-                                   shared_->catalog.snapshot(), shared_->clock.now_us());
+    const EngineAt at = shared_->engines.get();
+    co_return shared_->listings.of(session->task, at, catalog_of(*at.engine),
+                                   shared_->clock.now_us());
 }
 
 net::Task<Answer> Core::admit(Call call) {
@@ -159,10 +160,17 @@ net::Task<Answer> Core::pass(HomeState& home, PassagePtr passage) {
     co_return recheck(home, passage);
 }
 
+// The catalog that belongs to the policies: tools, rules and policies of one moment, also while
+// they are swapped. An engine without one (a test's) reads the present one.
+std::shared_ptr<const catalog::Snapshot> Core::catalog_of(const policy::Engine& engine) const {
+    auto own = engine.catalog();
+    return own ? own : shared_->catalog.snapshot();
+}
+
 // Finds the tool, reads the arguments once and maps what the call touches. A caller whose task does
 // not see the tool is told the same whatever was wrong.
 std::optional<RefusalKind> Core::resolve(Passage& p) const {
-    const auto snapshot = shared_->catalog.snapshot();
+    const auto snapshot = catalog_of(*p.engine.engine);
     p.tool = snapshot->by_exposed(p.call.tool);
     if (!p.tool) {
         p.verdict = forbid("unknown_tool", "no server offers this tool", {}, false);
@@ -295,7 +303,7 @@ Answer Core::recheck(HomeState& home, const PassagePtr& passage) {
     }
     const EngineAt& now = home.engine();
     if (now.epoch != p.engine.epoch) {
-        policy::Verdict verdict = decide(p, now, shared_->clock.now_us(), shared_->patterns);
+        policy::Verdict verdict = decide_anew(p, now, shared_->clock.now_us(), shared_->patterns);
         const bool same = verdict.obligations == p.verdict.obligations;
         if (verdict.kind != policy::Kind::kPermit || !same) {
             home.close(passage, Status_::kBlocked, "the policies changed: " + verdict.code);

@@ -112,6 +112,23 @@ policy::Verdict decide(const Passage& passage, const EngineAt& at, std::int64_t 
     return verdict;
 }
 
+policy::Verdict decide_anew(const Passage& passage, const EngineAt& at, std::int64_t now_us,
+                            Patterns& patterns) {
+    const auto known = at.engine->catalog();
+    if (known == nullptr) return decide(passage, at, now_us, patterns);
+    const catalog::Tool& was = *passage.tool;
+    const auto tool = known->by_qualified(was.qualified());
+    bool same = tool && !tool->changed && tool->pin == was.pin && tool->effect == was.effect &&
+                tool->rule == was.rule;
+    if (same) {
+        const auto resource = known->resource(*tool, passage.document->root());
+        same = resource && *resource == *passage.resource;
+    }
+    if (same) return decide(passage, at, now_us, patterns);
+    return forbid("policy_changed", "the tool or the rules about it changed",
+                  "the rules changed just now; try again", true);
+}
+
 Refusal refusal_of(RefusalKind kind, policy::Verdict verdict) {
     Refusal refusal;
     refusal.kind = kind;

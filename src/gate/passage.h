@@ -99,6 +99,11 @@ std::string_view death(const identity::Session& session, std::int64_t boot_us);
 policy::Verdict decide(const Passage& passage, const EngineAt& at, std::int64_t now_us,
                        Patterns& patterns);
 
+// The same after the policies were swapped. A tool, a rule or a mapping that is another one under
+// `at` forbids: nothing is decided half by the old and half by the new.
+policy::Verdict decide_anew(const Passage& passage, const EngineAt& at, std::int64_t now_us,
+                            Patterns& patterns);
+
 // A forbid with its code, the whole reason for evidence and what the caller may be told.
 policy::Verdict forbid(std::string code, std::string reason, std::string advice, bool granted);
 

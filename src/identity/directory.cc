@@ -34,19 +34,14 @@ struct Entry {
     std::size_t spec_bytes = 0;
 };
 
-std::size_t size_of(const TaskSpec& spec) {
-    std::size_t bytes =
-        spec.agent.size() + spec.subject.size() + spec.purpose.size() + spec.prompt.size();
-    for (const Grant& grant : spec.grants) {
-        bytes += sizeof(Grant) + grant.when.size();
-        for (const std::string& text : grant.tools) bytes += sizeof(std::string) + text.size();
-        for (const std::string& text : grant.domains) bytes += sizeof(std::string) + text.size();
-    }
-    return bytes;
-}
-
 tl::unexpected<Error> unauthenticated(std::string detail) {
     return fail(ErrorCode::kUnauthenticated, std::move(detail));
+}
+
+tl::unexpected<Error> no_agent(const TaskSpec& spec) {
+    return fail(
+        ErrorCode::kNotFound,
+        fmt::format("no agent `{}`, register it in writ.toml, [[agents]]", inert(spec.agent, 64)));
 }
 
 std::vector<jose::Jwk> keys_of(const crypto::Es256Key& key) {
@@ -61,8 +56,6 @@ struct Directory::Impl {
     DirectoryOptions options;
     crypto::Es256Key key;
     std::vector<jose::Jwk> keys;  // the one public key, as verify() wants it
-    std::vector<std::shared_ptr<const Agent>> agents;
-    std::vector<std::shared_ptr<const Person>> people;
     IdSource& ids;
     const Clock& clock;
     const std::int64_t anchor_us, anchor_boot_us;  // both clocks at the start
@@ -70,6 +63,8 @@ struct Directory::Impl {
     // Guards what follows. Task::state, Session::ended and the expiries are written under it and
     // read without it; nothing else is locked while it is held, except inside IdSource.
     mutable std::shared_mutex mutex;
+    std::vector<std::shared_ptr<const Agent>> agents;
+    std::vector<std::shared_ptr<const Person>> people;
     std::map<TaskId, Entry> tasks;  // ids rise with time: oldest first
     std::unordered_map<SessionId, SessionPtr> sessions;
     std::size_t specs_bytes = 0;
@@ -89,7 +84,8 @@ struct Directory::Impl {
         return std::max(clock.now_us(), anchor_us + (clock.boot_us() - anchor_boot_us));
     }
     WritScope scope() const { return {options.issuer, options.audience}; }
-    std::shared_ptr<const Agent> agent(std::string_view name) const;
+    void take_registry(std::vector<Agent> agents, std::vector<Person> people);  // under the mutex
+    std::shared_ptr<const Agent> agent(std::string_view name) const;            // likewise
     Status make_room(std::size_t bytes);
     Status purge_sessions();
     void insert(std::shared_ptr<const Task> task, std::size_t bytes);
@@ -190,27 +186,40 @@ Result<std::int64_t> Directory::Impl::lifetime_us(const TaskSpec& spec, const Ta
 Directory::Directory(DirectoryOptions options, crypto::Es256Key key, std::vector<Agent> agents,
                      std::vector<Person> people, IdSource& ids, const Clock& clock)
     : impl_(std::make_unique<Impl>(std::move(options), std::move(key), ids, clock)) {
-    for (Agent& agent : agents) {
-        if (agent.spiffe_id.empty())
-            agent.spiffe_id =
-                fmt::format("spiffe://{}/agent/{}", impl_->options.trust_domain, agent.name);
-        impl_->agents.push_back(std::make_shared<const Agent>(std::move(agent)));
-    }
-    for (Person& person : people)
-        impl_->people.push_back(std::make_shared<const Person>(std::move(person)));
+    impl_->take_registry(std::move(agents), std::move(people));
 }
 
 Directory::~Directory() = default;
 
+void Directory::Impl::take_registry(std::vector<Agent> new_agents, std::vector<Person> new_people) {
+    agents.clear();
+    people.clear();
+    for (Agent& agent : new_agents) {
+        if (agent.spiffe_id.empty())
+            agent.spiffe_id = fmt::format("spiffe://{}/agent/{}", options.trust_domain, agent.name);
+        agents.push_back(std::make_shared<const Agent>(std::move(agent)));
+    }
+    for (Person& person : new_people)
+        people.push_back(std::make_shared<const Person>(std::move(person)));
+}
+
+void Directory::set_registry(std::vector<Agent> agents, std::vector<Person> people) {
+    const std::unique_lock lock(impl_->mutex);
+    impl_->take_registry(std::move(agents), std::move(people));
+}
+
 std::shared_ptr<const Agent> Directory::agent(std::string_view name) const {
+    const std::shared_lock lock(impl_->mutex);
     return impl_->agent(name);
 }
 
 std::vector<std::shared_ptr<const Agent>> Directory::agents() const {
+    const std::shared_lock lock(impl_->mutex);
     return impl_->agents;
 }
 
 std::shared_ptr<const Person> Directory::person(std::uint32_t uid) const {
+    const std::shared_lock lock(impl_->mutex);
     for (const auto& each : impl_->people)
         if (each->uid == uid) return each;
     return nullptr;
@@ -218,11 +227,7 @@ std::shared_ptr<const Person> Directory::person(std::uint32_t uid) const {
 
 Result<TaskPtr> Directory::start(TaskSpec spec, EventId started_event, TaskPtr parent) {
     Impl& in = *impl_;
-    auto agent = in.agent(spec.agent);
-    if (!agent)
-        return fail(ErrorCode::kNotFound,
-                    fmt::format("no agent `{}`, register it in writ.toml, [[agents]]",
-                                inert(spec.agent, 64)));
+    if (!agent(spec.agent)) return no_agent(spec);
     if (parent && spec.subject.empty()) spec.subject = parent->spec.subject;
     const std::int64_t now_us = in.now_us();
     if (auto ok = check_spec(spec, now_us / kMicros); !ok) return fail(ok.error());
@@ -233,6 +238,8 @@ Result<TaskPtr> Directory::start(TaskSpec spec, EventId started_event, TaskPtr p
                                 spec.agent));
 
     const std::unique_lock lock(in.mutex);
+    auto agent = in.agent(spec.agent);
+    if (!agent) return no_agent(spec);  // gone since
     if (parent && (!in.tasks.contains(parent->id) || !parent->live(in.clock.boot_us())))
         return unauthenticated("the parent task is not alive");
     const auto lifetime = in.lifetime_us(spec, parent.get());
@@ -413,9 +420,9 @@ Result<TaskPtr> Directory::restore(TaskId id, TaskSpec spec, EventId started_eve
                                    std::int64_t started_us, std::int64_t deadline_us,
                                    TaskState state, std::optional<std::int64_t> deadline_boot_us) {
     Impl& in = *impl_;
-    auto agent = in.agent(spec.agent);
+    auto agent = this->agent(spec.agent);
     if (!agent)
-        return fail(ErrorCode::kNotFound, fmt::format("no agent `{}`", inert(spec.agent, 64)));
+        return no_agent(spec);
     if (state == TaskState::kLive) {
         // A stored copy is believed no more than a launcher.
         if (auto ok = check_spec(spec, started_us / kMicros); !ok) return fail(ok.error());

@@ -38,6 +38,9 @@ class Directory {
 
     std::shared_ptr<const Agent> agent(std::string_view name) const;
     std::vector<std::shared_ptr<const Agent>> agents() const;
+    // Other agents and people from now on. Tasks go on with the agent they were started as; those
+    // of an agent that is gone are the caller's to end.
+    void set_registry(std::vector<Agent> agents, std::vector<Person> people);
     // Who a uid on the operators' socket is; nullptr if nobody.
     std::shared_ptr<const Person> person(std::uint32_t uid) const;
 

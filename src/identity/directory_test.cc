@@ -333,5 +333,20 @@ TEST(Restore, AClockSetBackGivesNoMoreTimeThanTheTaskHad) {
     EXPECT_FALSE(r.w.live(*task));
 }
 
+TEST(Registry, IsExchangedAtOnceAndTasksKeepTheirAgent) {
+    World w;
+    const auto task = w.start();
+    w.directory.set_registry({{"planner", "", "carol", {"guests"}, ""}},
+                             {{"carol", 1001, {Role::kOperator}}});
+    EXPECT_EQ(task->agent->owner, "alice") << "a task keeps what it was started with";
+    EXPECT_TRUE(w.live(task));
+    EXPECT_EQ(w.start()->agent->owner, "carol");
+    EXPECT_EQ(w.directory.agent("planner")->spiffe_id, "spiffe://example.org/agent/planner");
+    EXPECT_EQ(code_of(w.directory.start(child_of(task), {}, task)), ErrorCode::kNotFound);
+    EXPECT_FALSE(w.directory.person(1000));
+    ASSERT_TRUE(w.directory.person(1001));
+    EXPECT_TRUE(w.directory.person(1001)->has(Role::kOperator));
+}
+
 }  // namespace
 }  // namespace writ::identity

@@ -4,6 +4,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+
+#include "identity/types.h"
 
 namespace writ::identity {
 
@@ -27,5 +30,17 @@ inline constexpr std::size_t kMaxSpecsBytes = 128 << 20;
 inline constexpr std::size_t kMaxWritBytes = 8 << 10;
 // How far a writ's nbf may lie ahead: NTP slewing between issue and use on one node.
 inline constexpr std::int64_t kWritSkew_s = 5;
+
+// What a task's specification takes of kMaxSpecsBytes.
+inline std::size_t size_of(const TaskSpec& spec) {
+    std::size_t bytes =
+        spec.agent.size() + spec.subject.size() + spec.purpose.size() + spec.prompt.size();
+    for (const Grant& grant : spec.grants) {
+        bytes += sizeof(Grant) + grant.when.size();
+        for (const std::string& text : grant.tools) bytes += sizeof(std::string) + text.size();
+        for (const std::string& text : grant.domains) bytes += sizeof(std::string) + text.size();
+    }
+    return bytes;
+}
 
 }  // namespace writ::identity

@@ -25,6 +25,7 @@ struct Agent {
     std::string owner;      // the accountable person's login
     std::vector<std::string> groups;
     std::string charter;  // sha256:… of instructions, model and tool list; empty if not declared
+    bool operator==(const Agent&) const = default;
 };
 
 enum class Role : std::uint8_t { kViewer, kAuditor, kApprover, kAuthor, kOperator, kLauncher };
@@ -38,6 +39,7 @@ struct Person {
     std::optional<std::uint32_t> uid;
     std::vector<Role> roles;
     bool has(Role role) const;
+    bool operator==(const Person&) const = default;
 };
 
 // One grant of a task: what it names may be done, if `when` (a Cedar expression on the call) holds.

@@ -42,6 +42,7 @@ class CedarEngine final : public Engine {
     const Sha256& digest() const override { return loaded_->digest; }
     json::Node explain(const Question& question) const override;
     std::size_t policies() const override { return loaded_->set.size(); }
+    std::shared_ptr<const catalog::Snapshot> catalog() const override { return catalog_; }
     std::shared_ptr<const Engine> with(
         std::shared_ptr<const catalog::Snapshot> catalog) const override;
     const CheckReport& report() const override { return *report_; }

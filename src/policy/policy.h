@@ -103,6 +103,9 @@ class Engine {
     // decided and its values.
     virtual json::Node explain(const Question& question) const = 0;
     virtual std::size_t policies() const = 0;
+    // The catalog it was made over, so that tools, rules and policies of one moment are used
+    // together; null for an engine that has none.
+    virtual std::shared_ptr<const catalog::Snapshot> catalog() const { return nullptr; }
     // The same policies over another catalog (tools changed), checked against its types.
     virtual std::shared_ptr<const Engine> with(
         std::shared_ptr<const catalog::Snapshot> catalog) const = 0;
