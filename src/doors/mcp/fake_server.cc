@@ -141,6 +141,7 @@ void call(const std::string& id, const std::string& line) {
     if (misbehave(id)) return;
     if (g_mode == "progress") report(line);
     if (g_mode == "environment") return environment(id);
+    if (g_mode == "slow") usleep(400'000);
     if (g_mode == "late" || (g_mode == "reorder" && g_calls == 1)) {
         g_held.push_back(id);
         return;

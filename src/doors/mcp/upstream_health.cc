@@ -67,6 +67,11 @@ void HealthBoard::restarted(const std::string& server) {
     ++of(server).restarts;
 }
 
+void HealthBoard::forget(const std::string& server) {
+    const std::lock_guard lock(mutex_);
+    all_.erase(server);
+}
+
 std::vector<ServerHealth> HealthBoard::read(const std::vector<std::string>& servers) const {
     const std::lock_guard lock(mutex_);
     std::vector<ServerHealth> out;

@@ -36,6 +36,7 @@ class HealthBoard {
     void failed(const std::string& server, std::string_view why, std::int64_t retry_in_ms);
     void down(const std::string& server, std::string_view why);
     void restarted(const std::string& server);
+    void forget(const std::string& server);  // it is another one now
     // In the order of `servers`; instances and in_flight are the caller's to fill.
     std::vector<ServerHealth> read(const std::vector<std::string>& servers) const;
 

@@ -36,7 +36,8 @@ Upstreams::Upstreams(std::vector<net::Reactor*> reactors, std::vector<catalog::S
                      OnTools on_tools, UpstreamsOptions options)
     : core_(std::make_shared<Core>()) {
     WRIT_CHECK(!reactors.empty());
-    core_->servers = std::move(servers);
+    for (auto& server : servers)
+        core_->servers.push_back(std::make_shared<const catalog::ServerSpec>(std::move(server)));
     core_->on_tools = std::move(on_tools);
     core_->options = std::move(options);
     if (!core_->options.environment) core_->options.environment = own_environment;
@@ -45,9 +46,32 @@ Upstreams::Upstreams(std::vector<net::Reactor*> reactors, std::vector<catalog::S
 
 Upstreams::~Upstreams() = default;
 
-const catalog::ServerSpec* Upstreams::Core::spec(std::string_view name) const {
-    const auto it = std::ranges::find(servers, name, &catalog::ServerSpec::name);
-    return it == servers.end() ? nullptr : &*it;
+SpecPtr Upstreams::Core::spec(std::string_view name) const {
+    const std::lock_guard lock(mutex);
+    for (const auto& each : servers)
+        if (each->name == name) return each;
+    return nullptr;
+}
+
+SpecPtr Upstreams::Shard::spec(const Core& core, std::string_view name) {
+    if (seen != core.epoch.load(std::memory_order_acquire)) {
+        const std::lock_guard lock(core.mutex);
+        servers = core.servers;
+        seen = core.epoch.load();
+    }
+    for (const auto& each : servers)
+        if (each->name == name) return each;
+    return nullptr;
+}
+
+std::vector<SpecPtr> Upstreams::Core::all() const {
+    const std::lock_guard lock(mutex);
+    return servers;
+}
+
+bool Upstreams::Core::stands(const catalog::ServerSpec& wanted) const {
+    const auto now = spec(wanted.name);
+    return now && same_instance(*now, wanted);
 }
 
 Upstreams::Shard& Upstreams::shard_of(const net::Reactor& reactor) const {
@@ -69,7 +93,7 @@ std::size_t Upstreams::instances() const {
 }
 
 bool Upstreams::Slot::allow(Instant now) {
-    const auto rate = static_cast<double>(spec.calls_per_second);
+    const auto rate = static_cast<double>(spec->calls_per_second);
     if (rate == 0) return true;
     const double passed = std::chrono::duration<double>(now - allowed_at).count();
     allowance = allowed_at == Instant{} ? rate : std::min(rate, allowance + passed * rate);
@@ -85,26 +109,38 @@ void Upstreams::Slot::end() {
     upstream.reset();
 }
 
+// The place of the instance that serves `task`; null when a reload has changed the server since
+// `spec` was looked up.
+SlotPtr Upstreams::slot_for(Shard& shard, const SpecPtr& spec, const TaskId& task) {
+    const SpecPtr now = shard.spec(*core_, spec->name);
+    if (!now || !same_instance(*now, *spec)) return nullptr;
+    auto& place = shard.slots[Shard::Key{now->name, now->shared ? TaskId{} : task}];
+    if (place && !same_instance(*place->spec, *now)) retire(core_, std::exchange(place, nullptr));
+    if (!place) {
+        const auto owner = std::ranges::find_if(
+            shards_, [&](const ShardPtr& each) { return each.get() == &shard; });
+        place = std::make_shared<Slot>(*owner, now);
+    }
+    place->spec = now;
+    return place;
+}
+
 net::Task<Result<Reply>> Upstreams::call(Target target, Outbound outbound) {
-    const auto* spec = core_->spec(target.server);
+    net::Reactor& from = here();
+    const SpecPtr spec = shard_of(from).spec(*core_, target.server);
     if (spec == nullptr)
         co_return fail(ErrorCode::kNotFound, fmt::format("no tool server `{}`", target.server));
-    net::Reactor& from = here();
     Shard& shard = spec->shared ? *shards_.front() : shard_of(*target.home);
     const ConversationPtr conversation = outbound.conversation;
     if (conversation) conversation->begin(shard.reactor);
     if (spec->timeout_s > 0) outbound.timeout = std::chrono::seconds(spec->timeout_s);
     co_await shard.reactor.hop();
-    Shard::Key key{spec->name, spec->shared ? TaskId{} : target.task};
-    auto& place = shard.slots[std::move(key)];
-    if (!place) {
-        const auto owner = std::ranges::find_if(
-            shards_, [&](const ShardPtr& each) { return each.get() == &shard; });
-        place = std::make_shared<Slot>(*owner, *spec);
-    }
-    const SlotPtr slot = place;
+    const SlotPtr slot = slot_for(shard, spec, target.task);
     Result<Reply> reply = fail(Error{});
-    if (!slot->allow(std::chrono::steady_clock::now())) {
+    if (!slot) {
+        reply = fail(ErrorCode::kUnavailable,
+                     "the server's configuration has just changed; nothing was sent");
+    } else if (!slot->allow(std::chrono::steady_clock::now())) {
         reply = fail(ErrorCode::kExhausted,
                      fmt::format("more than {} calls a second (calls_per_second); nothing was sent",
                                  spec->calls_per_second));
@@ -119,7 +155,7 @@ net::Task<Result<Reply>> Upstreams::call(Target target, Outbound outbound) {
 }
 
 net::Task<Status> Upstreams::discover(std::string server) {
-    const auto* spec = core_->spec(server);
+    const auto spec = core_->spec(server);
     if (spec == nullptr)
         co_return fail(ErrorCode::kNotFound, fmt::format("no tool server `{}`", server));
     net::Reactor& from = here();
@@ -130,44 +166,83 @@ net::Task<Status> Upstreams::discover(std::string server) {
     co_return status;
 }
 
-net::Task<void> Upstreams::watch(net::Millis patience) {
-    struct Run {
-        // Until it has answered once; growing pauses, each off by up to a quarter.
-        static net::Task<void> go(CorePtr core, ShardPtr shard, const catalog::ServerSpec* spec,
-                                  std::shared_ptr<FirstTries> first) {
-            const std::string& server = spec->name;
-            net::Millis pause{1'000};
-            std::minstd_rand dice(std::random_device{}());
-            for (bool again = true; again && !core->closed;) {
-                const Status done = co_await list_once(core, shard, spec);
-                if (first && --first->left == 0) first->done.set(true);
-                first.reset();
-                again = !done && !core->closed;
-                if (!again) break;
-                log::warn("mcp", "tool server {} does not answer, its tools are absent: {}", server,
-                          done.error().message());
-                const auto off = std::uniform_int_distribution<std::int64_t>(
-                    -pause.count() / 4, pause.count() / 4)(dice);
-                core->health.failed(server, done.error().detail, pause.count() + off);
-                const auto until = std::chrono::steady_clock::now() + pause + net::Millis(off);
-                while (!core->closed && std::chrono::steady_clock::now() < until)
-                    co_await shard->reactor.sleep(net::Millis(100));
-                pause = std::min(pause * 2, kMaxBackoff);
-            }
-        }
-        static net::Task<void> time_out(net::Reactor* reactor, net::Millis after,
-                                        std::shared_ptr<FirstTries> first) {
-            co_await reactor->sleep(after);
-            first->done.set(false);
-        }
-    };
+namespace {
+
+// Until the server has answered once, or is another one; growing pauses, each off by up to a
+// quarter. `first`: who waits for the first try.
+net::Task<void> watch_one(CorePtr core, ShardPtr shard, SpecPtr spec,
+                          std::shared_ptr<FirstTries> first) {
+    const std::string server = spec->name;
+    net::Millis pause{1'000};
+    std::minstd_rand dice(std::random_device{}());
+    while (!core->closed && core->stands(*spec)) {
+        const Status done = co_await list_once(core, shard, spec);
+        if (first && --first->left == 0) first->done.set(true);
+        first.reset();
+        if (done || core->closed || !core->stands(*spec)) co_return;
+        log::warn("mcp", "tool server {} does not answer, its tools are absent: {}", server,
+                  done.error().message());
+        const auto off = std::uniform_int_distribution<std::int64_t>(-pause.count() / 4,
+                                                                     pause.count() / 4)(dice);
+        core->health.failed(server, done.error().detail, pause.count() + off);
+        const auto until = std::chrono::steady_clock::now() + pause + net::Millis(off);
+        while (!core->closed && std::chrono::steady_clock::now() < until)
+            co_await shard->reactor.sleep(net::Millis(100));
+        pause = std::min(pause * 2, kMaxBackoff);
+    }
+    if (first && --first->left == 0) first->done.set(true);
+}
+
+net::Task<void> time_out(net::Reactor* reactor, net::Millis after,
+                         std::shared_ptr<FirstTries> first) {
+    co_await reactor->sleep(after);
+    first->done.set(false);
+}
+
+}  // namespace
+
+net::Task<void> Upstreams::watch(net::Millis patience,
+                                 std::optional<std::vector<std::string>> awaited) {
     net::Reactor& reactor = shards_.front()->reactor;
-    if (core_->servers.empty()) co_return;
-    const auto first = std::make_shared<FirstTries>(reactor, core_->servers.size());
-    for (const auto& spec : core_->servers)
-        reactor.spawn(Run::go(core_, shards_.front(), &spec, first));
-    reactor.spawn(Run::time_out(&reactor, patience, first));
+    const auto waits = [&](const SpecPtr& spec) {
+        return !awaited || std::ranges::count(*awaited, spec->name) > 0;
+    };
+    const auto all = core_->all();
+    const auto n = static_cast<std::size_t>(std::ranges::count_if(all, waits));
+    const auto first = std::make_shared<FirstTries>(reactor, n);
+    for (const auto& spec : all)
+        reactor.spawn(watch_one(core_, shards_.front(), spec, waits(spec) ? first : nullptr));
+    if (n == 0) co_return;
+    reactor.spawn(time_out(&reactor, patience, first));
     (void)co_await first->done.wait();
+}
+
+void Upstreams::reconfigure(std::vector<catalog::ServerSpec> servers,
+                            const std::function<void()>& meanwhile) {
+    std::vector<SpecPtr> next, fresh;
+    std::map<std::string, SpecPtr> known;
+    {
+        const std::lock_guard listing(core_->listing);  // no list of before comes in any more
+        meanwhile();
+        const std::lock_guard lock(core_->mutex);
+        for (const auto& old : core_->servers) known[old->name] = old;
+        for (auto& server : servers) {
+            const auto old = known.find(server.name);
+            const bool stays = old != known.end() && same_instance(*old->second, server);
+            next.push_back(stays && *old->second == server
+                               ? old->second
+                               : std::make_shared<const catalog::ServerSpec>(std::move(server)));
+            if (!stays) fresh.push_back(next.back());
+        }
+        core_->servers = next;
+        core_->epoch.fetch_add(1);
+    }
+    for (const auto& shard : shards_)
+        shard->reactor.post([core = core_, shard] { adjust(core, shard); });
+    for (const auto& spec : fresh) {
+        core_->health.forget(spec->name);
+        shards_.front()->reactor.spawn(watch_one(core_, shards_.front(), spec, nullptr));
+    }
 }
 
 void Upstreams::release(const TaskId& task) {
@@ -191,6 +266,7 @@ net::Task<void> Upstreams::close() {
         co_await shard->reactor.hop();
         for (const auto& [key, slot] : shard->slots) slot->end();
         shard->slots.clear();
+        for (const auto& old : std::exchange(shard->retired, {})) old->end();
         http = http || !shard->pools.empty();
     }
     co_await from.hop();
@@ -222,14 +298,14 @@ net::Task<std::vector<ServerHealth>> Upstreams::health() {
             if (slot->upstream->alive()) {
                 ++now[key.first].first;
                 now[key.first].second += slot->upstream->counters().in_flight;
-            } else if (slot->spec.shared) {
+            } else if (slot->spec->shared) {
                 core_->health.down(key.first, slot->upstream->why_ended());
             }
         }
     }
     co_await from.hop();
     std::vector<std::string> names;
-    for (const auto& spec : core_->servers) names.push_back(spec.name);
+    for (const auto& spec : core_->all()) names.push_back(spec->name);
     auto out = core_->health.read(names);
     for (auto& each : out) std::tie(each.instances, each.in_flight) = now[each.server];
     co_return out;

@@ -88,9 +88,17 @@ class Upstreams {
     // other is ended. Errors: kNotFound, kExhausted, what starting and listing can say, OnTools's.
     net::Task<Status> discover(std::string server);
     // Discovers every server in parallel, and again, with growing pauses, those that fail. Returns
-    // when each has been tried once or `patience` is over, whichever is first; the rest goes on by
-    // itself until close(). On the first reactor.
-    net::Task<void> watch(net::Millis patience = kFirstListing);
+    // when each of `awaited` (default: all) has been tried once or `patience` is over, whichever is
+    // first; the rest goes on by itself until close(). On the first reactor.
+    net::Task<void> watch(net::Millis patience = kFirstListing,
+                          std::optional<std::vector<std::string>> awaited = std::nullopt);
+    // Other servers from now on. `meanwhile` runs at a moment when no list of a server as it was
+    // can come in any more: the catalog's turn. Limits apply from the next call on; what a server
+    // that is gone had running ends at once, what a server that is started otherwise had running
+    // ends when its calls have ended. New and changed servers are discovered. Returns at once.
+    // Thread: the first reactor's.
+    void reconfigure(std::vector<catalog::ServerSpec> servers,
+                     const std::function<void()>& meanwhile);
 
     // Ends the task's instances, also one that is starting, and forgets its failures. Returns at
     // once. To be called when the task is dead, so that the gate admits no call that would start
@@ -113,6 +121,9 @@ class Upstreams {
 
   private:
     Shard& shard_of(const net::Reactor& reactor) const;
+    std::shared_ptr<Slot> slot_for(Shard& shard,
+                                   const std::shared_ptr<const catalog::ServerSpec>& spec,
+                                   const TaskId& task);
 
     std::shared_ptr<Core> core_;
     std::vector<std::shared_ptr<Shard>> shards_;  // fixed at construction

@@ -4,8 +4,10 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,16 +23,26 @@ using UpstreamPtr = std::shared_ptr<Upstream>;
 using SlotPtr = std::shared_ptr<Upstreams::Slot>;
 using ShardPtr = std::shared_ptr<Upstreams::Shard>;
 using CorePtr = std::shared_ptr<Upstreams::Core>;
+// A server as it was configured when somebody looked; a reload makes another one.
+using SpecPtr = std::shared_ptr<const catalog::ServerSpec>;
 
 struct Upstreams::Core {
-    std::vector<catalog::ServerSpec> servers;
+    // Held while a list is taken in, and while servers are exchanged: no list of a server as it was
+    // comes in after it was changed. Before `mutex`.
+    std::mutex listing;
+    mutable std::mutex mutex;      // guards servers and epoch; held for copying pointers
+    std::vector<SpecPtr> servers;  // in the order of the configuration
+    std::atomic<std::uint64_t> epoch{1};
     OnTools on_tools;
     UpstreamsOptions options;
     HealthBoard health;
     std::atomic<std::size_t> instances{0};
     std::atomic<bool> closed{false};
 
-    const catalog::ServerSpec* spec(std::string_view name) const;
+    SpecPtr spec(std::string_view name) const;  // null: no such server
+    std::vector<SpecPtr> all() const;
+    // Whether `spec` is still how the server is started.
+    bool stands(const catalog::ServerSpec& spec) const;
     // A place among instances_max, given back when the last copy goes; null when none is free.
     static std::shared_ptr<void> ticket(const CorePtr& self);
 };
@@ -41,18 +53,26 @@ struct Upstreams::Shard {
     using Key = std::pair<std::string, TaskId>;  // a nil task: shared
     net::Reactor& reactor;
     std::map<Key, SlotPtr> slots;
-    // Connections to an HTTP server are shared by its sessions; each request names its own.
+    // Connections to an HTTP server are shared by its sessions; each request names its own. By
+    // pool_key().
     std::map<std::string, std::shared_ptr<net::HttpPool>, std::less<>> pools;
+    // Instances of servers that a reload changed, until their calls have ended.
+    std::vector<UpstreamPtr> retired;
+    // This reactor's copy of Core::servers.
+    std::vector<SpecPtr> servers;
+    std::uint64_t seen = 0;
+
+    SpecPtr spec(const Core& core, std::string_view name);  // null: no such server
 };
 
 // One (server, task). Touched on its reactor only.
 struct Upstreams::Slot {
     using Instant = std::chrono::steady_clock::time_point;
-    Slot(ShardPtr s, const catalog::ServerSpec& of) : shard(std::move(s)), spec(of) {}
+    Slot(ShardPtr s, SpecPtr of) : shard(std::move(s)), spec(std::move(of)) {}
     net::Reactor& reactor() const { return shard->reactor; }
 
     ShardPtr shard;
-    const catalog::ServerSpec& spec;  // of Core::servers
+    SpecPtr spec;
     UpstreamPtr upstream;
     bool starting = false;
     bool released = false;
@@ -73,8 +93,19 @@ struct Upstreams::Slot {
 // Upstreams::call; nothing was sent.
 net::Task<Result<UpstreamPtr>> acquire(CorePtr core, SlotPtr slot, ConversationPtr conversation);
 // Upstreams::discover, on `shard`.
-net::Task<Status> list_once(CorePtr core, ShardPtr shard, const catalog::ServerSpec* spec);
-// Lists the tools of an instance and hands them up.
-net::Task<Status> list_tools(CorePtr core, UpstreamPtr upstream);
+net::Task<Status> list_once(CorePtr core, ShardPtr shard, SpecPtr spec);
+// Lists the tools of an instance and hands them up. Errors: kUnavailable too, when the server is
+// configured otherwise by now.
+net::Task<Status> list_tools(CorePtr core, UpstreamPtr upstream, SpecPtr spec);
+
+// Whether an instance started for one may go on serving the other: only limits that are looked up
+// per call, and rules about tools, differ.
+bool same_instance(const catalog::ServerSpec& a, const catalog::ServerSpec& b);
+// Which connections a server's sessions share.
+std::string pool_key(const catalog::ServerSpec& spec);
+// Takes no new calls; ends when those in flight have ended, at the latest when all have timed out.
+void retire(const CorePtr& core, SlotPtr slot);
+// Brings a shard in line with Core::servers. An instance of a server that is gone ends at once.
+void adjust(const CorePtr& core, const ShardPtr& shard);
 
 }  // namespace writ::mcp

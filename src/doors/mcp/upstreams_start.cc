@@ -34,7 +34,7 @@ void note_failure(const CorePtr& core, const SlotPtr& slot, std::string_view why
     ++slot->failures;
     const auto wait = backoff(core->options.restart_backoff, slot->failures);
     slot->not_before = now + wait;
-    core->health.failed(slot->spec.name, why, wait.count());
+    core->health.failed(slot->spec->name, why, wait.count());
 }
 
 net::Task<void> relist(CorePtr core, SlotPtr slot);
@@ -43,8 +43,8 @@ UpstreamOptions options_for(const CorePtr& core, const SlotPtr& slot,
                             std::shared_ptr<void> ticket) {
     UpstreamOptions out = core->options.upstream;
     out.ticket = std::move(ticket);
-    out.shared = slot->spec.shared;
-    if (slot->spec.in_flight > 0) out.in_flight_max = slot->spec.in_flight;
+    out.shared = slot->spec->shared;
+    if (slot->spec->in_flight > 0) out.in_flight_max = slot->spec->in_flight;
     out.on_tools_changed = [core, weak = std::weak_ptr(slot)] {
         const auto changed = weak.lock();
         if (!changed || changed->released) return;
@@ -64,7 +64,7 @@ net::Task<void> relist(CorePtr core, SlotPtr slot) {
         slot->relist_again = false;
         const auto upstream = slot->upstream;
         if (upstream && upstream->alive()) {
-            const Status listed = co_await list_tools(core, upstream);
+            const Status listed = co_await list_tools(core, upstream, slot->spec);
             if (!listed) log::warn("mcp", "{}", listed.error().detail);
         }
         co_await slot->reactor().sleep(core->options.relist_interval);
@@ -97,7 +97,8 @@ Result<net::Headers> credentials(const catalog::ServerSpec& spec, const Upstream
 }
 
 net::Task<Result<UpstreamPtr>> start_http(CorePtr core, SlotPtr slot, UpstreamOptions options) {
-    const catalog::ServerSpec& spec = slot->spec;
+    const SpecPtr kept = slot->spec;
+    const catalog::ServerSpec& spec = *kept;
     auto url = net::Url::parse(spec.url);
     if (!url) co_return fail(url.error());
     auto fields = credentials(spec, core->options);
@@ -105,7 +106,8 @@ net::Task<Result<UpstreamPtr>> start_http(CorePtr core, SlotPtr slot, UpstreamOp
     HttpUpstream::Where where;
     where.target = url->target;
     where.fields = std::move(*fields);
-    if (const auto known = slot->shard->pools.find(spec.name); known != slot->shard->pools.end()) {
+    if (const auto known = slot->shard->pools.find(pool_key(spec));
+        known != slot->shard->pools.end()) {
         where.pool = known->second;
     } else {
         // Certificates are read from the disk.
@@ -117,7 +119,7 @@ net::Task<Result<UpstreamPtr>> start_http(CorePtr core, SlotPtr slot, UpstreamOp
         };
         auto made = co_await reactor->offload(std::move(make));
         if (!made) co_return fail(made.error());
-        where.pool = slot->shard->pools.emplace(spec.name, std::move(*made)).first->second;
+        where.pool = slot->shard->pools.emplace(pool_key(spec), std::move(*made)).first->second;
     }
     std::string name = spec.name;
     auto started = co_await HttpUpstream::start(slot->reactor(), std::move(name), std::move(where),
@@ -128,10 +130,10 @@ net::Task<Result<UpstreamPtr>> start_http(CorePtr core, SlotPtr slot, UpstreamOp
 
 net::Task<Result<UpstreamPtr>> start_stdio(CorePtr core, SlotPtr slot, UpstreamOptions options) {
     net::ChildSpec child;
-    child.argv = slot->spec.command;
-    child.env = child_environment(slot->spec, core->options.environment);
-    child.cwd = slot->spec.cwd;
-    std::string name = slot->spec.name;
+    child.argv = slot->spec->command;
+    child.env = child_environment(*slot->spec, core->options.environment);
+    child.cwd = slot->spec->cwd;
+    std::string name = slot->spec->name;
     auto started = co_await StdioUpstream::start(slot->reactor(), std::move(name), std::move(child),
                                                  std::move(options));
     if (!started) co_return fail(started.error());
@@ -147,16 +149,16 @@ net::Task<Result<UpstreamPtr>> launch(CorePtr core, SlotPtr slot) {
         co_return fail(ErrorCode::kExhausted,
                        fmt::format("{} tool servers are running (kMaxInstances); nothing was sent",
                                    core->options.instances_max));
-    if (slot->failures > 0) core->health.restarted(slot->spec.name);
+    if (slot->failures > 0) core->health.restarted(slot->spec->name);
     slot->started = std::chrono::steady_clock::now();
     UpstreamOptions options = options_for(core, slot, std::move(ticket));
     Result<UpstreamPtr> started = fail(Error{});
-    if (slot->spec.url.empty())
+    if (slot->spec->url.empty())
         started = co_await start_stdio(core, slot, std::move(options));
     else
         started = co_await start_http(core, slot, std::move(options));
     if (started) {
-        core->health.up(slot->spec.name);
+        core->health.up(slot->spec->name);
     } else {
         log::warn("mcp", "{}", started.error().detail);
         note_failure(core, slot, started.error().detail);
@@ -219,30 +221,33 @@ net::Task<Result<UpstreamPtr>> acquire(CorePtr core, SlotPtr slot, ConversationP
     co_return started;
 }
 
-net::Task<Status> list_once(CorePtr core, ShardPtr shard, const catalog::ServerSpec* spec) {
+net::Task<Status> list_once(CorePtr core, ShardPtr shard, SpecPtr spec) {
     SlotPtr slot;
     if (spec->shared) {
         auto& place = shard->slots[Upstreams::Shard::Key{spec->name, TaskId{}}];
-        if (!place) place = std::make_shared<Upstreams::Slot>(shard, *spec);
+        if (!place) place = std::make_shared<Upstreams::Slot>(shard, spec);
         slot = place;
     } else {
-        slot = std::make_shared<Upstreams::Slot>(shard, *spec);
+        slot = std::make_shared<Upstreams::Slot>(shard, spec);
     }
     const auto upstream = co_await acquire(core, slot, nullptr);
     Status status;
     if (upstream)
-        status = co_await list_tools(core, *upstream);
+        status = co_await list_tools(core, *upstream, spec);
     else
         status = fail(upstream.error());
     if (!spec->shared) slot->end();
     co_return status;
 }
 
-net::Task<Status> list_tools(CorePtr core, UpstreamPtr upstream) {
+net::Task<Status> list_tools(CorePtr core, UpstreamPtr upstream, SpecPtr spec) {
     const auto text = co_await upstream->list_tools();
     if (!text) co_return fail(text.error().in(upstream->server()));
     const auto document = json::parse(*text, {.bytes_max = kMaxUpstreamMessageBytes + 16});
     if (!document) co_return fail(document.error().in(upstream->server()));
+    const std::lock_guard listing(core->listing);
+    if (!core->stands(*spec))
+        co_return fail(ErrorCode::kUnavailable, spec->name + ": it is configured otherwise by now");
     co_return core->on_tools(upstream->server(), document->root());
 }
 

@@ -185,6 +185,55 @@ TEST_F(UpstreamsTest, AServerThatComesLaterIsFoundByItself) {
     EXPECT_EQ(reactor_.run_until(upstreams_->health())[0].state, ServerState::kUp);
 }
 
+TEST_F(UpstreamsTest, AReloadKeepsWhatStaysAndReplacesWhatIsStartedOtherwise) {
+    struct Run {
+        static net::Task<void> go(Upstreams* upstreams, std::vector<catalog::ServerSpec> servers,
+                                  int* meanwhile) {
+            upstreams->reconfigure(std::move(servers), [meanwhile] { ++*meanwhile; });
+            co_return;
+        }
+    };
+    int meanwhile = 0;
+    const auto reload = [&](std::vector<catalog::ServerSpec> servers) {
+        reactor_.run_until(Run::go(upstreams_.get(), std::move(servers), &meanwhile));
+    };
+    auto stays = fake(folder_, "stays", "echo"), changes = fake(folder_, "changes", "echo");
+    make({stays, changes, fake(folder_, "goes", "echo")});
+    const auto task = ids_.mint<TaskId>();
+    for (const char* server : {"stays", "changes", "goes"})
+        ASSERT_TRUE(call(server, task).has_value());
+    EXPECT_EQ(upstreams_->instances(), 3u);
+    stays.calls_per_second = 1;
+    stays.timeout_s = 5;
+    changes.command.back() = folder_.file("other.log");
+    reload({stays, changes, fake(folder_, "comes", "echo")});
+    EXPECT_EQ(meanwhile, 1);
+    EXPECT_TRUE(wait([&] { return listed_.size() == 2; })) << "the changed and the new are listed";
+    EXPECT_TRUE(wait([&] { return upstreams_->instances() == 1; })) << "one stays, idle ones end";
+    ASSERT_TRUE(call("stays", task).has_value());
+    EXPECT_EQ(call("stays", task).error().code, ErrorCode::kExhausted) << "its new limit";
+    EXPECT_EQ(starts("stays"), 1u) << "the same instance";
+    ASSERT_TRUE(call("changes", task, R"({"where":"other"})").has_value());
+    EXPECT_NE(folder_.read("other.log").find(R"("where":"other")"), std::string::npos);
+    EXPECT_EQ(call("goes", task).error().code, ErrorCode::kNotFound);
+    ASSERT_TRUE(call("comes", task).has_value());
+}
+
+TEST_F(UpstreamsTest, AnInstanceThatIsReplacedEndsItsCallsFirst) {
+    struct Run {
+        static net::Task<void> go(Upstreams* upstreams, std::vector<catalog::ServerSpec> servers) {
+            co_await upstreams->here().sleep(net::Millis(150));
+            upstreams->reconfigure(std::move(servers), [] {});
+        }
+    };
+    auto spec = fake(folder_, "fs", "slow");
+    make({spec});
+    spec.set["X"] = "1";
+    reactor_.spawn(Run::go(upstreams_.get(), {spec}));
+    const auto reply = call("fs", ids_.mint<TaskId>());
+    EXPECT_TRUE(reply.has_value()) << reply.error().message();
+}
+
 TEST_F(UpstreamsTest, ACancelledCallDoesNotWaitForAStart) {
     UpstreamsOptions options;
     options.upstream.start_timeout = net::Millis(4'000);
