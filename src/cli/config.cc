@@ -19,6 +19,7 @@
 #include "base/inert.h"
 #include "base/limits.h"
 #include "cli/toml_reader.h"
+#include "crypto/hash.h"
 #include "net/http_url.h"
 #include "policy/policy.h"
 
@@ -351,22 +352,24 @@ fs::path default_runtime_dir() {
 }
 
 Result<Config> load_config(const fs::path& file) {
-    auto root = TomlTable::load(file);
-    if (!root) {
-        if (root.error().code == ErrorCode::kNotFound)
+    const auto text = read_toml(file);
+    if (!text) {
+        if (text.error().code == ErrorCode::kNotFound)
             return fail(ErrorCode::kNotFound,
                         fmt::format("cannot read the configuration `{}`: name one with --config, "
                                     "or start from examples/quickstart/writ.toml",
                                     file.string()));
-        return fail(root.error());
+        return fail(text.error());
     }
-    return read_config(std::move(*root), file);
+    return parse_config(*text, file.string());
 }
 
 Result<Config> parse_config(std::string_view text, std::string name) {
     auto root = TomlTable::parse(text, name);
     if (!root) return fail(root.error());
-    return read_config(std::move(*root), fs::path(name));
+    auto config = read_config(std::move(*root), fs::path(name));
+    if (config) config->digest = crypto::sha256(text);
+    return config;
 }
 
 namespace {

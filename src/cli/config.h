@@ -22,6 +22,7 @@ struct LogConfig {
     std::int64_t witness_every_s = 1, quorum_grace_s = 10, heartbeat_s = 60;
     std::filesystem::path mirror;    // empty: none
     std::uint64_t keep_entries = 0;  // 0: all
+    bool operator==(const LogConfig&) const = default;
 };
 
 // Everything `writ up` is told. docs/guide/configuration.md lists the keys with their defaults.
@@ -45,6 +46,7 @@ struct Config {
     std::vector<catalog::ServerSpec> servers;
     std::vector<catalog::DomainRule> domains;
     EvidenceConfig evidence;
+    Sha256 digest{};  // of the file's bytes
 
     std::string public_url() const { return "http://" + agents_listen; }
     std::string origin() const { return trust_domain + "/log/" + tenant + "/" + node; }

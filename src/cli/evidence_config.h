@@ -20,6 +20,7 @@ struct EvidenceConfig {
     evidence::CustodySpec custody;              // [vault]
     evidence::RedactionSpec redaction;          // [redact]
     std::vector<evidence::ExportSpec> exports;  // [[export]]
+    bool operator==(const EvidenceConfig&) const = default;
 };
 
 // Reads the tables of `root`; errors are recorded in it. Relative paths are taken from `file`.

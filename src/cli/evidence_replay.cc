@@ -98,7 +98,9 @@ class Replay {
         for (const auto at : *found) {
             if (at > at_) continue;
             auto event = read(at);
-            if (event && fits(event->leaf)) return event;
+            if (!event || !fits(event->leaf)) continue;
+            found_at_ = at;
+            return event;
         }
         return fail(ErrorCode::kNotFound, "not in the log");
     }
@@ -114,7 +116,9 @@ class Replay {
             return leaf.text("policy_set") == digest || leaf.text("digest") == digest;
         };
         auto event = newest_before({.type = "policy.changed"}, names_it);
-        if (!event) event = newest_before({.type = "gateway.started"}, names_it);
+        const std::uint64_t changed_at = event ? found_at_ : 0;
+        auto started = newest_before({.type = "gateway.started"}, names_it);
+        if (started && (!event || found_at_ > changed_at)) event = std::move(started);
         if (!event) {
             return fail(ErrorCode::kNotFound,
                         "no event keeps the text of the policy set " + digest);
@@ -295,7 +299,8 @@ class Replay {
     }
 
     Opened& log_;
-    std::uint64_t at_ = 0;  // of the decision
+    std::uint64_t at_ = 0;        // of the decision
+    std::uint64_t found_at_ = 0;  // of what newest_before() found last
     Replayed out_;
 };
 

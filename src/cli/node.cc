@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "cli/node_parts.h"
 
@@ -19,13 +20,25 @@ void harden_process() {
 
 // Before the first thread is made, so that all inherit the mask and the signals reach the signalfd
 // only.
-sigset_t block_stop_signals() {
-    sigset_t stop_signals;
-    sigemptyset(&stop_signals);
-    sigaddset(&stop_signals, SIGINT);
-    sigaddset(&stop_signals, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
-    return stop_signals;
+sigset_t block_signals() {
+    sigset_t ours;
+    sigemptyset(&ours);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&ours, signal);
+    pthread_sigmask(SIG_BLOCK, &ours, nullptr);
+    return ours;
+}
+
+// Whether SIGHUP is among those that came; `stop` is set by the others.
+bool asks_reload(int signals, bool& stop) {
+    bool reload = false;
+    signalfd_siginfo info{};
+    while (read(signals, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+        if (info.ssi_signo == SIGHUP)
+            reload = true;
+        else
+            stop = true;
+    }
+    return reload;
 }
 
 }  // namespace
@@ -50,7 +63,7 @@ Node::Impl::~Impl() {
 
 Result<std::unique_ptr<Node>> Node::open(Config config) {
     harden_process();
-    block_stop_signals();
+    block_signals();
     auto impl = std::make_unique<Impl>(std::move(config));
     for (const auto step :
          {&Impl::bind, &Impl::open_state, &Impl::open_catalog, &Impl::open_policies})
@@ -70,8 +83,8 @@ evidence::Actor Node::Impl::self() const {
 }
 
 Status Node::Impl::run(const std::function<void()>& ready) {
-    const sigset_t stop_signals = block_stop_signals();
-    const net::Fd signals(signalfd(-1, &stop_signals, SFD_CLOEXEC | SFD_NONBLOCK));
+    const sigset_t ours = block_signals();
+    const net::Fd signals(signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!signals.valid()) return fail(io_error("signalfd", errno));
     for (std::size_t i = 1; i < reactors.size(); ++i)
         threads.emplace_back([reactor = reactors[i].get()] { reactor->run(); });
@@ -89,8 +102,12 @@ net::Task<void> Node::Impl::live(std::function<void()> ready, int signals) {
         home.stop();
         co_return;
     }
-    co_await upstreams->watch();
-    // Policies that do not fit the tools that answered are refused before anything is served.
+    // Policies are checked against the tools before anything is served. Servers that were seen
+    // before delay nothing: their accepted definitions were looked at by open_policies().
+    std::optional<std::vector<std::string>> awaited;
+    if (!wait_for_all) awaited = catalog->unknown_servers();
+    auto watching = upstreams->watch(mcp::kFirstListing, std::move(awaited));
+    co_await std::move(watching);
     if (const auto wrong = gate->engine()->report().error())
         closed = fail(*wrong);
     else
@@ -107,7 +124,9 @@ net::Task<void> Node::Impl::live(std::function<void()> ready, int signals) {
     home.spawn(upkeep());
     ready();
     net::run_blocking([redactor = redactor] { redactor->speed_up(); });
-    while (!co_await net::wait_readable(home, signals, net::Millis(3'600'000))) {
+    for (bool stop = false; !stop;) {
+        if (!co_await net::wait_readable(home, signals, net::Millis(3'600'000))) continue;
+        if (asks_reload(signals, stop) && !stop) home.spawn(reload_by_signal());
     }
     co_await close();
     home.stop();

@@ -5,9 +5,52 @@
 
 namespace writ::cli {
 
+namespace {
+
+// Forbids everything: in force when the real one cannot be made over a new catalog, which no list
+// of a server should be able to bring about.
+class ClosedEngine final : public policy::Engine {
+  public:
+    ClosedEngine(std::shared_ptr<const policy::Engine> real,
+                 std::shared_ptr<const catalog::Snapshot> catalog)
+        : real_(std::move(real)), catalog_(std::move(catalog)) {}
+    policy::Verdict decide(const policy::Question& /*question*/) const override {
+        policy::Verdict out;
+        out.code = "policy_error";
+        out.reason = "the policies could not be made ready for the tools of now";
+        out.granted = true;
+        return out;
+    }
+    bool visible(const identity::Task& /*task*/, const catalog::Tool& /*tool*/) const override {
+        return false;
+    }
+    const Sha256& digest() const override { return real_->digest(); }
+    json::Node explain(const policy::Question& question) const override {
+        return real_->explain(question);
+    }
+    std::size_t policies() const override { return real_->policies(); }
+    const catalog::Snapshot* catalog() const override { return catalog_.get(); }
+    std::shared_ptr<const policy::Engine> with(
+        std::shared_ptr<const catalog::Snapshot> catalog) const override {
+        return real_->with(std::move(catalog));
+    }
+
+  private:
+    std::shared_ptr<const policy::Engine> real_;
+    std::shared_ptr<const catalog::Snapshot> catalog_;
+};
+
+}  // namespace
+
+// Any thread that changed the catalog; the newest catalog wins.
 void Node::Impl::refresh_policies() {
-    auto renewed = gate->engine()->with(catalog->snapshot());
-    if (!renewed) return;
+    const std::lock_guard lock(policies_mutex);
+    auto snapshot = catalog->snapshot();
+    auto renewed = gate->engine()->with(snapshot);
+    if (!renewed) {
+        log::error("policy", "the policies cannot be made ready: every call is refused");
+        renewed = std::make_shared<ClosedEngine>(gate->engine(), std::move(snapshot));
+    }
     for (const auto& finding : renewed->report().findings)
         if (finding.level == policy::Level::kError)
             log::error("policy", "{}", inert(finding.text(), 2'000));

@@ -107,14 +107,18 @@ Status Node::Impl::open_catalog() {
 Status Node::Impl::open_policies() {
     auto files = load_policies(config.policies);
     if (!files) return fail(files.error());
+    policy_files = *files;
     policy_text = policy_payload(*files, config.agents);
     policy::EngineOptions names;
     for (const auto& server : config.servers) names.servers.push_back(server.name);
     for (const auto& domain : config.domains) names.domains.push_back(domain.domain);
     auto made =
-        policy::Engine::make(std::move(*files), directory->agents(), catalog->snapshot(), names);
+        policy::Engine::make(std::move(*files), directory->agents(), catalog->expected(), names);
     if (!made) return fail(made.error());
-    engine = std::move(*made);
+    // What was accepted once may be offered no more: then only the servers' own word counts.
+    wait_for_all = (*made)->report().error().has_value();
+    engine = (*made)->with(catalog->snapshot());
+    if (!engine) return fail(ErrorCode::kInternal, "the policies cannot be made ready");
     if (const auto wrong = engine->report().error()) return fail(*wrong);
     return {};
 }

@@ -2,9 +2,12 @@
 // the verb `up`: node.cc runs the steps, node_open.cc opens what lies on disk, node_wire.cc
 // connects the rooms, node_catalog.cc feeds what servers list into the catalog, node_revive.cc
 // brings back what outlived a run, node_serve.cc puts desks and doors on the listeners,
-// node_upkeep.cc does what time brings about, node_close.cc stops.
+// node_upkeep.cc does what time brings about, node_reload.cc puts another configuration in force,
+// node_close.cc stops.
 #pragma once
 
+#include <mutex>
+#include <set>
 #include <thread>
 #include <unordered_set>
 
@@ -16,7 +19,7 @@
 namespace writ::cli {
 
 struct Node::Impl {
-    explicit Impl(Config c) : config(std::move(c)) {}
+    explicit Impl(Config c) : config(std::move(c)), as_read(config) {}
     ~Impl();
     Impl(const Impl&) = delete;
     Impl& operator=(const Impl&) = delete;
@@ -49,6 +52,17 @@ struct Node::Impl {
     net::Task<Status> save_standing();
     bool save_is_due() const;
     net::Task<void> give_up_awaited();
+    // node_reload.cc
+    struct Candidate;
+    net::Task<Result<json::Node>> reload(bool check_only, evidence::Actor by, std::string reason);
+    net::Task<void> reload_by_signal();
+    net::Task<Result<json::Node>> reload_in_turn(bool check_only, evidence::Actor by,
+                                                 std::string reason);
+    Result<std::shared_ptr<Candidate>> prepare_reload() const;
+    net::Task<Status> record_reload(std::shared_ptr<const Candidate> next, evidence::Actor by,
+                                    std::string reason);
+    void put_in_force(Candidate& next);
+    net::Task<std::size_t> end_gone(std::set<std::string> agents, evidence::Actor by);
     // node_upkeep.cc
     net::Task<void> upkeep();
     void release_dead();
@@ -56,7 +70,13 @@ struct Node::Impl {
     net::Task<bool> drain();
     net::Task<void> close();
 
-    Config config;
+    Config config;   // in force; written by a reload, on the first reactor
+    Config as_read;  // the same without what listeners made of it
+    std::vector<std::pair<std::string, std::string>> policy_files;  // in force
+    // Orders the makers of engines: the newest catalog wins. Readers of the engine do not take it.
+    std::mutex policies_mutex;
+    bool reloading = false;
+    bool wait_for_all = false;  // servers, before policies can be said to fit
     SystemClock clock;
     IdSource ids{clock};
     std::unique_ptr<store::Store> store;

@@ -13,6 +13,7 @@ net::Task<Status> Node::Impl::say_started() {
     started.actor = self();
     started.data["version"] = "0.1.0";
     started.data["policy_set"] = digest_text(engine->digest());
+    started.data["config"] = digest_text(config.digest);
     started.data["servers"] = config.servers.size();
     started.data["isolation"] = "none";
     started.payloads.push_back(std::move(policy_text));
@@ -64,7 +65,11 @@ void Node::Impl::serve_operators() {
                                  return evidence::shred(*recorders.front(), *vault,
                                                         *reactors.front(), std::move(request));
                              },
-                             [this] { return server_health(); }};
+                             [this] { return server_health(); },
+                             [this](bool check_only, evidence::Actor by) {
+                                 std::string reason = "writ reload";
+                                 return reload(check_only, std::move(by), std::move(reason));
+                             }};
     admin_desk = std::make_unique<admin::Desk>(std::move(admin_parts));
     operators = std::make_unique<net::HttpServer>(*reactors.front(), std::move(*operators_listener),
                                                   admin_desk->handler());
@@ -74,8 +79,9 @@ void Node::Impl::serve_agents() {
     if (!agents_listener) return;
     const std::uint16_t port = agents_listener->endpoint().port;
     auto handler = agents_handler(config, *door, *directory, *ledger, port);
-    agents = std::make_unique<net::HttpServer>(*reactors.front(), std::move(*agents_listener),
-                                               std::move(handler));
+    agents =
+        std::make_unique<net::HttpServer>(*reactors.front(), std::move(*agents_listener),
+                                          std::move(handler), agents_options(config, *directory));
 }
 
 // The log for its readers, where the operator opened it.

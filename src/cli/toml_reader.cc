@@ -111,7 +111,7 @@ struct TomlTable::State {
 
 TomlTable::TomlTable(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
-Result<TomlTable> TomlTable::load(const std::filesystem::path& file) {
+Result<std::string> read_toml(const std::filesystem::path& file) {
     std::ifstream in(file, std::ios::binary);
     if (!in) return fail(ErrorCode::kNotFound, fmt::format("cannot read `{}`", file.string()));
     std::string text;
@@ -121,7 +121,13 @@ Result<TomlTable> TomlTable::load(const std::filesystem::path& file) {
     if (text.size() > kMaxConfigFileBytes)
         return fail(ErrorCode::kTooLarge, fmt::format("`{}` is larger than {} bytes", file.string(),
                                                       kMaxConfigFileBytes));
-    return parse(text, file.string());
+    return text;
+}
+
+Result<TomlTable> TomlTable::load(const std::filesystem::path& file) {
+    const auto text = read_toml(file);
+    if (!text) return fail(text.error());
+    return parse(*text, file.string());
 }
 
 Result<TomlTable> TomlTable::parse(std::string_view text, std::string name) {

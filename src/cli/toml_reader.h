@@ -53,6 +53,9 @@ class TomlTable {
     std::shared_ptr<State> state_;
 };
 
+// The bytes of `file`. Errors: kNotFound, kTooLarge (kMaxConfigFileBytes).
+Result<std::string> read_toml(const std::filesystem::path& file);
+
 // The candidate closest to `word` by edit distance, if close enough to be meant.
 std::optional<std::string> closest(std::string_view word,
                                    const std::vector<std::string>& candidates);

@@ -13,6 +13,7 @@ namespace writ::cli {
 const std::vector<Verb>& verbs() {
     static const std::vector<Verb> table = {
         {"up", "Run the gateway", add_up},
+        {"reload", "Put a changed configuration and changed policies in force", add_reload},
         {"run", "Run an agent under a task: writ run --task FILE -- CMD…", add_run},
         {"task", "Start, show, list, end and revoke tasks", add_task},
         {"policy", "Check Cedar policies and explain verdicts", add_policy},

@@ -52,6 +52,7 @@ void print_json(const Context& context, const json::Node& node);
 json::Node versioned(std::string_view what, json::Node body);
 
 void add_up(CLI::App& app, Context& context);
+void add_reload(CLI::App& app, Context& context);
 void add_run(CLI::App& app, Context& context);
 void add_task(CLI::App& app, Context& context);
 void add_policy(CLI::App& app, Context& context);

@@ -35,6 +35,7 @@ struct CustodySpec {
     std::string kind = "file";       // file | passphrase | pkcs11
     std::string passphrase_file;     // first line; for pkcs11 the PIN
     std::string module, token, key;  // of PKCS#11
+    bool operator==(const CustodySpec&) const = default;
 };
 // Errors: kInvalid (unknown kind), kNotFound (no passphrase), kUnavailable (token).
 Result<std::shared_ptr<const Custody>> make_custody(const CustodySpec& spec);

@@ -21,6 +21,7 @@ struct ExportSpec {
     ExportFormat format = ExportFormat::kJsonl;
     std::string to;          // `file:/path`, `http://host:port/path` or `https://…`
     std::string token_file;  // its first line goes out as `Authorization: Bearer …`
+    bool operator==(const ExportSpec&) const = default;
 };
 // Errors: kInvalid saying what is wrong with it.
 Status check_export(const ExportSpec& spec);

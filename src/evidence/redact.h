@@ -22,6 +22,7 @@ struct RedactionSpec {
     // names: password, passwd, secret, client_secret, api_key, access_token, refresh_token,
     // authorization, private_key …
     bool secrets = true;
+    bool operator==(const RedactionSpec&) const = default;
 };
 
 class Redactor {

@@ -68,6 +68,7 @@ struct Desk::Impl {
     net::Task<Result<net::HttpResponse>> pin(std::string server, std::string tool, Sha256 read,
                                              PersonPtr person);
     net::Task<Result<net::HttpResponse>> shred(RequestPtr request, PersonPtr person);
+    net::Task<Result<net::HttpResponse>> reload(RequestPtr request, PersonPtr person);
     Result<net::HttpResponse> explain(const net::HttpRequest& request) const;
     Result<net::HttpResponse> status() const;
 
@@ -142,7 +143,25 @@ net::Task<Result<net::HttpResponse>> Desk::Impl::route(RequestPtr request, Perso
         request->method == "POST") {
         co_return co_await shred(request, person);
     }
+    if (path.size() == 1 && path[0] == "reload" && request->method == "POST" && parts.reload)
+        co_return co_await reload(request, person);
     co_return fail(not_here());
+}
+
+// {"check"?: true}
+net::Task<Result<net::HttpResponse>> Desk::Impl::reload(RequestPtr request, PersonPtr person) {
+    if (auto may = need(*person, {Role::kAuthor, Role::kOperator}); !may)
+        co_return fail(may.error());
+    bool check_only = false;
+    if (!request->body.empty()) {
+        const auto body = json::parse(request->body);
+        if (!body) co_return fail(body.error());
+        check_only = body->root().boolean("check").value_or(false);
+    }
+    auto reloading = parts.reload(check_only, actor(*person));
+    const auto done = co_await std::move(reloading);
+    if (!done) co_return fail(done.error());
+    co_return ok(*done);
 }
 
 // {"subject": a login, `ps:…` or a SPIFFE id, "before"?: month, "reason", "dry_run"?}

@@ -7,7 +7,7 @@
 //   POST /api/v1/tasks/{id}/end|revoke|writ
 //   GET  /api/v1/catalog[/{server}/{tool}[/diff]]
 //   POST /api/v1/catalog/{server}/{tool}/pin
-//   POST /api/v1/policy/explain
+//   POST /api/v1/policy/explain          POST /api/v1/reload
 //
 // Errors are `{"error":{"code":"not_found","message":"…"}}` with the HTTP status of base/error.h.
 // docs/guide/admin-api.md.
@@ -54,6 +54,8 @@ struct Parts {
     std::function<net::Task<Result<evidence::Shredded>>(evidence::ShredRequest)> shred;
     // How the tool servers are, one object each with `server`; null: not told.
     std::function<net::Task<json::Node>()> server_health;
+    // Reads, checks and puts in force the configuration and policies, or only checks them.
+    std::function<net::Task<Result<json::Node>>(bool check_only, evidence::Actor by)> reload;
 };
 
 class Desk {
