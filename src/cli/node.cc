@@ -104,9 +104,9 @@ net::Task<void> Node::Impl::live(std::function<void()> ready, int signals) {
     }
     // Policies are checked against the tools before anything is served. Servers that were seen
     // before delay nothing: their accepted definitions were looked at by open_policies().
-    std::optional<std::vector<std::string>> awaited;
-    if (!wait_for_all) awaited = catalog->unknown_servers();
-    auto watching = upstreams->watch(mcp::kFirstListing, std::move(awaited));
+    std::optional<std::vector<std::string>> first_ones;
+    if (!wait_for_all) first_ones = catalog->unknown_servers();
+    auto watching = upstreams->watch(mcp::kFirstListing, std::move(first_ones));
     co_await std::move(watching);
     if (const auto wrong = gate->engine()->report().error())
         closed = fail(*wrong);

@@ -29,7 +29,7 @@ class ClosedEngine final : public policy::Engine {
         return real_->explain(question);
     }
     std::size_t policies() const override { return real_->policies(); }
-    const catalog::Snapshot* catalog() const override { return catalog_.get(); }
+    std::shared_ptr<const catalog::Snapshot> catalog() const override { return catalog_; }
     std::shared_ptr<const policy::Engine> with(
         std::shared_ptr<const catalog::Snapshot> catalog) const override {
         return real_->with(std::move(catalog));

@@ -37,7 +37,8 @@ struct Node::Impl::Candidate {
     std::vector<std::string> what;  // all that changes
     catalog::Catalog::Plan plan;
     std::shared_ptr<const policy::Engine> engine;  // over plan.snapshot
-    bool rules_change = false;                     // policies, or the agents' facts that they read
+    std::vector<std::string> warnings;
+    bool rules_change = false;  // policies, or the agents' facts that they read
 };
 
 // Reads and checks; changes nothing. Blocks: on the pool. Errors: kInvalid, kNotFound, kTooLarge
@@ -59,10 +60,10 @@ Result<std::shared_ptr<Node::Impl::Candidate>> Node::Impl::prepare_reload() cons
     policy::EngineOptions names;
     for (const auto& server : next->servers) names.servers.push_back(server.name);
     for (const auto& domain : next->domains) names.domains.push_back(domain.domain);
-    std::vector<std::shared_ptr<const identity::Agent>> agents;
+    std::vector<std::shared_ptr<const identity::Agent>> registered;
     for (const auto& agent : next->agents)
-        agents.push_back(std::make_shared<const identity::Agent>(agent));
-    auto made = policy::Engine::make(out->files, agents, out->plan.expected, names);
+        registered.push_back(std::make_shared<const identity::Agent>(agent));
+    auto made = policy::Engine::make(out->files, registered, out->plan.expected, names);
     if (!made) return fail(made.error());
     out->engine = (*made)->with(out->plan.snapshot);
     if (!out->engine) return fail(ErrorCode::kInternal, "the policies cannot be made ready");
@@ -138,10 +139,10 @@ void Node::Impl::put_in_force(Candidate& next) {
 }
 
 // Tasks of agents that are registered no more. Returns how many ended.
-net::Task<std::size_t> Node::Impl::end_gone(std::set<std::string> agents, evidence::Actor by) {
+net::Task<std::size_t> Node::Impl::end_gone(std::set<std::string> gone, evidence::Actor by) {
     std::size_t ended = 0;
     for (const auto& task : directory->tasks()) {
-        if (!agents.contains(task->spec.agent) || !task->live(clock.boot_us())) continue;
+        if (!gone.contains(task->spec.agent) || !task->live(clock.boot_us())) continue;
         const TaskId id = task->id;
         evidence::Actor actor = by;
         std::string why = "its agent is registered no more";
