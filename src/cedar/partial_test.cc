@@ -16,10 +16,6 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-PartialRequest everything_unknown() {
-    return {};
-}
-
 // The test world's request, with `input` of the context unknown and its resource too.
 PartialRequest open_input() {
     PartialRequest out;
@@ -160,11 +156,11 @@ TEST(PartialResponse, NamesWhatMayAndMustDetermine) {
 }
 
 TEST(PartialEvaluation, KnowsNothingOfAnEmptyRequest) {
-    EXPECT_EQ(ask_one("permit(principal, action, resource);", everything_unknown()).outcome,
+    EXPECT_EQ(ask_one("permit(principal, action, resource);", PartialRequest()).outcome,
               PartialOutcome::kSatisfied);
-    EXPECT_EQ(ask_one("permit(principal, action == Action::\"x\", resource);", everything_unknown())
-                  .outcome,
-              PartialOutcome::kResidual);
+    EXPECT_EQ(
+        ask_one("permit(principal, action == Action::\"x\", resource);", PartialRequest()).outcome,
+        PartialOutcome::kResidual);
 }
 
 // ---- Random policies, mostly of fitting types.
@@ -182,9 +178,7 @@ class Random {
         return *(from.begin() + below(static_cast<int>(from.size())));
     }
 
-    std::string uid() {
-        return of({"User", "G", "R"}) + "::\"" + of({"a", "b", "g", "top"}) + "\"";
-    }
+    std::string uid() { return uid_value().text(); }
     EntityUid uid_value() { return {of({"User", "G", "R"}), of({"a", "b", "g", "top"})}; }
 
     std::string boolean(int depth) {
