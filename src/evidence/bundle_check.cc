@@ -92,6 +92,8 @@ class BundleChecker {
             const auto print = key_fingerprint(witness.vkey);
             if (!print || *print != witness.fingerprint) {
                 finding("a witness's fingerprint is not its key's");
+            } else if (cosigned(witness.vkey, *text) == Cosigned::kBad) {
+                finding("a listed witness's cosignature does not verify: " + witness.vkey);
             }
         }
         return true;

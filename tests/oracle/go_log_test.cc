@@ -28,10 +28,11 @@ class GoLog : public ::testing::Test {
         std::string name = (fs::temp_directory_path() / "writ-go-XXXXXX").string();
         dir = mkdtemp(name.data());
         program = (fs::path(WRIT_BINARY_DIR) / "go_log").string();
-        const std::string source = std::string(WRIT_SOURCE_DIR) + "/tests/oracle/go_log/main.go";
-        const std::string build = "GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE='" +
+        const std::string build = "cd '" + std::string(WRIT_SOURCE_DIR) +
+                                  "/tests/oracle/go_log' && GO111MODULE=off "
+                                  "GOPATH=/usr/share/gocode GOCACHE='" +
                                   std::string(WRIT_BINARY_DIR) + "/go-cache' go build -o '" +
-                                  program + "' '" + source + "'";
+                                  program + "' .";
         ASSERT_EQ(std::system(build.c_str()), 0);
     }
     void TearDown() override {

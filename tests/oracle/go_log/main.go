@@ -1,8 +1,9 @@
 // A log in C2SP tlog-tiles form made and checked by golang.org/x/mod/sumdb alone, so that it shares
-// nothing with the C++ side. Build: GO111MODULE=off GOPATH=/usr/share/gocode go build.
+// nothing with the C++ side. Build, in this folder: GO111MODULE=off GOPATH=/usr/share/gocode go build.
 //
 //	go_log make DIR N            a log of N entries with a new key
 //	go_log check DIR [OLDNOTE]   signature, every entry against its tile, the root, proofs
+//	go_log bundle FILE VKEYFILE [QUORUM WITNESSVKEYFILE...]   an evidence bundle (bundle.go)
 package main
 
 import (
@@ -229,8 +230,18 @@ func main() {
 		err = checkLog(os.Args[2], "")
 	case len(os.Args) == 4 && os.Args[1] == "check":
 		err = checkLog(os.Args[2], os.Args[3])
+	case len(os.Args) >= 4 && os.Args[1] == "bundle":
+		quorum := 0
+		var witnesses []string
+		if len(os.Args) > 4 {
+			quorum, err = strconv.Atoi(os.Args[4])
+			witnesses = os.Args[5:]
+		}
+		if err == nil {
+			err = checkBundle(os.Args[2], os.Args[3], quorum, witnesses)
+		}
 	default:
-		err = errors.New("usage: go_log make DIR N | check DIR [OLDNOTE]")
+		err = errors.New("usage: go_log make DIR N | check DIR [OLDNOTE] | bundle FILE VKEYFILE [QUORUM WITNESSVKEYFILE...]")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "go_log:", err)
