@@ -5,6 +5,8 @@
 
 #include "base/limits.h"
 #include "crypto/hash.h"
+#include "evidence/leaf.h"
+#include "evidence/samples.h"
 #include "json/value.h"
 
 namespace writ::evidence {
@@ -44,6 +46,48 @@ class EncodeTest : public ::testing::Test {
     Sha256 prev{};
     std::vector<StoredPayload> payloads;
 };
+
+// The scan only ever says yes to what the writer would write.
+TEST(CanonicalScan, SaysYesToEveryLeafAndToNothingThatIsNotCanonical) {
+    testing::Rig rig;
+    testing::record_everything(rig);
+    std::uint32_t random = 1;
+    const auto next = [&random](std::size_t below) {
+        random = random * 1'664'525U + 1'013'904'223U;
+        return static_cast<std::size_t>(random >> 8) % below;
+    };
+    constexpr std::string_view kBytes = "\"\\{}[]:,. \n019-eEtfnu/bA\x7f";
+    for (const auto& entry : rig.ledger.entries) {
+        EXPECT_TRUE(scans_canonical(entry)) << entry;
+        for (int i = 0; i < 2'000; ++i) {
+            std::string text = entry;
+            const std::size_t at = next(text.size());
+            const char byte = kBytes[next(kBytes.size())];
+            if (i % 3 == 0) {
+                text.insert(at, 1, byte);
+            } else if (i % 3 == 1) {
+                text.erase(at, 1);
+            } else {
+                text[at] = byte;
+            }
+            const auto parsed = json::parse(text);
+            if (!parsed || !scans_canonical(text)) continue;
+            const auto written = json::canonicalize(parsed->root());
+            ASSERT_TRUE(written && *written == text) << text;
+        }
+    }
+    for (const char* wrong :
+         {R"({"b":1,"a":2})", R"({"a":1,"a":2})", R"({"a":1 })", R"({"a":-0})", R"({"a":1.0})",
+          R"({"a":1e3})", R"({"a":9007199254740992})", R"({"a":"\/"})", R"({"a":"\u0041"})",
+          R"({"a":"\u000A"})", R"({"a":"\u000a"})", R"({"a":"\u001F"})", R"( {})",
+          R"({"\u00e4":1})", "{\"\xc3\xa4\":1}"}) {
+        EXPECT_FALSE(scans_canonical(wrong)) << wrong;
+    }
+    for (const char* right : {R"({"a":"\u001f\b\"\\\n","b":[true,null,-5]})", R"([])", R"({})",
+                              "{\"a\":\"\xc3\xa4\x7f/\"}"}) {
+        EXPECT_TRUE(scans_canonical(right)) << right;
+    }
+}
 
 TEST_F(EncodeTest, WritesEveryMemberInCanonicalOrder) {
     draft.session = *SessionId::parse("01a209c1-6900-73f3-aaf1-ecebbd1410ab");

@@ -40,6 +40,8 @@ struct Leaf {
 Result<Leaf> read_leaf(std::string_view bytes);
 // Whether `bytes` are exactly the restricted canonical form of `leaf`.
 Status check_canonical(const Leaf& leaf, std::string_view bytes);
+// A quick word on valid JSON: true only if it is that form; false may also mean `ask the above`.
+bool scans_canonical(std::string_view bytes);
 // Whether the schema knows the type.
 bool known_type(std::string_view type);
 // Every type the schema knows, sorted.
