@@ -278,6 +278,8 @@ void read_log(TomlTable log, const fs::path& file, Config& config) {
     using ledger::OnMissingQuorum;
     if (const auto path = log.string("policy", ""); !path.empty())
         config.log.policy = from_file(file, path);
+    if (const auto path = log.string("witness_ca_file", ""); !path.empty())
+        config.log.witness_ca_file = from_file(file, path);
     if (const auto path = log.string("mirror", ""); !path.empty())
         config.log.mirror = from_file(file, path);
     const std::string missing = log.string("on_missing_quorum", "");

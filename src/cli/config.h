@@ -17,7 +17,8 @@ namespace writ::cli {
 
 // `[log]`: who confirms the evidence log, and where its second copy is.
 struct LogConfig {
-    std::filesystem::path policy;  // tlog-policy file; empty: no witnesses
+    std::filesystem::path policy;           // tlog-policy file; empty: no witnesses
+    std::filesystem::path witness_ca_file;  // PEM, for witnesses over https; empty: the system's
     ledger::OnMissingQuorum on_missing_quorum = ledger::OnMissingQuorum::kPublish;
     std::int64_t witness_every_s = 1, quorum_grace_s = 10, heartbeat_s = 60;
     std::filesystem::path mirror;    // empty: none

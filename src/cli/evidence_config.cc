@@ -54,6 +54,8 @@ EvidenceConfig read_evidence(TomlTable& root, const std::filesystem::path& file)
         spec.name = table.string("name");
         spec.to = table.string("to");
         spec.token_file = path_from(file, table.string("token_file", ""));
+        spec.bearer_env = table.string("bearer_env", "");
+        spec.ca_file = path_from(file, table.string("ca_file", ""));
         const auto format = evidence::parse_export_format(table.string("format", "jsonl"));
         if (!format) table.reject("format", format.error().detail);
         if (format) spec.format = *format;

@@ -25,10 +25,12 @@ Result<std::string> read_key(const std::string& file, ledger::LogSource& source)
 }
 
 int fetch(const Context& context, const std::string& url, const std::string& dir,
-          const std::string& vkey) {
-    auto parsed = HttpUrl::parse(url);
+          const std::string& vkey, const std::string& ca_file) {
+    auto parsed = parse_prefix(url);
     if (!parsed) return report(context, parsed.error());
-    HttpSource source(std::move(*parsed));
+    const auto opened = HttpSource::open(std::move(*parsed), ca_file);
+    if (!opened) return report(context, opened.error());
+    HttpSource& source = **opened;
     const auto key = read_key(vkey, source);
     if (!key) return report(context, key.error());
     auto replica = ledger::Replica::open(dir, *key);
@@ -71,15 +73,19 @@ void add_evidence_fetch(CLI::App& app, Context& context) {
     auto url = std::make_shared<std::string>();
     auto dir = std::make_shared<std::string>();
     auto vkey = std::make_shared<std::string>();
+    auto ca_file = std::make_shared<std::string>();
     CLI::App* verb = app.add_subcommand("fetch", "Download a log and verify it on the way");
     verb->add_option("url", *url, "the log's prefix: http://127.0.0.1:7421/log/default/gw-1")
         ->required();
     verb->add_option("dir", *dir, "folder for the copy; an earlier copy goes on where it was")
         ->required();
     verb->add_option("--vkey", *vkey, "file with the log's key (default: the log's own)");
+    verb->add_option("--ca-file", *ca_file,
+                     "PEM certificates to trust for https instead of the system's");
     verb->footer("Example: writ evidence fetch http://127.0.0.1:7421/log/default/gw-1 ./copy");
-    verb->callback(
-        [&context, url, dir, vkey] { context.exit_code = fetch(context, *url, *dir, *vkey); });
+    verb->callback([&context, url, dir, vkey, ca_file] {
+        context.exit_code = fetch(context, *url, *dir, *vkey, *ca_file);
+    });
 }
 
 }  // namespace writ::cli

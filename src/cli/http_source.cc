@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <map>
+#include <mutex>
+
 #include "base/inert.h"
 
 namespace writ::cli {
@@ -10,74 +13,84 @@ namespace {
 constexpr net::Millis kTileTimeout{30'000};
 // "Witness timeout 1 s": the log has others to ask, and the next round comes soon.
 constexpr net::Millis kWitnessTimeout{1'000};
-
-net::Task<Result<net::HttpResponse>> talk(net::HttpClient* client, net::HttpRequest request,
-                                          net::Millis timeout) {
-    co_return co_await client->request(std::move(request), timeout);
-}
-
-Result<ledger::WitnessReply> ask(const std::string& url, std::string method, std::string body) {
-    auto parsed = HttpUrl::parse(url);
-    if (!parsed) return fail(parsed.error());
-    net::Reactor reactor;
-    net::HttpClient client(reactor, parsed->endpoint);
-    net::HttpRequest request;
-    request.method = std::move(method);
-    request.target = parsed->path;
-    request.body = std::move(body);
-    auto response = reactor.run_until(talk(&client, std::move(request), kWitnessTimeout));
-    if (!response) return fail(response.error());
-    return ledger::WitnessReply{response->status, std::move(response->body)};
-}
+// A witness answers with signature lines, or a checkpoint.
+constexpr std::size_t kMaxWitnessAnswer = 256 << 10;
 
 class HttpWitnessClient final : public ledger::WitnessClient {
   public:
+    explicit HttpWitnessClient(std::string ca_file) : ca_file_(std::move(ca_file)) {}
     Result<ledger::WitnessReply> post(const std::string& url, std::string body) override {
         return ask(url, "POST", std::move(body));
     }
     Result<ledger::WitnessReply> get(const std::string& url) override {
         return ask(url, "GET", "");
     }
+
+  private:
+    // One server, and its certificates read once.
+    struct Way {
+        std::mutex mutex;  // guards peer, for the whole of a request
+        std::unique_ptr<net::HttpPeer> peer;
+    };
+
+    Way& way_to(const std::string& origin) {
+        const std::lock_guard lock(mutex_);
+        auto& way = ways_[origin];
+        if (!way) way = std::make_unique<Way>();
+        return *way;
+    }
+
+    Result<ledger::WitnessReply> ask(const std::string& url, const std::string& method,
+                                     std::string body) {
+        auto parsed = net::Url::parse(url);
+        if (!parsed) return fail(parsed.error());
+        Way& way = way_to(parsed->origin());
+        const std::lock_guard lock(way.mutex);
+        if (!way.peer) {
+            net::HttpPoolOptions options;
+            options.connect_timeout = kWitnessTimeout;
+            if (parsed->tls) options.ca_file = ca_file_;
+            auto made = net::HttpPeer::make(*parsed, std::move(options));
+            if (!made) return fail(made.error());
+            way.peer = std::move(*made);
+        }
+        auto answer = way.peer->ask(method, parsed->target, {}, std::move(body), kWitnessTimeout,
+                                    kMaxWitnessAnswer);
+        if (!answer) return fail(answer.error());
+        return ledger::WitnessReply{answer->status, std::move(answer->body)};
+    }
+
+    const std::string ca_file_;
+    std::mutex mutex_;  // guards ways_; as many as the policy has witnesses
+    std::map<std::string, std::unique_ptr<Way>> ways_;
 };
 
 }  // namespace
 
-Result<HttpUrl> HttpUrl::parse(std::string_view url) {
-    constexpr std::string_view kScheme = "http://";
-    if (!url.starts_with(kScheme))
+Result<net::Url> parse_prefix(std::string_view url) {
+    auto out = net::Url::parse(url);
+    if (!out) return out;
+    while (out->target.ends_with('/')) out->target.pop_back();
+    if (out->target.find('?') != std::string::npos)
         return fail(ErrorCode::kInvalid,
-                    fmt::format("`{}` does not begin with http://: TLS is not offered here, put a "
-                                "proxy on the loopback interface in front",
-                                inert(url, 200)));
-    const std::string_view rest = url.substr(kScheme.size());
-    const auto slash = std::min(rest.find('/'), rest.size());
-    auto endpoint = net::Endpoint::parse(rest.substr(0, slash));
-    if (!endpoint) return fail(endpoint.error());
-    HttpUrl out{std::move(*endpoint), std::string(rest.substr(slash))};
-    while (out.path.ends_with('/')) out.path.pop_back();
-    for (const char c : out.path)
-        if (c <= ' ' || c == '?' || c == '#' || static_cast<unsigned char>(c) >= 0x7f)
-            return fail(ErrorCode::kInvalid, fmt::format("`{}` is not a prefix", inert(url, 200)));
+                    fmt::format("`{}` is not a prefix: it has a query", inert(url, 200)));
     return out;
 }
 
-struct HttpSource::Impl {
-    explicit Impl(HttpUrl u) : url(std::move(u)), client(reactor, url.endpoint) {}
-    HttpUrl url;
-    net::Reactor reactor;
-    net::HttpClient client;
-};
+Result<std::unique_ptr<HttpSource>> HttpSource::open(net::Url url, const std::string& ca_file) {
+    net::HttpPoolOptions options;
+    if (url.tls) options.ca_file = ca_file;
+    auto peer = net::HttpPeer::make(std::move(url), std::move(options));
+    if (!peer) return fail(peer.error());
+    return std::unique_ptr<HttpSource>(new HttpSource(std::move(*peer)));
+}
 
-HttpSource::HttpSource(HttpUrl url) : impl_(std::make_unique<Impl>(std::move(url))) {}
 HttpSource::~HttpSource() = default;
 
 Result<std::string> HttpSource::get(const std::string& path, std::size_t bytes_max) {
-    net::HttpRequest request;
-    request.method = "GET";
-    request.target = impl_->url.path + "/" + path;
     auto response =
-        impl_->reactor.run_until(talk(&impl_->client, std::move(request), kTileTimeout));
-    if (!response) return fail(response.error());
+        peer_->ask("GET", peer_->url().target + "/" + path, {}, "", kTileTimeout, bytes_max);
+    if (!response) return fail(response.error().in("`" + path + "`"));
     if (response->status == 404 || response->status == 410)
         return fail(
             ErrorCode::kNotFound,
@@ -85,13 +98,11 @@ Result<std::string> HttpSource::get(const std::string& path, std::size_t bytes_m
     if (response->status != 200)
         return fail(ErrorCode::kUnavailable,
                     fmt::format("`{}`: answered {}", path, response->status));
-    if (response->body.size() > bytes_max)
-        return fail(ErrorCode::kTooLarge, fmt::format("`{}` is too large", path));
     return std::move(response->body);
 }
 
-std::shared_ptr<ledger::WitnessClient> http_witness_client() {
-    return std::make_shared<HttpWitnessClient>();
+std::shared_ptr<ledger::WitnessClient> http_witness_client(std::string ca_file) {
+    return std::make_shared<HttpWitnessClient>(std::move(ca_file));
 }
 
 }  // namespace writ::cli

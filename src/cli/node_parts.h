@@ -15,6 +15,7 @@
 #include "cli/node.h"
 #include "cli/parts.h"
 #include "evidence/exporter.h"
+#include "evidence/log_watch.h"
 
 namespace writ::cli {
 
@@ -65,6 +66,7 @@ struct Node::Impl {
     net::Task<std::size_t> end_gone(std::set<std::string> agents, evidence::Actor by);
     // node_upkeep.cc
     net::Task<void> upkeep();
+    void watch_log();
     void release_dead();
     // node_close.cc
     net::Task<bool> drain();
@@ -88,6 +90,7 @@ struct Node::Impl {
     std::vector<std::unique_ptr<net::Reactor>> reactors;
     std::vector<std::unique_ptr<evidence::Recorder>> recorders;
     std::vector<std::unique_ptr<evidence::Exporter>> exporters;
+    evidence::LogWatch log_watch;
     std::shared_ptr<const evidence::Redactor> redactor;
     std::int64_t newest_us = 0;     // of the log, at start
     evidence::Payload policy_text;  // of `engine`, kept with gateway.started

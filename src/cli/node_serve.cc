@@ -102,6 +102,34 @@ json::Node Node::Impl::about() const {
     out["agents"] = config.agents_listen;
     out["agents_socket"] = config.agents_socket.string();
     out["isolation"] = "none";
+    json::Node exports = json::Node::array();
+    for (const auto& exporter : exporters) {
+        const auto state = exporter->state();
+        json::Node entry = json::Node::object();
+        entry["name"] = state.name;
+        entry["to"] = state.to;
+        entry["next"] = state.next;
+        entry["behind"] = state.behind;
+        entry["delivered"] = state.delivered;
+        entry["delivered_us"] = state.delivered_us;
+        entry["failures"] = state.failures;
+        entry["retries"] = state.retries;
+        entry["error"] = state.error;
+        exports.push_back(std::move(entry));
+    }
+    out["exports"] = std::move(exports);
+    json::Node witnesses = json::Node::array();
+    const auto health = ledger->health();
+    for (const auto& witness : health.witnesses) {
+        json::Node entry = json::Node::object();
+        entry["name"] = witness.name;
+        entry["size"] = witness.size;
+        entry["trouble"] = witness.trouble;
+        witnesses.push_back(std::move(entry));
+    }
+    out["witnesses"] = std::move(witnesses);
+    out["quorum"] = health.quorum;
+    out["witnessed"] = health.witnessed;
     return out;
 }
 

@@ -14,6 +14,7 @@ net::Task<void> Node::Impl::upkeep() {
         auto sweeping = gate->sweep();
         if (const Status swept = co_await std::move(sweeping); !swept)
             log::error("up", "expiry was not recorded: {}", swept.error().message());
+        watch_log();
         auto giving_up = give_up_awaited();
         co_await std::move(giving_up);
         release_dead();
@@ -27,6 +28,16 @@ net::Task<void> Node::Impl::upkeep() {
         save_works = saved.has_value();
     }
     upkeep_runs = false;
+}
+
+// Notes, not records: the log's own trouble must not stop what is done about it.
+void Node::Impl::watch_log() {
+    for (auto& draft : log_watch.look(ledger->health(), clock.now_us())) {
+        draft.actor = self();
+        if (draft.type == "evidence.degraded")
+            log::warn("log", "{}: {}", draft.type, draft.data.dump());
+        recorders.front()->note(std::move(draft));
+    }
 }
 
 // Remembers only what the directory still knows, so that the set stays bounded.

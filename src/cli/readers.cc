@@ -134,12 +134,12 @@ Result<ledger::Options> log_options(const Config& config) {
     if (!policy) return fail(policy.error());
     for (const auto& witness : policy->witnesses()) {
         if (witness.url.empty()) continue;
-        if (const auto url = HttpUrl::parse(witness.url); !url)
+        if (const auto url = parse_prefix(witness.url); !url)
             return fail(url.error().in(file + ": witness `" + inert(witness.name, 100) + "`"));
     }
     ledger::Witnessing witnessing;
     witnessing.policy = std::make_shared<const ledger::TrustPolicy>(std::move(*policy));
-    witnessing.client = http_witness_client();
+    witnessing.client = http_witness_client(config.log.witness_ca_file.string());
     witnessing.on_missing = config.log.on_missing_quorum;
     witnessing.every_ms = config.log.witness_every_s * 1'000;
     witnessing.grace_ms = config.log.quorum_grace_s * 1'000;

@@ -41,10 +41,15 @@ TEST(Export, EveryTypeOfEventHasAnOcsfClassWithWhatItRequires) {
     ASSERT_TRUE(batch);
     // OCSF 1.8.0: what each class requires beyond the base event.
     const std::map<std::int64_t, std::vector<const char*>> required = {
-        {6002, {"app"}},          {6003, {"actor", "api", "src_endpoint"}},
-        {3002, {"user"}},         {3003, {"user"}},
-        {3004, {"entity"}},       {6005, {"actor", "src_endpoint", "databucket"}},
-        {2004, {"finding_info"}}, {4002, {"http_request"}},
+        {6002, {"app"}},
+        {6003, {"actor", "api", "src_endpoint"}},
+        {3002, {"user"}},
+        {3003, {"user"}},
+        {3004, {"entity"}},
+        {6005, {"actor", "src_endpoint", "databucket"}},
+        {0, {}},
+        {2004, {"finding_info"}},
+        {4002, {"http_request"}},
         {6008, {"message"}}};
     for (const auto& line : lines(batch->body)) {
         const auto document = json::parse(line);
@@ -164,10 +169,21 @@ TEST(Exporter, FollowsTheLogIntoAFileAndGoesOnAfterARestart) {
 }
 
 TEST(Exporter, SaysWhatIsWrongWithItsConfiguration) {
-    for (const char* to : {"", "out.ndjson", "ftp://x/", "https://siem.example/in",
-                           "http://user:pass@127.0.0.1:1/", "http://10.0.0.1:80/"}) {
+    for (const char* to :
+         {"", "out.ndjson", "ftp://x/", "http://siem.example/in", "http://user:pass@127.0.0.1:1/",
+          "https://user@siem.example/", "http://10.0.0.1:80/"}) {
         EXPECT_FALSE(check_export({"a", ExportFormat::kJsonl, to, ""})) << to;
     }
+    EXPECT_TRUE(check_export({"a", ExportFormat::kJsonl, "https://siem.example/in"}));
+    EXPECT_TRUE(check_export(
+        {"a", ExportFormat::kOtlp, "https://siem.example/v1/logs", "", "TOKEN", "/etc/ca.pem"}));
+    EXPECT_FALSE(
+        check_export({"a", ExportFormat::kOtlp, "http://127.0.0.1:1/", "", "", "/etc/ca.pem"}))
+        << "certificates without TLS";
+    EXPECT_FALSE(
+        check_export({"a", ExportFormat::kOtlp, "https://siem.example/", "/token", "TOKEN"}))
+        << "two tokens";
+    EXPECT_FALSE(check_export({"a", ExportFormat::kOtlp, "file:/tmp/x", "", "TOKEN"}));
     EXPECT_TRUE(check_export({"a", ExportFormat::kJsonl, "http://127.0.0.1:4318/v1/logs", ""}));
     EXPECT_FALSE(check_export({"../a", ExportFormat::kJsonl, "file:/tmp/x", ""}));
 }

@@ -8,14 +8,16 @@
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
+#include <cstdlib>
 #include <fstream>
 #include <mutex>
 #include <thread>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "evidence/files.h"
-#include "net/http.h"
-#include "net/reactor.h"
+#include "net/http_peer.h"
+#include "net/http_url.h"
 
 namespace writ::evidence {
 
@@ -25,28 +27,8 @@ constexpr std::chrono::milliseconds kLookEvery{500};
 constexpr std::chrono::milliseconds kFirstPause{1'000};
 constexpr std::chrono::milliseconds kLongestPause{60'000};
 constexpr net::Millis kExportTimeout{10'000};
-
-struct Url {
-    std::string scheme, authority, path;
-};
-
-Result<Url> parse_url(std::string_view text) {
-    const auto scheme = text.find("://");
-    if (scheme == std::string_view::npos) {
-        return fail(ErrorCode::kInvalid, fmt::format("`{}` is no URL and no `file:` path", text));
-    }
-    Url out;
-    out.scheme = text.substr(0, scheme);
-    const auto rest = text.substr(scheme + 3);
-    const auto slash = rest.find('/');
-    out.authority = rest.substr(0, slash);
-    out.path = slash == std::string_view::npos ? "/" : std::string(rest.substr(slash));
-    if (out.authority.empty() || out.authority.find('@') != std::string::npos) {
-        return fail(ErrorCode::kInvalid,
-                    fmt::format("`{}` names no host, or holds a credential", text));
-    }
-    return out;
-}
+// What a receiver says is read so that the connection can be used again, and thrown away.
+constexpr std::size_t kMaxReceiverAnswer = 64 << 10;
 
 // Where batches go. Used on the exporter's thread only.
 class Sink {
@@ -79,41 +61,49 @@ class FileSink final : public Sink {
 
 class HttpSink final : public Sink {
   public:
-    HttpSink(Url url, net::Endpoint endpoint, const ExportSpec& spec)
-        : url_(std::move(url)), spec_(spec), client_(reactor_, std::move(endpoint)) {}
+    HttpSink(std::unique_ptr<net::HttpPeer> peer, const ExportSpec& spec)
+        : peer_(std::move(peer)), spec_(spec) {}
 
     Status deliver(const ExportBatch& batch) override {
-        net::HttpRequest request;
-        request.method = "POST";
-        request.target = url_.path;
-        request.headers.add("Host", url_.authority);
-        request.headers.add("Content-Type", std::string(content_type(spec_.format)));
+        net::Headers fields;
+        fields.add("Content-Type", std::string(content_type(spec_.format)));
         // The same batch has the same key, so that a receiver can drop the second copy.
-        request.headers.add("Idempotency-Key",
-                            fmt::format("{}-{}", batch.first, batch.after.leaf.substr(7, 16)));
-        if (!spec_.token_file.empty()) {
+        fields.add("Idempotency-Key",
+                   fmt::format("{}-{}", batch.first, batch.after.leaf.substr(7, 16)));
+        const auto token = bearer();
+        if (!token) return fail(token.error());
+        if (!token->empty()) fields.add("Authorization", "Bearer " + *token);
+        const auto answer = peer_->ask("POST", peer_->url().target, fields, batch.body,
+                                       kExportTimeout, kMaxReceiverAnswer);
+        if (!answer) return fail(answer.error());
+        if (answer->status >= 200 && answer->status < 300) return {};
+        return fail(ErrorCode::kUnavailable,
+                    fmt::format("{} answered {}", peer_->url().origin(), answer->status));
+    }
+
+  private:
+    Result<std::string> bearer() const {
+        std::string token;
+        if (!spec_.bearer_env.empty()) {
+            const char* value = std::getenv(spec_.bearer_env.c_str());
+            if (value == nullptr || *value == '\0') {
+                return fail(ErrorCode::kInvalid,
+                            fmt::format("the environment variable `{}` with the token is not set",
+                                        spec_.bearer_env));
+            }
+            token = value;
+        } else if (!spec_.token_file.empty()) {
             std::ifstream in(spec_.token_file);
-            std::string token;
             if (!std::getline(in, token) || token.empty()) {
                 return fail(ErrorCode::kIo,
                             fmt::format("cannot read the token in `{}`", spec_.token_file));
             }
-            request.headers.add("Authorization", "Bearer " + token);
         }
-        request.body = batch.body;
-        auto sent = client_.request(std::move(request), kExportTimeout);
-        const auto answer = reactor_.run_until(std::move(sent));
-        if (!answer) return fail(answer.error());
-        if (answer->status >= 200 && answer->status < 300) return {};
-        return fail(ErrorCode::kUnavailable,
-                    fmt::format("{} answered {}", url_.authority, answer->status));
+        return token;
     }
 
-  private:
-    const Url url_;
+    const std::unique_ptr<net::HttpPeer> peer_;
     const ExportSpec spec_;
-    net::Reactor reactor_;
-    net::HttpClient client_;
 };
 
 Result<std::unique_ptr<Sink>> make_sink(const ExportSpec& spec) {
@@ -121,11 +111,13 @@ Result<std::unique_ptr<Sink>> make_sink(const ExportSpec& spec) {
     if (spec.to.starts_with(kFile)) {
         return std::make_unique<FileSink>(spec.to.substr(kFile.size()));
     }
-    auto url = parse_url(spec.to);
+    auto url = net::Url::parse(spec.to);
     if (!url) return fail(url.error());
-    const auto endpoint = net::Endpoint::parse(url->authority);
-    if (!endpoint) return fail(endpoint.error());
-    return std::make_unique<HttpSink>(std::move(*url), *endpoint, spec);
+    net::HttpPoolOptions options;
+    options.ca_file = spec.ca_file;
+    auto peer = net::HttpPeer::make(std::move(*url), std::move(options));
+    if (!peer) return fail(peer.error());
+    return std::make_unique<HttpSink>(std::move(*peer), spec);
 }
 
 class ThreadExporter final : public Exporter {
@@ -136,6 +128,8 @@ class ThreadExporter final : public Exporter {
           log_dir_(std::move(log_dir)),
           vkey_(std::move(vkey)),
           cursor_file_(std::move(cursor)) {
+        state_.name = spec_.name;
+        state_.to = spec_.to;
         thread_ = std::thread([this] { loop(); });
     }
     ~ThreadExporter() override {
@@ -207,6 +201,8 @@ class ThreadExporter final : public Exporter {
             state_.error.clear();
             state_.retries = 0;
             state_.next += *sent;
+            state_.delivered += *sent;
+            if (*sent > 0) state_.delivered_us = SystemClock().now_us();
             state_.behind -= std::min(state_.behind, *sent);
             return;
         }
@@ -218,6 +214,7 @@ class ThreadExporter final : public Exporter {
         }
         state_.error = error;
         ++state_.retries;
+        ++state_.failures;
     }
 
     const ExportSpec spec_;
@@ -243,17 +240,22 @@ Status check_export(const ExportSpec& spec) {
                                                      "at most 64",
                                                      spec.name));
     }
-    if (spec.to.starts_with("file:/")) return {};
-    const auto url = parse_url(spec.to);
-    if (!url) return fail(url.error());
-    if (url->scheme != "http") {
-        return fail(ErrorCode::kUnsupported,
-                    fmt::format("export `{}`: only `file:/…` and `http://` on loopback; put a "
-                                "local forwarder in front of `{}`",
-                                spec.name, spec.to));
+    const auto wrong = [&](std::string_view what) {
+        return fail(ErrorCode::kInvalid, fmt::format("export `{}`: {}", spec.name, what));
+    };
+    const bool has_token = !spec.token_file.empty() || !spec.bearer_env.empty();
+    if (spec.to.starts_with("file:/")) {
+        if (has_token || !spec.ca_file.empty()) {
+            return wrong("`token_file`, `bearer_env` and `ca_file` are for http and https");
+        }
+        return {};
     }
-    const auto endpoint = net::Endpoint::parse(url->authority);
-    if (!endpoint) return fail(endpoint.error().in(fmt::format("export `{}`", spec.name)));
+    const auto url = net::Url::parse(spec.to);
+    if (!url) return wrong(url.error().detail + ", or `file:/PATH`");
+    if (!spec.token_file.empty() && !spec.bearer_env.empty()) {
+        return wrong("one of `token_file` and `bearer_env`, not both");
+    }
+    if (!url->tls && !spec.ca_file.empty()) return wrong("`ca_file` is for https");
     return {};
 }
 

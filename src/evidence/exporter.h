@@ -19,18 +19,24 @@ namespace writ::evidence {
 struct ExportSpec {
     std::string name;
     ExportFormat format = ExportFormat::kJsonl;
-    std::string to;          // `file:/path`, `http://host:port/path` or `https://…`
-    std::string token_file;  // its first line goes out as `Authorization: Bearer …`
+    std::string to;  // `file:/path`, `http://127.0.0.1:port/path` or `https://host/path`
+    // What goes out as `Authorization: Bearer …`: the first line of a file, read each time, or an
+    // environment variable of the gateway. At most one of them.
+    std::string token_file = {}, bearer_env = {};
+    std::string ca_file = {};  // https: PEM certificates trusted instead of the system's
     bool operator==(const ExportSpec&) const = default;
 };
 // Errors: kInvalid saying what is wrong with it.
 Status check_export(const ExportSpec& spec);
 
 struct ExporterState {
-    std::uint64_t next = 0;     // entry that goes out next
-    std::uint64_t behind = 0;   // published entries not delivered yet
-    std::uint64_t retries = 0;  // since the last delivery
-    std::string error;          // of the last attempt, empty if it worked
+    std::uint64_t next = 0;                     // entry that goes out next
+    std::uint64_t behind = 0;                   // published entries not delivered yet
+    std::uint64_t retries = 0;                  // since the last delivery
+    std::string error;                          // of the last attempt, empty if it worked
+    std::string name, to;                       // of the spec; no credential is in them
+    std::uint64_t delivered = 0, failures = 0;  // events and attempts since the start
+    std::int64_t delivered_us = 0;              // when the newest went out; 0: not yet
 };
 
 class Exporter {

@@ -103,7 +103,9 @@ bool verdict_is(const Draft& draft, std::string_view word) {
 // What must be recorded although the disk is full (architecture, rule 5), in the space that the
 // ledger keeps for it: the ends of tasks and sessions, and the word about what is missing.
 bool narrows(std::string_view type) {
-    return type == "task.ended" || type == "session.sealed" || type == "evidence.gap";
+    return type == "task.ended" || type == "session.sealed" || type == "evidence.gap" ||
+           type == "evidence.degraded" || type == "identity.revoked" ||
+           type == "identity.expired" || type == "containment.applied";
 }
 
 }  // namespace

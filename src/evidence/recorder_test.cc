@@ -57,7 +57,7 @@ TEST(Recorder, EveryTypeIsCanonicalKnownAndPassesTheCheck) {
         EXPECT_EQ(leaf.seq, i);
         types.insert(std::string(leaf.type));
     }
-    EXPECT_EQ(types.size(), 22u);
+    EXPECT_EQ(types.size(), 24u);
     EXPECT_EQ(findings(rig), std::vector<std::string>());
 }
 

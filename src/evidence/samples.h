@@ -196,6 +196,11 @@ inline std::vector<Draft> gateway_drafts(const Story& story) {
         R"({"subject":"ps:9d1f4c0011223344","kids":["k2-0011223344556677"],"months":["2026-10"],)"
         R"("reason":"erasure request 7"})");
     add("clock.step", R"({"step_us":-3600000000,"held_us":1795460000000000})");
+    add("evidence.degraded",
+        R"({"what":"quorum","state":"lost","quorum":"two","durable":12,"witnessed":10,)"
+        R"("witnesses":[{"name":"w2","trouble":"`http://127.0.0.1:7441`: connection refused"}]})");
+    add("evidence.degraded", R"({"what":"files","state":"changed","detail":"tile/0/000"})");
+    add("checkpoint.witnessed", R"({"size":10,"quorum":"two","witnesses":["w1","w3"]})");
     add("launch.refused", R"({"code":"not_launcher","reason":"uid 1001 may not","uid":1001})");
     add("limit.tripped", R"({"limit":"unauthenticated calls","count":3,"codes":{"expired":3}})");
     return out;

@@ -99,6 +99,15 @@ std::string summary(const Leaf& leaf) {
         return with_reason(fmt::format("{} events {}", leaf.number("n"), shown(leaf.text("why"))),
                            leaf.text("detail"));
     }
+    if (type == "evidence.degraded") {
+        return with_reason(
+            fmt::format("{} {}", shown(leaf.text("what")), shown(leaf.text("state"))),
+            leaf.text("detail"));
+    }
+    if (type == "checkpoint.witnessed") {
+        return fmt::format("{} entries, by {} witnesses", leaf.number("size"),
+                           size_of(leaf, "witnesses"));
+    }
     std::string out;
     for (const auto member : {"state", "kind", "code", "binding", "bound_to", "server", "tool",
                               "version", "limit", "digest", "policy_set"}) {
