@@ -47,7 +47,10 @@ Result<std::shared_ptr<Node::Impl::Candidate>> Node::Impl::prepare_reload() cons
     auto out = std::make_shared<Candidate>();
     auto next = load_config(config.file);
     if (!next) return fail(next.error());
-    out->difference = difference(as_read, *next);
+    Config now = as_read;
+    // `127.0.0.1:0` and the port that the kernel chose for it are the same listener.
+    if (next->agents_listen == config.agents_listen) now.agents_listen = next->agents_listen;
+    out->difference = difference(now, *next);
     if (!out->difference.restarts.empty())
         return fail(ErrorCode::kConflict, fmt::format("needs a restart: {}; nothing was changed",
                                                       fmt::join(out->difference.restarts, ", ")));

@@ -102,6 +102,15 @@ struct TomlTable::State {
     }
     void missing(std::string_view key, std::string_view what) {
         const auto region = table != nullptr ? table->source() : toml::source_region{};
+        std::vector<std::string> others;  // written and not asked for so far
+        if (table != nullptr) {
+            for (const auto& [other, node] : *table)
+                if (!asked.contains(other.str())) others.emplace_back(other.str());
+        }
+        if (const auto slip = closest(key, others))
+            return fail_at(table->get(*slip)->source(),
+                           fmt::format("`{}` is not known, and `{}` is missing: write {} = {}",
+                                       full(*slip), full(key), key, what));
         fail_at(region, fmt::format("`{}` is missing: write {} = {}", full(key), key, what));
     }
     void wrong(const toml::node& node, std::string_view key, std::string_view what) {

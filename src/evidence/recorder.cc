@@ -117,6 +117,7 @@ struct Recorder::Impl : std::enable_shared_from_this<Recorder::Impl> {
         : options(std::move(o)),
           boot(options.boot.text()),
           reactor(r),
+          mailbox(r.mailbox()),
           ledger(l),
           vault(v),
           ids(i),
@@ -156,6 +157,7 @@ struct Recorder::Impl : std::enable_shared_from_this<Recorder::Impl> {
     const RecorderOptions options;
     const std::string boot;
     net::Reactor& reactor;
+    const std::shared_ptr<net::Mailbox> mailbox;  // the log may answer after the reactor's end
     ledger::Ledger& ledger;
     Vault& vault;
     IdSource& ids;
@@ -322,7 +324,7 @@ void Recorder::Impl::answered(std::uint64_t seq, Result<ledger::Appended> answer
     if (reactor.on_this_thread()) {
         settle_all();
     } else if (first) {
-        reactor.post([self = shared_from_this()] { self->settle_all(); });
+        mailbox->post([self = shared_from_this()] { self->settle_all(); });
     }
 }
 

@@ -421,8 +421,7 @@ Result<TaskPtr> Directory::restore(TaskId id, TaskSpec spec, EventId started_eve
                                    TaskState state, std::optional<std::int64_t> deadline_boot_us) {
     Impl& in = *impl_;
     auto agent = this->agent(spec.agent);
-    if (!agent)
-        return no_agent(spec);
+    if (!agent) return no_agent(spec);
     if (state == TaskState::kLive) {
         // A stored copy is believed no more than a launcher.
         if (auto ok = check_spec(spec, started_us / kMicros); !ok) return fail(ok.error());
