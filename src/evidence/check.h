@@ -2,8 +2,8 @@
 // the order of the log. docs/spec/evidence/README.md, section 4, is the list.
 //
 // Memory: 10 to 20 bytes an event and as much for each permit and each end of a call (fingerprints
-// of ids), and a few hundred bytes for each session that is open at one time: a log of 10 million
-// events should need about 300 MB (by arithmetic).
+// of ids), and a few hundred bytes for each session that is open at one time. Measured: 61 MB for a
+// log of a million events, 406 MB for one of ten million (the peak is where the table grows).
 #pragma once
 
 #include <map>
