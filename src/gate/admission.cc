@@ -159,7 +159,8 @@ net::Task<Result<evidence::Receipt>> OpenCall::close(Outcome outcome) {
     if (!durable) {
         receipt = fail(durable.error());
     } else if (home->finish(*passage)) {
-        if (redacted + withheld > 0) {  // how much was taken out, never what
+        const bool owed = !passage->verdict.obligations.empty() && !outcome.output.empty();
+        if (owed || redacted + withheld > 0) {  // how much was taken out, never what
             home->recorder().note(events::obligation_fulfilled(
                 *passage, home->actor(passage->call.session), redacted, withheld));
         }

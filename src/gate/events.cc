@@ -117,6 +117,25 @@ evidence::Payload payload(std::string role, std::string bytes, bool is_json) {
     return {std::move(role), std::move(bytes), is_json ? "application/json" : "text/plain"};
 }
 
+// Whether what was observed agrees with what was decided. A call that left and brought no answer
+// that can be read may have had its effect or not.
+std::string_view agreement(const Passage& passage, const Outcome& outcome) {
+    const bool left = passage.departed.load();
+    switch (outcome.status) {
+        case Status_::kUnknown:
+            return "unknown";
+        case Status_::kTimeout:
+        case Status_::kCancelled:
+        case Status_::kProtocolError:
+            return left && outcome.output.empty() ? "unknown" : "match";
+        case Status_::kOk:
+        case Status_::kToolError:
+        case Status_::kBlocked:
+            return "match";
+    }
+    return "unknown";
+}
+
 }  // namespace
 
 std::string clip(std::string_view text, std::size_t bytes_max) {
@@ -264,7 +283,7 @@ evidence::Draft call_ended(const Passage& passage, evidence::Actor actor, Outcom
     draft.cause.push_back(cause("decided_by", passage.decision));
     const std::uint64_t passed = passage.bytes.load(std::memory_order_relaxed);
     Writer out(draft.data_text);
-    out.open('{').member("agreement", outcome.status == Status_::kUnknown ? "unknown" : "match");
+    out.open('{').member("agreement", agreement(passage, outcome));
     out.key("bytes").number(std::max<std::uint64_t>(passed, outcome.output.size()));
     out.key("duration_us").number(now_boot_us - passage.began_us);
     if (!outcome.error.empty()) clipped(out, "error", outcome.error, kMaxNameBytes);

@@ -52,6 +52,7 @@ bool Keeper::wait_ms(std::int64_t ms) {
 
 void Keeper::start(std::uint64_t minimum_index) {
     minimum_ = minimum_index;
+    pruned_ = minimum_index;
     const auto log_dir = parts_.log_dir;
     prover_ = std::make_unique<Prover>([log_dir](unsigned level, std::uint64_t n, unsigned width) {
         auto bytes = read_file(log_dir / tile_path(level, n, width), kTileWidth * 32);
@@ -99,6 +100,7 @@ Result<std::uint64_t> Keeper::prune(std::uint64_t index) {
     minimum_ = bound;  // first: what is removed now is no finding
     if (auto done = prune_below(parts_.wal_dir, parts_.log_dir, bound, parts_.disk); !done)
         return fail(done.error());
+    pruned_ = bound;
     return bound;
 }
 
@@ -257,7 +259,7 @@ void Keeper::fill(Health& health) const {
     if (cosigner_) health.witnesses = cosigner_->health();
     health.check = check_;
     health.checked = checked_;
-    health.minimum_index = minimum_;
+    health.minimum_index = pruned_;
     health.mirrored = mirrored_;
     const std::lock_guard lock(mutex_);
     health.tampered = tampered_;

@@ -79,7 +79,8 @@ class Keeper {
     std::atomic<bool> stop_ = false;
     std::atomic<bool> finishing_ = false;
     std::atomic<bool> refuses_ = false;
-    std::atomic<std::uint64_t> checked_ = 0, minimum_ = 0, mirrored_ = 0;
+    // minimum_: what is missing below it is no finding; pruned_: readers are told so, too.
+    std::atomic<std::uint64_t> checked_ = 0, minimum_ = 0, pruned_ = 0, mirrored_ = 0;
     std::atomic<CheckState> check_ = CheckState::kRunning;
     mutable std::mutex mutex_;  // guards what follows; orders with nothing
     std::condition_variable stopping_;

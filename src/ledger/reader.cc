@@ -4,6 +4,8 @@
 
 #include <bit>
 #include <functional>
+#include <map>
+#include <mutex>
 #include <optional>
 
 #include "crypto/hash.h"
@@ -74,8 +76,8 @@ Sha256 mth(const Sha256* hashes, std::size_t count) {
 }
 
 Sha256 own_leaf_hash(std::string_view entry) {
-    const std::string prefixed = std::string(1, '\0') + std::string(entry);
-    return crypto::sha256(prefixed);
+    constexpr std::uint8_t kLeaf[] = {0x00};
+    return crypto::sha256(ByteView(kLeaf), as_bytes(entry));
 }
 
 // Re-computes every level from the entries upwards and compares it with the tiles on disk, one tile
@@ -141,10 +143,40 @@ class Recount {
     std::vector<Row> rows_;
 };
 
+using Tile = std::shared_ptr<const std::vector<Sha256>>;
+
+}  // namespace
+
+// OPTIMIZATION: proofs of neighbours need the same tiles, of every level one; a bundle of many
+// events would read each of them hundreds of times. What comes from here is checked against the
+// signed root like what comes from the disk.
+struct LogReader::Tiles {
+    static constexpr std::size_t kMax = 256;  // of 8 KiB
+
+    std::mutex mutex;
+    std::map<std::pair<unsigned, std::uint64_t>, Tile> tiles;
+
+    Result<Tile> get(const fs::path& dir, unsigned level, std::uint64_t n, unsigned width) {
+        const std::pair place(level, n);
+        {
+            const std::lock_guard lock(mutex);
+            if (const auto found = tiles.find(place); found != tiles.end()) return found->second;
+        }
+        auto row = read_tile(dir, level, n, width);
+        if (!row) return fail(row.error());
+        Tile made = std::make_shared<const std::vector<Sha256>>(std::move(*row));
+        const std::lock_guard lock(mutex);
+        if (tiles.size() >= kMax) tiles.clear();
+        tiles[place] = made;
+        return made;
+    }
+};
+
 // Hashes of ranges of the tree, folded from tiles.
-class RangeHashes {
+class LogReader::RangeHashes {
   public:
-    RangeHashes(const fs::path& dir, std::uint64_t size) : dir_(dir), size_(size) {}
+    RangeHashes(const fs::path& dir, std::uint64_t size, Tiles& tiles)
+        : dir_(dir), size_(size), tiles_(tiles) {}
 
     Result<Sha256> range(std::uint64_t from, std::uint64_t to) const {
         const std::uint64_t count = to - from;
@@ -161,9 +193,9 @@ class RangeHashes {
         const std::size_t hashes = std::size_t{1} << (height % 8);
         const std::uint64_t at = from >> (8 * level);
         const std::uint64_t tile = at / kTileWidth;
-        const auto row = read_tile(dir_, level, tile, width_at(size_ >> (8 * level), tile));
+        const auto row = tiles_.get(dir_, level, tile, width_at(size_ >> (8 * level), tile));
         if (!row) return fail(row.error());
-        return mth(row->data() + at % kTileWidth, hashes);
+        return mth((*row)->data() + at % kTileWidth, hashes);
     }
 
     // PATH(m, D[from:to]), RFC 6962 section 2.1.1.
@@ -184,9 +216,8 @@ class RangeHashes {
   private:
     const fs::path& dir_;
     std::uint64_t size_;
+    Tiles& tiles_;
 };
-
-}  // namespace
 
 Result<LogReader> LogReader::open(fs::path dir, std::string vkey) {
     const auto verifier = NoteVerifier::parse(vkey);
@@ -204,6 +235,7 @@ Result<LogReader> LogReader::open(fs::path dir, std::string vkey) {
         return fail(ErrorCode::kCorrupt,
                     "the checkpoint's origin is not the name of the log's key");
     LogReader out;
+    out.tiles_ = std::make_shared<Tiles>();
     const auto minimum = ledger::minimum_index(dir);
     if (!minimum) return fail(minimum.error());
     out.minimum_index_ = std::min(*minimum, body->size);
@@ -246,7 +278,7 @@ Result<std::vector<Sha256>> LogReader::inclusion(std::uint64_t index) const {
     if (index >= checkpoint_.size)
         return fail(ErrorCode::kNotFound, fmt::format("the log has {} entries", checkpoint_.size));
     std::vector<Sha256> out;
-    const RangeHashes hashes(dir_, checkpoint_.size);
+    const RangeHashes hashes(dir_, checkpoint_.size, *tiles_);
     if (auto done = hashes.path(index, 0, checkpoint_.size, out); !done) return fail(done.error());
     const auto leaf = hashes.range(index, index + 1);
     if (!leaf) return fail(leaf.error());
@@ -289,20 +321,27 @@ LogReader::Report LogReader::verify(
     const std::function<void(std::uint64_t, std::uint64_t)>& progress) const {
     Report report;
     Recount recount(dir_, report.findings);
-    std::uint64_t n = 0;
-    for (; n * kTileWidth < minimum_index_; ++n) {  // pruned: the hashes stand for the entries
-        const auto row = read_tile(dir_, 0, n, kTileWidth);
-        if (!row) {
-            report.findings.push_back({row.error().detail});
-            return report;
-        }
-        for (const Sha256& hash : *row) recount.add(0, hash);
-    }
-    for (; n * kTileWidth < checkpoint_.size; ++n) {
-        const auto entries = read_bundle(dir_, n, width_at(checkpoint_.size, n));
+    std::uint64_t minimum = minimum_index_;
+    for (std::uint64_t n = 0; n * kTileWidth < checkpoint_.size; ++n) {
+        const auto pruned = [&] { return n * kTileWidth < minimum; };
+        Result<std::vector<std::string>> entries = std::vector<std::string>();
+        if (!pruned()) entries = read_bundle(dir_, n, width_at(checkpoint_.size, n));
         if (!entries) {
-            report.findings.push_back({entries.error().detail});
-            return report;
+            // A writer that prunes beside us publishes the new bound before it removes anything.
+            minimum = std::max(minimum, ledger::minimum_index(dir_).value_or(0));
+            if (!pruned()) {
+                report.findings.push_back({entries.error().detail});
+                return report;
+            }
+        }
+        if (pruned()) {  // the hashes stand for the entries
+            const auto row = read_tile(dir_, 0, n, kTileWidth);
+            if (!row) {
+                report.findings.push_back({row.error().detail});
+                return report;
+            }
+            for (const Sha256& hash : *row) recount.add(0, hash);
+            continue;
         }
         for (const std::string& entry : *entries) recount.add(0, own_leaf_hash(entry));
         report.entries += entries->size();

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -60,7 +61,11 @@ class LogReader {
     Report verify(const std::function<void(std::uint64_t, std::uint64_t)>& progress = {}) const;
 
   private:
+    struct Tiles;
+    class RangeHashes;
+
     LogReader() = default;
+    std::shared_ptr<Tiles> tiles_;  // read lately; a reader is of one checkpoint
     std::filesystem::path dir_;
     std::string vkey_;
     Checkpoint checkpoint_;

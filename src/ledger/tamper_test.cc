@@ -197,6 +197,17 @@ TEST_F(LedgerTamper, PruningFreesTheBytesAndKeepsTheProofs) {
     EXPECT_EQ(ledger->append_sync("next")->index, 2'000u);
 }
 
+TEST_F(LedgerTamper, APruningBesideAReaderIsNoDamage) {
+    open();
+    fill(2'000);
+    const auto reader = LogReader::open(log_dir(), ledger->vkey());
+    ASSERT_TRUE(reader);
+    ASSERT_TRUE(ledger->prune(1'300));
+    for (const auto& found : reader->verify().findings) ADD_FAILURE() << found.what;
+    fs::remove(log_dir() / "tile/entries/006");
+    EXPECT_FALSE(reader->verify().findings.empty()) << "what is not pruned must be there";
+}
+
 TEST_F(LedgerTamper, RetentionPrunesByItself) {
     options.keep_entries = 300;
     open();
@@ -205,7 +216,8 @@ TEST_F(LedgerTamper, RetentionPrunesByItself) {
     ledger.reset();
     open();  // the first round of a run comes at once after the check
     EXPECT_TRUE(within_a_second([&] { return ledger->health().minimum_index == 1'536; }));
-    EXPECT_TRUE(LogReader::open(log_dir(), ledger->vkey())->verify().findings.empty());
+    for (const auto& found : LogReader::open(log_dir(), ledger->vkey())->verify().findings)
+        ADD_FAILURE() << found.what;
     EXPECT_TRUE(ledger->health().tampered.empty());
 }
 

@@ -1,0 +1,57 @@
+// What the end of a call says about itself: whether the effect agrees with the decision, and that
+// what a permit obliged to was done.
+#include "gate/fixture.h"
+#include "gate/gate.h"
+
+namespace writ::gate::test {
+namespace {
+
+std::string agreement(World& w, bool leaves, Status_ status, std::string output = {}) {
+    AdmissionPtr admission = w.allow(w.call(w.session(w.task())));
+    if (!admission) return "none";
+    if (leaves) {
+        EXPECT_TRUE(admission->depart());
+    }
+    Outcome outcome{.status = status, .error = "", .output = std::move(output)};
+    EXPECT_TRUE(w.run(admission->close(std::move(outcome))));
+    const auto ended = w.events("call.ended");
+    EXPECT_FALSE(ended.empty());
+    for (const char* word : {"match", "diverged", "unknown"}) {
+        if (ended.back().has(R"("agreement":")" + std::string(word))) return word;
+    }
+    return "none";
+}
+
+TEST(GateEnding, NobodyClaimsToKnowWhatACallWithoutAnAnswerDid) {
+    World w;
+    EXPECT_EQ(agreement(w, true, Status_::kOk, "{}"), "match");
+    EXPECT_EQ(agreement(w, true, Status_::kToolError, "{}"), "match");
+    for (const Status_ status :
+         {Status_::kTimeout, Status_::kCancelled, Status_::kProtocolError, Status_::kUnknown}) {
+        EXPECT_EQ(agreement(w, true, status), "unknown");
+    }
+    // The server said what it did not like: an answer.
+    EXPECT_EQ(agreement(w, true, Status_::kProtocolError, R"({"code":-32602})"), "match");
+    for (const Status_ status : {Status_::kCancelled, Status_::kProtocolError, Status_::kBlocked}) {
+        EXPECT_EQ(agreement(w, false, status), "match") << "nothing was sent";
+    }
+}
+
+// An auditor looks for one `obligation.fulfilled` for every call whose permit obliged to something.
+TEST(GateEnding, AnObligationIsSaidToBeFulfilledAlsoWhereNothingHadToGo) {
+    World w;
+    w.gate->set_engine(std::make_shared<TestEngine>([](const policy::Question&) {
+        policy::Verdict v = permit();
+        v.obligations.push_back({"redact", "email"});
+        return v;
+    }));
+    AdmissionPtr admission = w.allow(w.call(w.session(w.task())));
+    ASSERT_TRUE(admission);
+    EXPECT_EQ(w.run(admission->chunk(R"({"a":1})")).value(), "");
+    EXPECT_EQ(w.run(admission->rest()).value(), R"({"a":1})");
+    w.close(admission);
+    EXPECT_TRUE(w.event("obligation.fulfilled").has(R"("redacted":0,"secrets_withheld":0)"));
+}
+
+}  // namespace
+}  // namespace writ::gate::test
