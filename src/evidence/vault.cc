@@ -128,8 +128,12 @@ class PackVault final : public Vault {
         std::unique_lock lock(mutex_);
         ++flushes_;
         wake_.notify_all();
-        settled_.wait(lock,
-                      [this] { return (queue_.empty() && batch_.empty() && !dirty_) || failing_; });
+        // After a failure it is tried once more now: the disk may have room again.
+        const std::uint64_t try_next = begun_ + 1;
+        settled_.wait(lock, [&] {
+            return (queue_.empty() && batch_.empty() && !dirty_ && !failing_) || lost_ ||
+                   (failing_ && ended_ >= try_next);
+        });
         --flushes_;
         if (failing_) return fail(ErrorCode::kUnavailable, "the payload vault cannot be written");
         return {};
@@ -187,6 +191,7 @@ class PackVault final : public Vault {
         std::unique_lock lock(mutex_);
         while (true) {
             wait_for_work(lock);
+            ++begun_;
             batch_.swap(queue_);
             queued_bytes_ = 0;
             const bool sync = (dirty_ || !batch_.empty()) && (stop_ || flushes_ > 0 || due());
@@ -194,6 +199,8 @@ class PackVault final : public Vault {
             const Outcome outcome = write(sync);
             lock.lock();
             finish(outcome, sync);
+            ended_ = begun_;
+            lost_ = outcome == Outcome::kLost;
             settled_.notify_all();
             if (outcome == Outcome::kLost) return;
             if (stop_ && ((queue_.empty() && !dirty_) || failing_)) return;
@@ -203,7 +210,7 @@ class PackVault final : public Vault {
     void wait_for_work(std::unique_lock<std::mutex>& lock) {
         const auto ready = [this] { return stop_ || !queue_.empty() || (flushes_ > 0 && dirty_); };
         if (failing_) {
-            wake_.wait_for(lock, kSyncEvery, [this] { return stop_; });
+            wake_.wait_for(lock, kSyncEvery, [this] { return stop_ || flushes_ > 0; });
         } else if (dirty_) {
             wake_.wait_until(lock, sync_at_, ready);
         } else {
@@ -269,8 +276,9 @@ class PackVault final : public Vault {
     std::unordered_set<Sha256, DigestHash> known_;  // stored or queued lately
     std::size_t queued_bytes_ = 0;
     std::chrono::steady_clock::time_point sync_at_;
-    int flushes_ = 0;  // callers waiting in flush()
-    bool stop_ = false, failing_ = false, dirty_ = false;
+    int flushes_ = 0;                      // callers waiting in flush()
+    std::uint64_t begun_ = 0, ended_ = 0;  // tries to write
+    bool stop_ = false, failing_ = false, lost_ = false, dirty_ = false;
 
     std::mutex disk_;  // guards packs_
     Packs packs_;

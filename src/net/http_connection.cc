@@ -9,7 +9,7 @@ namespace {
 
 // After a refusal the peer may still be sending: closing at once would reset the connection and
 // destroy the answer on its way. What it sends is thrown away, up to this much and this long.
-constexpr std::size_t kDrainBytes = 4 << 20;
+constexpr std::size_t kDrainBytes = 16 << 20;
 constexpr Millis kDrainTime{1'000};
 
 }  // namespace

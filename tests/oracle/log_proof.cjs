@@ -13,7 +13,7 @@ const text = rest[0] + '\n';
 const [origin, size, root] = text.split('\n');
 
 // The checkpoint: signed by the log's key, which names the origin.
-const [name, id, encoded] = fs.readFileSync(path.join(dir, 'log.vkey'), 'utf8').trim().split('+');
+const [, name, id, encoded] = /^([^+]+)\+([0-9a-f]+)\+(.+)$/.exec(fs.readFileSync(path.join(dir, 'log.vkey'), 'utf8').trim());  // Base64 has `+`, too
 const typed = Buffer.from(encoded, 'base64');
 const expected = createHash('sha256').update(name + '\n').update(typed).digest().subarray(0, 4);
 if (name !== origin || expected.toString('hex') !== id || typed[0] !== 1) throw new Error('key');
