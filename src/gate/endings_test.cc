@@ -37,6 +37,18 @@ TEST(GateEnding, NobodyClaimsToKnowWhatACallWithoutAnAnswerDid) {
     }
 }
 
+// A tool server may send anything as a method: the event says what it is about all the same.
+TEST(GateEnding, ARequestWithoutANameIsNotRecordedAsACall) {
+    World w;
+    AdmissionPtr admission = w.allow(w.call(w.session(w.task())));
+    ASSERT_TRUE(admission);
+    const auto answer = w.run(admission->inward({.method = "", .params = "{}"}));
+    EXPECT_TRUE(std::holds_alternative<Refusal>(answer));
+    EXPECT_TRUE(w.event("call.inward").has(R"("method":"")"));
+    EXPECT_FALSE(w.event("call.inward").has("latency_us"));
+    w.close(admission);
+}
+
 // An auditor looks for one `obligation.fulfilled` for every call whose permit obliged to something.
 TEST(GateEnding, AnObligationIsSaidToBeFulfilledAlsoWhereNothingHadToGo) {
     World w;

@@ -72,11 +72,11 @@ void put_obligations(Writer& out, const policy::Verdict& verdict) {
 }
 
 // What a decision says about itself, the tool and the resource, in the order of the names.
-// `method` is of a request from the upstream; of a call it is empty.
+// `method` is of a request from the upstream, whatever it wrote there; of a call there is none.
 std::string decision_text(const Passage& p, const policy::Verdict& verdict,
-                          std::string_view method) {
+                          std::optional<std::string_view> method) {
     const catalog::Tool* const tool = p.tool.get();
-    const bool call = method.empty();
+    const bool call = !method;
     const auto* const resource = call && p.resource ? &*p.resource : nullptr;
     std::string text;
     text.reserve(1024);
@@ -98,7 +98,7 @@ std::string decision_text(const Passage& p, const policy::Verdict& verdict,
     list(out, "holds", verdict.holds);
     out.member("kind", policy::name(verdict.kind));
     if (call) out.key("latency_us").number(p.latency_us);
-    if (!call) clipped(out, "method", method, kMaxNameBytes);
+    if (method) clipped(out, "method", *method, kMaxNameBytes);
     put_obligations(out, verdict);
     if (tool != nullptr) out.member("pin", digest_text(tool->pin));
     if (call && p.engine.engine) {
@@ -250,7 +250,7 @@ evidence::Draft call_decided(const Passage& passage, evidence::Actor actor) {
     evidence::Draft draft = of_call("call.decided", passage, std::move(actor));
     draft.id = passage.decision;
     draft.cause.push_back(cause("requested_by", passage.session().started_event));
-    draft.data_text = decision_text(passage, passage.verdict, {});
+    draft.data_text = decision_text(passage, passage.verdict, std::nullopt);
     draft.verdict = policy::name(passage.verdict.kind);
     if (!passage.call.arguments.empty()) {
         const bool is_json = passage.document.has_value();
