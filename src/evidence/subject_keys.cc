@@ -218,6 +218,8 @@ Result<Shredding> SubjectKeys::plan(std::string_view subject, std::string_view b
         out.kids.emplace_back(kid_in(name));
         if (std::ranges::find(out.months, month) == out.months.end()) out.months.push_back(month);
     };
+    // A key that is just being written is neither pending nor listed: it must not be overlooked.
+    const std::lock_guard disk(disk_);
     if (auto listed = each_file(dir_, take); !listed) return fail(listed.error());
     const std::lock_guard lock(mutex_);
     for (const auto& pending : pending_) {

@@ -59,7 +59,7 @@ class SubjectKeys {
     const std::filesystem::path dir_;
     const std::string tenant_;
     KeyRing& ring_;
-    std::mutex disk_;           // held while key files are written or deleted; before mutex_
+    mutable std::mutex disk_;   // held while key files are written or deleted; before mutex_
     mutable std::mutex mutex_;  // guards everything below; not held while the disk is touched
     std::unordered_map<std::string, Owned> current_;  // by subject
     std::vector<Pending> pending_;

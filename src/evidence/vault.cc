@@ -130,6 +130,7 @@ class PackVault final : public Vault {
         wake_.notify_all();
         // After a failure it is tried once more now: the disk may have room again.
         const std::uint64_t try_next = begun_ + 1;
+        wanted_ = std::max(wanted_, try_next);
         settled_.wait(lock, [&] {
             return (queue_.empty() && batch_.empty() && !dirty_ && !failing_) || lost_ ||
                    (failing_ && ended_ >= try_next);
@@ -195,6 +196,8 @@ class PackVault final : public Vault {
             batch_.swap(queue_);
             queued_bytes_ = 0;
             const bool sync = (dirty_ || !batch_.empty()) && (stop_ || flushes_ > 0 || due());
+            // A try that was under way when the stop came may have failed before the disk had room.
+            const bool last = stop_;
             lock.unlock();
             const Outcome outcome = write(sync);
             lock.lock();
@@ -203,14 +206,14 @@ class PackVault final : public Vault {
             lost_ = outcome == Outcome::kLost;
             settled_.notify_all();
             if (outcome == Outcome::kLost) return;
-            if (stop_ && ((queue_.empty() && !dirty_) || failing_)) return;
+            if (stop_ && ((queue_.empty() && !dirty_) || (failing_ && last))) return;
         }
     }
 
     void wait_for_work(std::unique_lock<std::mutex>& lock) {
         const auto ready = [this] { return stop_ || !queue_.empty() || (flushes_ > 0 && dirty_); };
         if (failing_) {
-            wake_.wait_for(lock, kSyncEvery, [this] { return stop_ || flushes_ > 0; });
+            wake_.wait_for(lock, kSyncEvery, [this] { return stop_ || wanted_ > begun_; });
         } else if (dirty_) {
             wake_.wait_until(lock, sync_at_, ready);
         } else {
@@ -278,6 +281,7 @@ class PackVault final : public Vault {
     std::chrono::steady_clock::time_point sync_at_;
     int flushes_ = 0;                      // callers waiting in flush()
     std::uint64_t begun_ = 0, ended_ = 0;  // tries to write
+    std::uint64_t wanted_ = 0;             // the try that a caller of flush() waits for
     bool stop_ = false, failing_ = false, lost_ = false, dirty_ = false;
 
     std::mutex disk_;  // guards packs_
