@@ -51,6 +51,7 @@ class PackVault final : public Vault {
           packs_(dir / "packs") {
         writer_ = std::thread([this] {
             name_this_thread("writ-vault");
+            let_work_gather();
             write_loop();
         });
     }

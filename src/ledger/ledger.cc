@@ -9,6 +9,7 @@
 #include <chrono>
 
 #include "base/log.h"
+#include "base/thread.h"
 #include "ledger/disk_ledger.h"
 #include "ledger/note.h"
 #include "ledger/open_with_disk.h"
@@ -87,8 +88,16 @@ Status DiskLedger::open(Disk& disk) {
                                                    [this](const Error& why) { stop_writing(why); },
                                                    disk});
     keeper_->start(*minimum);
-    committer_ = std::thread([this] { commit_loop(); });
-    publisher_ = std::thread([this] { publish_loop(); });
+    committer_ = std::thread([this] {
+        name_this_thread("writ-commit");
+        let_work_gather();
+        commit_loop();
+    });
+    publisher_ = std::thread([this] {
+        name_this_thread("writ-publish");
+        let_work_gather();
+        publish_loop();
+    });
     return {};
 }
 
