@@ -25,6 +25,8 @@ constexpr std::size_t kPendingBytes_max = 64 << 20;
 // What narrowing acts have beyond both: a flood of calls must not keep a revocation out.
 constexpr std::size_t kKeptAppends_max = 4096;
 constexpr std::size_t kKeptBytes_max = 8 << 20;
+// Hashes held for the publisher: while it cannot write, it has to hash again what is beyond.
+constexpr std::size_t kFreshLeaves_max = 1 << 16;
 // How often the open segment is looked for under its name.
 constexpr milliseconds kInPlaceEvery{500};
 
@@ -201,6 +203,9 @@ void DiskLedger::acknowledge(std::span<Pending> batch, std::uint64_t first) {
     {
         const std::lock_guard lock(mutex_);
         durable_size_ = first + batch.size();
+        if (fresh_.hashes.empty()) fresh_.first = first;
+        if (fresh_.hashes.size() < kFreshLeaves_max && fresh_.first + fresh_.hashes.size() == first)
+            fresh_.hashes.insert(fresh_.hashes.end(), leaves.begin(), leaves.end());
     }
     for (std::size_t i = 0; i < batch.size(); ++i) batch[i].done(Appended{first + i, leaves[i]});
     {

@@ -75,7 +75,7 @@ class DiskLedger final : public Ledger {
     void acknowledge(std::span<Pending> batch, std::uint64_t first);
     void refuse(std::span<Pending> batch);
     void publish_loop();
-    void publish(std::uint64_t to);
+    void publish(std::uint64_t to, const KnownLeaves& known);
     void stop_writing(const Error& why);
 
     Options options_;
@@ -96,7 +96,8 @@ class DiskLedger final : public Ledger {
     std::size_t pending_bytes_ = 0;
     std::uint64_t accepted_ = 0, settled_ = 0;  // appends taken; of them answered
     std::uint64_t durable_size_ = 0, published_size_ = 0;
-    std::uint64_t flushes_ = 0;                        // flush() calls waiting: publish at once
+    KnownLeaves fresh_;          // of what became durable since the last publication was begun
+    std::uint64_t flushes_ = 0;  // flush() calls waiting: publish at once
     std::uint64_t attempts_ = 0, failed_attempt_ = 0;  // to publish: begun; the last that failed
     std::optional<Error> failed_;                      // for good
     std::string no_room_;          // why there is no next segment to write to; passes

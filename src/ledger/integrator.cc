@@ -11,8 +11,8 @@ Status Integrator::resume() {
     return {};
 }
 
-Status Integrator::publish(std::uint64_t to) {
-    auto done = try_publish(to);
+Status Integrator::publish(std::uint64_t to, const KnownLeaves& known) {
+    auto done = try_publish(to, known);
     if (!done) {
         publisher_.reset();
         reader_.reset();
@@ -20,11 +20,12 @@ Status Integrator::publish(std::uint64_t to) {
     return done;
 }
 
-Status Integrator::try_publish(std::uint64_t to) {
+Status Integrator::try_publish(std::uint64_t to, const KnownLeaves& known) {
     if (auto done = resume(); !done) return done;
     Status appended;
-    auto read = reader_->read(to, [&](std::uint64_t, std::string_view entry) {
-        appended = publisher_->append(entry, leaf_hash(as_bytes(entry)));
+    auto read = reader_->read(to, [&](std::uint64_t index, std::string_view entry) {
+        const Sha256* leaf = known.find(index);
+        appended = publisher_->append(entry, leaf ? *leaf : leaf_hash(as_bytes(entry)));
         return appended.has_value();
     });
     if (!appended) return appended;

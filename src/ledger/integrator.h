@@ -6,12 +6,24 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <vector>
 
 #include "base/error.h"
 #include "ledger/publisher.h"
 #include "ledger/segment.h"
 
 namespace writ::ledger {
+
+// Leaf hashes of consecutive entries, the first of them that of entry `first`.
+struct KnownLeaves {
+    std::uint64_t first = 0;
+    std::vector<Sha256> hashes;
+
+    // Null: not known.
+    const Sha256* find(std::uint64_t index) const {
+        return index >= first && index - first < hashes.size() ? &hashes[index - first] : nullptr;
+    }
+};
 
 class Integrator {
   public:
@@ -25,12 +37,14 @@ class Integrator {
     std::uint64_t reads_from() const { return publisher_->size(); }
     std::uint64_t signed_size() const { return publisher_->signed_size(); }
     // Publishes the first `to` entries, all durable; with nothing new it renews the checkpoint.
+    // `known`: hashes that were computed when entries were taken; they save computing them again,
+    // and hold what was acknowledged against whoever alters the files meanwhile.
     // Errors: kUnavailable and kIo may pass; kCorrupt does not (the entries differ from what was
     // signed).
-    Status publish(std::uint64_t to);
+    Status publish(std::uint64_t to, const KnownLeaves& known = {});
 
   private:
-    Status try_publish(std::uint64_t to);
+    Status try_publish(std::uint64_t to, const KnownLeaves& known);
 
     const PublisherOptions options_;
     const std::filesystem::path wal_dir_;

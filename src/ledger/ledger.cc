@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <utility>
 
 #include "base/log.h"
 #include "base/thread.h"
@@ -126,6 +127,7 @@ void DiskLedger::publish_loop() {
     while (true) {
         bool finish = false;
         std::uint64_t to = 0;
+        KnownLeaves known;
         {
             std::unique_lock lock(mutex_);
             const auto wanted = [&] {
@@ -141,15 +143,16 @@ void DiskLedger::publish_loop() {
             if (finish && !dirty) return;
             if (!finish && !(dirty && (due || flushes_ > 0)) && !(due && idle)) continue;
             ++attempts_;
+            known = std::exchange(fresh_, {});
         }
         last_us = clock_.boot_us();
-        publish(to);
+        publish(to, known);
         last = std::chrono::steady_clock::now();
         if (finish) return;
     }
 }
 
-void DiskLedger::publish(std::uint64_t to) {
+void DiskLedger::publish(std::uint64_t to, const KnownLeaves& known) {
     {
         const std::lock_guard lock(mutex_);
         // A log that contradicts what was signed, or lost its files, signs nothing more.
@@ -158,7 +161,7 @@ void DiskLedger::publish(std::uint64_t to) {
             return;
         }
     }
-    const auto done = integrator_->publish(to);
+    const auto done = integrator_->publish(to, known);
     if (!done && done.error().code == ErrorCode::kCorrupt) stop_writing(done.error());
     bool news = false;
     {
