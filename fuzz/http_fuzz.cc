@@ -1,7 +1,6 @@
 // The HTTP request reader against itself, as the server drives it:
 // - whatever pieces the bytes come in, the same request or the same refusal comes out;
-// - our strict head and Beast agree on the framing of everything that is accepted, and our decoder
-// of chunks reads the body that Beast reads;
+// - Beast agrees on the framing and the body of everything that is accepted;
 // - what is accepted has one Host, at most one framing, and no control character in a field;
 // - a response head, read the same way, never crashes.
 #include <algorithm>
@@ -9,15 +8,15 @@
 #include <string>
 
 #include "base/check.h"
+#include "net/http_body.h"
 #include "net/http_head.h"
-#include "net/http_message.h"
+#include "net/http_oracle.h"
 
 namespace {
 
 using writ::net::find_head_end;
 using writ::net::Framing;
 using writ::net::Headers;
-using writ::net::Message;
 using writ::net::RequestHead;
 using writ::net::ResponseHead;
 
@@ -31,15 +30,11 @@ struct Outcome {
     bool operator==(const Outcome&) const = default;
 };
 
-// Beast gets head and body in one piece: in several it may abort (net/http_chunked.h).
-void check_chunks(std::string_view whole, const std::string& body) {
-    namespace http = boost::beast::http;
-    http::request_parser<http::string_body> parser;
-    parser.header_limit(1 << 20);
-    parser.eager(true);
-    boost::system::error_code ec;
-    const auto used = parser.put(boost::asio::const_buffer(whole.data(), whole.size()), ec);
-    WRIT_CHECK(!ec && parser.is_done() && used == whole.size() && parser.get().body() == body);
+// Beast reads the same framing and the same body.
+void check_oracle(std::string_view whole, const RequestHead& head, const std::string& body) {
+    const auto other = writ::net::beast_reads(whole);
+    WRIT_CHECK(other && other->chunked == head.framing.chunked &&
+               other->length == head.framing.length && other->body == body);
 }
 
 void check_accepted(const RequestHead& head) {
@@ -77,22 +72,20 @@ Outcome read_in_pieces(std::string_view bytes, std::size_t piece) {
     out.status = writ::net::parse_request_head(raw, head).status;
     if (out.status != 0) return out;
     check_accepted(head);
-    Message<true> message(kBodyMax, false);
-    // Beast is the stricter in nothing that we accept.
-    WRIT_CHECK(message.put_head(raw, head.framing));
+    writ::net::RequestBody body(head.framing, kBodyMax);
     in.erase(0, end.size);
     using writ::net::Body;
-    for (Body got = message.put_body(in); got != Body::kDone; got = message.put_body(in)) {
+    for (Body got = body.put(in); got != Body::kDone; got = body.put(in)) {
         out.status = got == Body::kMore ? -1 : 400;
         if (got != Body::kMore || !more()) return out;
     }
     out.status = 0;
     out.target = head.target;
-    out.body = message.take_body();
+    out.body = body.take();
     WRIT_CHECK(out.body.size() <= kBodyMax);
     WRIT_CHECK(!head.framing.length || *head.framing.length == out.body.size());
     out.rest = in + std::string(bytes);
-    if (head.framing.chunked) check_chunks(all.substr(0, all.size() - out.rest.size()), out.body);
+    check_oracle(all.substr(0, all.size() - out.rest.size()), head, out.body);
     return out;
 }
 
@@ -102,10 +95,8 @@ void read_response(std::string_view bytes) {
     if (end.refusal || end.size == 0) return;
     ResponseHead head;
     if (writ::net::parse_response_head(bytes.substr(0, end.size), head)) return;
-    Message<false> message(kBodyMax, false);
-    if (!message.put_head(bytes.substr(0, end.size), head.framing)) return;
-    std::string rest(bytes.substr(end.size));
-    message.put_body(rest);
+    WRIT_CHECK(head.status >= 100 && head.status <= 599);
+    WRIT_CHECK(!head.framing.chunked || !head.framing.length);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // HTTP/1.1, server and client, over TCP or unix sockets. Strict: bounded heads and bodies, exact
 // Content-Length, one framing, no obs-fold, no chunk extensions or trailers, no duplicate
-// Content-Length/Transfer-Encoding/Host/Authorization. Beast is inside http_*.cc only.
+// Content-Length/Transfer-Encoding/Host/Authorization. Every byte is read by our own strict codec.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +24,7 @@ namespace writ::net {
 class Headers {
   public:
     void add(std::string name, std::string value) {
+        if (fields_.empty()) fields_.reserve(12);  // what a usual message has
         fields_.emplace_back(std::move(name), std::move(value));
     }
     // The first value of that name, or nothing.

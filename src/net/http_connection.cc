@@ -2,7 +2,7 @@
 
 #include <sys/socket.h>
 
-#include "net/http_message.h"
+#include "net/http_body.h"
 
 namespace writ::net {
 namespace {
@@ -111,9 +111,7 @@ Task<Connection::Got> Connection::read_head() {
 
 Task<Connection::Got> Connection::read_body() {
     const auto head_size = std::exchange(scanned_, 0);
-    const auto message = std::make_unique<Message<true>>(options_.body_bytes_max, false);
-    if (!message->put_head(std::string_view(wire_.in).substr(0, head_size), head_.framing))
-        co_return refused({400, "malformed request"});
+    RequestBody body(head_.framing, options_.body_bytes_max);
     wire_.in.erase(0, head_size);
     request_ = HttpRequest{std::move(head_.method), std::move(head_.target),
                            std::move(head_.headers), std::string(), peer_};
@@ -122,7 +120,7 @@ Task<Connection::Got> Connection::read_body() {
     bool asked = false;
     for (bool invited = !head_.framing.expects_continue;; invited = true) {
         const std::size_t before = wire_.in.size();
-        const Body got = message->put_body(wire_.in);
+        const Body got = body.put(wire_.in);
         received += before - wire_.in.size();
         if (got == Body::kDone) break;
         if (got == Body::kTooLarge) co_return refused({413, "request body too large"});
@@ -146,7 +144,7 @@ Task<Connection::Got> Connection::read_body() {
         if (filled == Fill::kTimeout) co_return refused({408, "the request body took too long"});
         if (filled != Fill::kBytes) co_return Got::kNothing;
     }
-    request_.body = message->take_body();
+    request_.body = body.take();
     co_return Got::kRequest;
 }
 

@@ -18,15 +18,33 @@ bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-// tchar of RFC 9110 section 5.6.2.
+// What each byte may be in a head; a table, because every byte of every message is looked up.
+enum : std::uint8_t { kToken = 1, kControl = 2, kHost = 4 };
+constexpr auto kClasses = [] {
+    std::array<std::uint8_t, 256> out{};
+    const auto add = [&](std::string_view chars, std::uint8_t what) {
+        for (const char c : chars) out[static_cast<unsigned char>(c)] |= what;
+    };
+    for (unsigned c = 0; c < 0x20; ++c) out[c] = kControl;
+    out[0x7f] = kControl;
+    constexpr std::string_view kAlphanumeric =
+        "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    add(kAlphanumeric, kToken | kHost);
+    add("!#$%&'*+-.^_`|~", kToken);  // with the former: tchar of RFC 9110 section 5.6.2
+    add(".-_:[]%", kHost);
+    return out;
+}();
+
+bool is_a(char c, std::uint8_t what) {
+    return (kClasses[static_cast<unsigned char>(c)] & what) != 0;
+}
+
 bool is_token_char(char c) {
-    return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') ||
-           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+    return is_a(c, kToken);
 }
 
 bool is_control(char c) {
-    const auto u = static_cast<unsigned char>(c);
-    return u < 0x20 || u == 0x7f;
+    return is_a(c, kControl);
 }
 
 std::string_view trim(std::string_view text) {
@@ -61,7 +79,7 @@ Refusal parse_fields(std::string_view rest, Headers& out) {
     }
 }
 
-// The comma-separated words of all fields called `name`, in lower case, given to `each`.
+// The comma-separated words of all fields called `name`, given to `each`.
 template <class F>
 void for_each_word(const Headers& headers, std::string_view name, F each) {
     for (const auto& [field, value] : headers.fields()) {
@@ -69,9 +87,7 @@ void for_each_word(const Headers& headers, std::string_view name, F each) {
         std::string_view rest = value;
         while (!rest.empty()) {
             const auto comma = std::min(rest.find(','), rest.size());
-            std::string word(trim(rest.substr(0, comma)));
-            std::transform(word.begin(), word.end(), word.begin(), lower);
-            each(word);
+            each(trim(rest.substr(0, comma)));
             rest.remove_prefix(std::min(comma + 1, rest.size()));
         }
     }
@@ -109,10 +125,10 @@ Refusal parse_framing(const Headers& headers, Framing& out) {
     bool close = out.http10;
     bool odd = false;
     for (const char* name : {"connection", "proxy-connection"})
-        for_each_word(headers, name, [&](const std::string& word) {
+        for_each_word(headers, name, [&](std::string_view word) {
             odd |= !word.empty() && !is_header_name(word);
-            close |= word == "close";
-            keep |= word == "keep-alive";
+            close |= equals_ignoring_case(word, "close");
+            keep |= equals_ignoring_case(word, "keep-alive");
         });
     if (odd) return {400, "malformed Connection header field"};
     if (out.http10 && keep) return {400, "keep-alive in HTTP/1.0 is not accepted"};
@@ -122,10 +138,8 @@ Refusal parse_framing(const Headers& headers, Framing& out) {
 
 // uri-host [":" port] by its characters; which hosts are ours is for the doors to say.
 bool is_host(std::string_view host) {
-    return host.size() <= 255 && std::all_of(host.begin(), host.end(), [](char c) {
-               return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') ||
-                      std::string_view(".-_:[]%").find(c) != std::string_view::npos;
-           });
+    return host.size() <= 255 &&
+           std::all_of(host.begin(), host.end(), [](char c) { return is_a(c, kHost); });
 }
 
 Refusal parse_request_line(std::string_view line, RequestHead& out) {
@@ -184,10 +198,12 @@ bool is_origin_form(std::string_view target) {
 HeadEnd find_head_end(std::string_view bytes, std::size_t* scanned, std::size_t bytes_max) {
     const Refusal too_large{431, "request head too large"};
     std::size_t at = *scanned;
-    for (; at < bytes.size(); ++at) {
-        if (at >= bytes_max) return {0, too_large};
+    const std::size_t to = std::min(bytes.size(), bytes_max);
+    for (;; ++at) {
+        while (at < to && !is_control(bytes[at])) ++at;
+        if (at >= to) break;
         const char c = bytes[at];
-        if (!is_control(c) || c == '\t') continue;
+        if (c == '\t') continue;
         if (c == '\r') {
             if (at + 1 == bytes.size()) break;  // judged when the next byte is there
             if (bytes[at + 1] != '\n') return {0, kBadForm};
