@@ -10,11 +10,12 @@
 #include <atomic>
 #include <chrono>
 #include <coroutine>
-#include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -23,6 +24,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "base/error.h"
+#include "net/edges.h"
 #include "net/reactor.h"
 #include "net/socket.h"
 
@@ -36,6 +38,9 @@ TimePoint deadline_in(Millis timeout);
 struct DetachedPromise;  // a spawned coroutine, reactor.cc
 
 struct Reactor::Impl {
+    ~Impl() { edges.close(); }
+
+    Edges edges{io};  // outlives io's queue, whose handlers may hold the last of a Poll
     boost::asio::io_context io{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{
         io.get_executor()};
@@ -57,6 +62,9 @@ class Poll : public std::enable_shared_from_this<Poll> {
 
     // Makes `fd` non-blocking and owns it. Errors: kIo.
     static Result<std::shared_ptr<Poll>> open(Reactor& reactor, Fd fd);
+    // The same for one whose reader waits only after a read that took less than it had room for, or
+    // EAGAIN: on TCP it is watched by its edges (edges.h), which costs less.
+    static Result<std::shared_ptr<Poll>> open_drained(Reactor& reactor, Fd fd);
     ~Poll();
 
     struct Wait {
@@ -70,9 +78,13 @@ class Poll : public std::enable_shared_from_this<Poll> {
     Wait readable(TimePoint deadline) { return {shared_from_this(), kRead, deadline}; }
     Wait writable(TimePoint deadline) { return {shared_from_this(), kWrite, deadline}; }
 
-    // While nobody waits for it, readability calls `on_readable` (once per arm_read()).
-    void watch(std::function<void()> on_readable) { on_readable_ = std::move(on_readable); }
-    void arm_read() { arm(kRead); }
+    // While nobody waits for it, readability calls `on_readable`, once per arm_read() at least. It
+    // says whether it read; otherwise who waits next is told at once.
+    void watch(std::function<bool()> on_readable) { on_readable_ = std::move(on_readable); }
+    void arm_read();
+    // Nothing came since the last read, as far as the loop knows. Always false where edges are not
+    // watched.
+    bool is_quiet() const { return edge_ && !sides_[kRead].ready && !ended_; }
     // Ends the reader's wait with kReady although nothing may have come.
     void wake_reader();
     // Closes the descriptor; waits end with kClosed, on the loop. Idempotent.
@@ -82,10 +94,12 @@ class Poll : public std::enable_shared_from_this<Poll> {
     Reactor& reactor() { return reactor_; }
 
     Poll(Reactor& reactor, int fd);
+    // Called by Edges: `events` as of epoll_wait(2).
+    void on_edge(std::uint32_t events);
 
   private:
     struct Side {
-        bool armed = false;  // Asio will report its next readiness
+        bool armed = false;  // Asio will report its next readiness; not used with edges
         bool ready = false;  // reported while nobody waited
         std::coroutine_handle<> waiting;
         Ready outcome = Ready::kReady;
@@ -94,17 +108,20 @@ class Poll : public std::enable_shared_from_this<Poll> {
     void arm(Direction direction);
     void arm_timer(TimePoint deadline);
     void on_event(Direction direction, bool aborted);
+    void on_ready(Side& side);
     void on_timer();
     void resume(Side& side, Ready outcome);
 
     Reactor& reactor_;
-    boost::asio::posix::stream_descriptor descriptor_;
+    std::optional<boost::asio::posix::stream_descriptor> descriptor_;
+    std::optional<std::uint32_t> edge_;  // instead of descriptor_: the number in Edges
     boost::asio::steady_timer timer_;
     TimePoint timer_until_ = TimePoint::max();
     std::array<Side, 2> sides_;
-    std::function<void()> on_readable_;
+    std::function<bool()> on_readable_;
     int fd_;
     bool open_ = true;
+    bool ended_ = false;  // an edge told of the end, of which there is no other
 };
 
 // Ends a Poll with its owner.
@@ -139,7 +156,7 @@ class Turnstile {
   private:
     Reactor& reactor_;
     bool busy_ = false;
-    std::deque<std::coroutine_handle<>> waiting_;
+    std::vector<std::coroutine_handle<>> waiting_;  // few: one connection's writers
 };
 
 // Calls turnstile.leave() at the end of a scope.

@@ -26,16 +26,17 @@ Connection::Connection(std::shared_ptr<Poll> poll, Peer peer,
       idle_since_(accepted_at_) {
     // While a handler runs, input is read ahead: that is how a peer that left is noticed.
     wire_.poll->watch([this] {
-        if (exchange_ == nullptr) return;
+        if (exchange_ == nullptr) return false;
         if (wire_.in.size() >= kReadAheadBytes) {
             wire_.full_read = true;  // the rest waits in the kernel
-            return;
+            return false;
         }
         slurp(wire_);
         if (wire_.ended)
             exchange_->note_gone();
         else
             wire_.poll->arm_read();
+        return true;
     });
 }
 

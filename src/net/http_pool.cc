@@ -21,6 +21,7 @@ bool is_usable(Wire& wire) {
     if (!wire.in.empty() || wire.ended || !wire.poll->is_open()) return false;
     char byte = 0;
     if (wire.tls) return wire.tls->read(&byte, 1) == -1;
+    if (wire.poll->is_quiet()) return true;
     return recv(wire.poll->fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
@@ -111,7 +112,7 @@ Task<Result<std::unique_ptr<Wire>>> connect_wire(PoolState state,
             last = fd.error();
             continue;
         }
-        auto poll = Poll::open(state->reactor, std::move(*fd));
+        auto poll = Poll::open_drained(state->reactor, std::move(*fd));
         if (!poll) co_return fail(poll.error());
         connecting->poll = *poll;
         auto wire = std::make_unique<Wire>(*poll);

@@ -52,7 +52,7 @@ void HttpServer::Impl::take(Fd fd) {
         accepts = filter;
     }
     if (accepts && !accepts(peer)) return;
-    auto poll = Poll::open(*reactor, std::move(fd));
+    auto poll = Poll::open_drained(*reactor, std::move(fd));
     if (!poll) return;
     auto connection =
         std::make_shared<Connection>(std::move(*poll), std::move(peer), handler, options, budget);

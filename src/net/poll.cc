@@ -1,4 +1,7 @@
 #include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "net/asio_impl.h"
 
@@ -8,19 +11,52 @@ Status closed_error() {
     return fail(ErrorCode::kCancelled, "the connection was closed here");
 }
 
-Poll::Poll(Reactor& reactor, int fd)
-    : reactor_(reactor), descriptor_(reactor.impl().io), timer_(reactor.impl().io), fd_(fd) {}
+Poll::Poll(Reactor& reactor, int fd) : reactor_(reactor), timer_(reactor.impl().io), fd_(fd) {}
 
-Poll::~Poll() = default;
+Poll::~Poll() {
+    if (open_ && edge_) {
+        reactor_.impl().edges.remove(fd_, *edge_);
+        ::close(fd_);
+    }
+}
+
+namespace {
+
+Status make_non_blocking(int fd) {
+    const int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return fail(io_error("cannot make a descriptor non-blocking", errno));
+    return {};
+}
+
+bool is_tcp(int fd) {
+    int domain = 0;
+    socklen_t size = sizeof domain;
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 &&
+           (domain == AF_INET || domain == AF_INET6);
+}
+
+}  // namespace
 
 Result<std::shared_ptr<Poll>> Poll::open(Reactor& reactor, Fd fd) {
-    const int flags = fcntl(fd.get(), F_GETFL);
-    if (flags < 0 || fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK) < 0)
-        return fail(io_error("cannot make a descriptor non-blocking", errno));
+    if (auto made = make_non_blocking(fd.get()); !made) return fail(made.error());
     auto poll = std::make_shared<Poll>(reactor, fd.get());
     boost::system::error_code ec;
-    poll->descriptor_.assign(fd.get(), ec);
+    poll->descriptor_.emplace(reactor.impl().io);
+    poll->descriptor_->assign(fd.get(), ec);
     if (ec) return fail(io_error("cannot watch a descriptor", ec.value()));
+    fd.release();
+    return poll;
+}
+
+Result<std::shared_ptr<Poll>> Poll::open_drained(Reactor& reactor, Fd fd) {
+    // A short read says that there is no more on TCP only: a unix socket stops at passed rights.
+    if (!is_tcp(fd.get())) return open(reactor, std::move(fd));
+    if (auto made = make_non_blocking(fd.get()); !made) return fail(made.error());
+    auto poll = std::make_shared<Poll>(reactor, fd.get());
+    const auto number = reactor.impl().edges.add(fd.get(), poll.get());
+    if (!number) return fail(number.error());
+    poll->edge_ = *number;
     fd.release();
     return poll;
 }
@@ -33,7 +69,7 @@ bool Poll::Wait::await_ready() const {
         return true;
     }
     side.outcome = Ready::kReady;
-    return std::exchange(side.ready, false);
+    return std::exchange(side.ready, false) || (direction == kRead && poll->ended_);
 }
 
 void Poll::Wait::await_suspend(std::coroutine_handle<> handle) const {
@@ -50,11 +86,11 @@ Ready Poll::Wait::await_resume() const {
 
 void Poll::arm(Direction direction) {
     Side& side = sides_[direction];
-    if (side.armed || !open_) return;
+    if (side.armed || !open_ || !descriptor_) return;
     side.armed = true;
     const auto what = direction == kRead ? boost::asio::posix::descriptor_base::wait_read
                                          : boost::asio::posix::descriptor_base::wait_write;
-    descriptor_.async_wait(
+    descriptor_->async_wait(
         what, [self = shared_from_this(), direction](const boost::system::error_code& ec) {
             self->on_event(direction, ec.failed());
         });
@@ -66,9 +102,37 @@ void Poll::on_event(Direction direction, bool aborted) {
     if (side.waiting != nullptr) {
         resume(side, aborted || !open_ ? Ready::kClosed : Ready::kReady);
     } else if (open_) {
-        side.ready = true;
-        if (direction == kRead && on_readable_) on_readable_();
+        on_ready(side);
     }
+}
+
+// Ready, and nobody waits.
+void Poll::on_ready(Side& side) {
+    side.ready = false;
+    const bool taken = &side == &sides_[kRead] && on_readable_ && on_readable_();
+    side.ready = side.ready || !taken;
+}
+
+void Poll::on_edge(std::uint32_t events) {
+    constexpr std::uint32_t kEnd = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+    const auto self = shared_from_this();  // who is resumed may be the last to hold it
+    ended_ = ended_ || (events & kEnd) != 0;
+    const auto tell = [this](Side& side) {
+        if (side.waiting != nullptr)
+            resume(side, Ready::kReady);
+        else
+            on_ready(side);
+    };
+    if ((events & (EPOLLIN | kEnd)) != 0) tell(sides_[kRead]);
+    if (open_ && (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) tell(sides_[kWrite]);
+}
+
+void Poll::arm_read() {
+    Side& side = sides_[kRead];
+    if (!edge_)
+        arm(kRead);
+    else if ((side.ready || ended_) && side.waiting == nullptr && open_)
+        on_ready(side);
 }
 
 void Poll::resume(Side& side, Ready outcome) {
@@ -111,9 +175,18 @@ void Poll::wake_reader() {
 
 void Poll::close() {
     if (!std::exchange(open_, false)) return;
-    boost::system::error_code ec;
-    descriptor_.close(ec);  // pending waits are aborted, their coroutines wake on the loop
     timer_.cancel();
+    if (descriptor_) {
+        boost::system::error_code ec;
+        descriptor_->close(ec);  // pending waits are aborted, their coroutines wake on the loop
+    } else {
+        reactor_.impl().edges.remove(fd_, *edge_);
+        ::close(fd_);
+        boost::asio::post(reactor_.impl().io, [self = shared_from_this()] {
+            for (Side& side : self->sides_)
+                if (side.waiting != nullptr) self->resume(side, Ready::kClosed);
+        });
+    }
     fd_ = -1;
 }
 
@@ -123,7 +196,7 @@ void Turnstile::leave() {
         return;
     }
     const auto next = waiting_.front();
-    waiting_.pop_front();
+    waiting_.erase(waiting_.begin());
     reactor_.post([next] { next.resume(); });
 }
 
