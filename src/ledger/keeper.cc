@@ -175,9 +175,10 @@ void Keeper::check() {
         check_ = CheckState::kBad;
         return;
     }
-    check_ = CheckState::kGood;
+    // Before the state: whoever sees it good has been told what was found.
     for (const auto& path : *done)
         tampered(fmt::format("`{}` did not fit the entries and was made again", path));
+    check_ = CheckState::kGood;
 }
 
 void Keeper::tampered(std::string what) {
