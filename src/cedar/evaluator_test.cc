@@ -43,6 +43,31 @@ TEST(Evaluator, IsInEvaluatesTheGroupOnlyIfTheTypeIsRight) {
     EXPECT_EQ(ask("principal is User in [G::\"zz\", G::\"top\"]"), "true");
 }
 
+// Of several elements that are no entities the error names the first in the set's order, whatever
+// the order in which they are written.
+TEST(Evaluator, InNamesTheFirstWrongElementInTheOrderOfTypes) {
+    const std::vector<std::pair<std::string, std::string>> ordered = {
+        {"bool", "true"},
+        {"long", "1"},
+        {"string", "\"a\""},
+        {"set", "[1]"},
+        {"record", "{a: 1}"},
+        {"datetime", "datetime(\"2024-01-01\")"},
+        {"decimal", "decimal(\"1.0\")"},
+        {"duration", "duration(\"1h\")"},
+        {"ipaddr", "ip(\"1.2.3.4\")"},
+    };
+    for (std::size_t i = 0; i < ordered.size(); ++i)
+        for (std::size_t j = i + 1; j < ordered.size(); ++j) {
+            const std::string error =
+                "ERR: type error: expected (entity of type `any_entity_type`), got " +
+                ordered[i].first;
+            const auto& [a, b] = std::pair(ordered[i].second, ordered[j].second);
+            EXPECT_EQ(ask("principal in [principal, " + a + ", " + b + "]"), error);
+            EXPECT_EQ(ask("principal in [" + b + ", " + a + ", principal]"), error);
+        }
+}
+
 TEST(Evaluator, ConditionsFollowEachOtherAndMustBeBool) {
     const auto run = [](std::string_view conditions) {
         const auto policies = PolicySet::parse("permit(principal, action, resource) " +

@@ -21,6 +21,8 @@
 
 namespace writ::cedar {
 
+// The order is the reference's for values of different types, and seen: of several elements of a
+// set that have the wrong type, an error names the first in this order.
 enum class Type : std::uint8_t {
     kBool,
     kLong,
@@ -28,10 +30,10 @@ enum class Type : std::uint8_t {
     kEntity,
     kSet,
     kRecord,
-    kDecimal,   // number: units of 1/10,000
-    kIp,        //
     kDatetime,  // number: milliseconds since the epoch
+    kDecimal,   // number: units of 1/10,000
     kDuration,  // number: milliseconds
+    kIp,
 };
 
 class Cell;

@@ -1,21 +1,21 @@
 // cedar_decide.cjs PROGRAM CASES [SEED [FIRST]]: makes random worlds of eight requests each until CASES requests have been decided, and compares PROGRAM
 // (cedar_decide.cc) with the reference engine: decision, reasons, which policies err and with what message. FIRST: the world to begin with. A world that
 // they disagree on is made smaller and printed; the same seed makes the same worlds. PROGRAM itself compares its index with a scan, and partial evaluation
-// with the whole. Exit 0: no disagreement; 1: some.
+// with the whole. Exit 0: no disagreement; 1: some. Every SLICE worlds it says where the next begins: that is FIRST for going on after an interruption.
 'use strict';
 const {spawn} = require('node:child_process');
 const readline = require('node:readline');
 const {once} = require('node:events');
 const cedar = require('@cedar-policy/cedar-wasm/nodejs');
+const {inSlices, task, answer} = require('./slices.cjs');
 const {makeWorld, policyText, linkText, leaf} = require('./cedar_worlds.cjs');
 
 const [program, cases, seed, first] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4] || 1), Number(process.argv[5] || 0)];
-const EVERY = 2500;   // worlds between two lines about how far it is
+const SLICE = 2500;   // worlds for one process
 const SHOWN = 5;      // disagreements
 const SMALLER = 400;  // tries to make one smaller
 
-const child = spawn(program, [], {stdio: ['pipe', 'pipe', 'inherit']});
-const lines = readline.createInterface({input: child.stdout})[Symbol.asyncIterator]();
+let child, lines;  // of a slice: PROGRAM, and what it answers
 
 async function ours(world) {
   const policies = world.policies.flatMap(p => [{id: p.id, text: policyText(p)}, ...p.links.map(l => ({id: l.id, text: linkText(p, l)}))]);
@@ -105,10 +105,13 @@ async function shrink(world, found) {
   return {world, found};
 }
 
-async function main() {
+async function slice({from, total}) {
+  child = spawn(program, [], {stdio: ['pipe', 'pipe', 'inherit']});
+  lines = readline.createInterface({input: child.stdout})[Symbol.asyncIterator]();
   const count = {worlds: 0, requests: 0, allow: 0, errors: 0, refused: 0, templates: 0, disagreements: 0};
-  const began = Date.now();
-  for (let index = first; count.requests < cases; ++index) {
+  const wanted = cases - (total.requests || 0);
+  let index = from;
+  for (; index < from + SLICE && count.requests < wanted; ++index) {
     const made = makeWorld(seed, index);
     const d = await difference(made);
     ++count.worlds;
@@ -117,17 +120,23 @@ async function main() {
       count.requests += made.requests.length;
       count.templates += made.policies.filter(p => p.template).length;
       for (const a of d.none.answers) { count.allow += a.decision === 'allow'; count.errors += a.errors.length > 0; }
-    } else if (++count.disagreements <= SHOWN) {
+    } else if ((total.disagreements || 0) + ++count.disagreements <= SHOWN) {
       const {world, found} = await shrink(made, d);
       console.log(`DISAGREEMENT in world ${index} of seed ${seed}\n${world.policies.map(p => `${p.id}: ${policyText(p)} ${JSON.stringify(p.links)}`).join('\n')}\n` +
         `entities: ${JSON.stringify(world.entities)}\nrequests: ${JSON.stringify(world.requests)}\n${JSON.stringify(found, null, 1)}\n`);
     }
-    if (count.worlds % EVERY === 0) console.log(`${count.requests} requests, ${count.disagreements} disagreements, ${Math.round((Date.now() - began) / 1000)} s`);
     if (count.refused > 100 && count.refused > count.worlds / 2) throw new Error('most worlds are refused by both: the generator is broken');
   }
   child.stdin.end();
+  answer(index, count);
+}
+
+async function main() {
+  const began = Date.now();
+  const count = await inSlices(__filename, {first, done: total => (total.requests || 0) + (total.disagreements || 0) >= cases,
+    told: (total, next) => console.log(`${total.requests} requests, ${total.disagreements} disagreements, ${Math.round((Date.now() - began) / 1000)} s; next: world ${next}`)});
   console.log(`${count.requests} requests in ${count.worlds} worlds (${count.refused} refused by both; ${count.templates} templates; ${count.allow} allowed, ${count.errors} with errors), ` +
     `seed ${seed}: ${count.disagreements} disagreements`);
   process.exit(count.disagreements === 0 ? 0 : 1);
 }
-main();
+task ? slice(task) : main();

@@ -1,15 +1,16 @@
-// cedar_validate.cjs PROGRAM CASES [SEED]: makes CASES random schemas with four policies each and compares PROGRAM (cedar_validate.cc) with the reference
+// cedar_validate.cjs PROGRAM CASES [SEED [FIRST]]: makes CASES random schemas with four policies each and compares PROGRAM (cedar_validate.cc) with the reference
 // engine: whether the schema is one (in both syntaxes), whether each policy passes strict validation and, if so, whether it is called impossible. The first
-// disagreements are printed whole; the same seed makes the same cases. Exit 0: none; 1: some.
+// disagreements are printed whole; the same seed makes the same cases. FIRST: the case to begin with. Exit 0: none; 1: some.
 'use strict';
 const {spawn} = require('node:child_process');
 const readline = require('node:readline');
 const {once} = require('node:events');
 const cedar = require('@cedar-policy/cedar-wasm/nodejs');
+const {inSlices, task, answer} = require('./slices.cjs');
 const {makeCase} = require('./cedar_cases.cjs');
 
-const [program, cases, seed] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4] || 1)];
-const EVERY = 1000;  // cases between two lines about how far it is
+const [program, cases, seed, first] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4] || 1), Number(process.argv[5] || 0)];
+const SLICE = 1000;  // cases for one process
 const SHOWN = 5;
 
 // The reference's verdicts on policies: {passed, impossible, errors} or {refused} each. In one call, since it reads the schema in each.
@@ -26,16 +27,16 @@ function ask(schema, policies) {
   });
 }
 
-async function main() {
+async function slice({from, total}) {
   const child = spawn(program, [], {stdio: ['pipe', 'pipe', 'inherit']});
   const lines = readline.createInterface({input: child.stdout})[Symbol.asyncIterator]();
   const count = {schemas: 0, refused: 0, validations: 0, passed: 0, impossible: 0, disagreements: 0};
   const disagree = (index, what, made, ours, theirs) => {
-    if (++count.disagreements > SHOWN) return;
+    if ((total.disagreements || 0) + ++count.disagreements > SHOWN) return;
     console.log(`DISAGREEMENT case ${index} of seed ${seed}: ${what}\n${made}\nours: ${JSON.stringify(ours)}\ntheirs: ${JSON.stringify(theirs)}\n`);
   };
-  for (let index = 0; index < cases; ++index) {
-    if (index > 0 && index % EVERY === 0) console.log(`${index} cases, ${count.validations} validations, ${count.disagreements} disagreements`);
+  const end = Math.min(from + SLICE, first + cases);
+  for (let index = from; index < end; ++index) {
     const made = makeCase(seed, index);
     const parsed = cedar.checkParseSchema(made.schema);
     const json = parsed.type === 'success' && index % 4 === 0 ? cedar.schemaToJson(made.schema).json : null;
@@ -62,7 +63,14 @@ async function main() {
     });
   }
   child.stdin.end();
-  console.log(`${count.schemas} schemas (${count.refused} refused), ${count.validations} validations (${count.passed} passed, ${count.impossible} impossible), ${count.disagreements} disagreements`);
+  answer(end, count);
+}
+
+async function main() {
+  const count = await inSlices(__filename, {first, done: (_, from) => from >= first + cases,
+    told: (total, next) => console.log(`${total.validations} validations, ${total.disagreements} disagreements; next: case ${next}`)});
+  console.log(`${count.schemas} schemas (${count.refused} refused), ${count.validations} validations (${count.passed} passed, ${count.impossible} impossible), ` +
+    `seed ${seed}: ${count.disagreements} disagreements`);
   process.exit(count.disagreements === 0 ? 0 : 1);
 }
-main();
+task ? slice(task) : main();
