@@ -102,6 +102,11 @@ struct Source {
     SourceRef at(std::size_t offset) const;
 };
 
+// Whether a text can be a source: `what` it is, at most `bytes_max` long, UTF-8. Errors: kTooLarge,
+// kInvalid with the place.
+Status check_source(std::string_view text, const std::string& file, std::string_view what,
+                    std::size_t bytes_max);
+
 enum class ScopeKind : std::uint8_t { kAny, kEqual, kIn };
 
 // principal or resource: `[is type] [== uid | in uid]`, the uid maybe a slot of a template.

@@ -87,6 +87,18 @@ void Cursor::add(ParseError error) {
     gave_up_ = errors_.size() >= kErrorsMax;
 }
 
+bool Cursor::annotation(Annotation& out) {
+    const Token key = now_;
+    if (!expect(Kind::kIdentifier, "the name of an annotation after `@`")) return false;
+    out.name = text(key);
+    out.at = key.begin;
+    if (!accept(Kind::kLeftParen)) return true;
+    const Token value = now_;
+    if (!expect(Kind::kString, "the annotation's value in quotes")) return false;
+    out.value = string(value);
+    return expect(Kind::kRightParen, "`)`");
+}
+
 void Cursor::recover() {
     while (!at(Kind::kEnd) && !at(Kind::kSemicolon)) advance();
     accept(Kind::kSemicolon);

@@ -30,6 +30,13 @@ struct Reference {
     bool single = true;  // one identifier
 };
 
+// `@name` or `@name("value")`.
+struct Annotation {
+    std::string name;
+    std::optional<std::string> value;
+    std::uint32_t at = 0;  // of the name
+};
+
 class Cursor {
   public:
     explicit Cursor(std::string_view text);
@@ -61,6 +68,8 @@ class Cursor {
     std::optional<std::string> name(std::string_view wanted);
     // `A::B` or `A::B::"id"`.
     std::optional<Reference> reference(std::string_view wanted);
+    // What stands after an `@` that was accepted. False after a syntactic mistake.
+    bool annotation(Annotation& out);
     // The text of a string token, its bad escapes reported.
     std::string string(const Token& token);
 

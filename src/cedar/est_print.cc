@@ -5,6 +5,7 @@
 #include <array>
 
 #include "cedar/est.h"
+#include "cedar/operators.h"
 #include "cedar/value.h"
 #include "json/node.h"
 #include "json/utf8.h"
@@ -13,50 +14,10 @@ namespace writ::cedar {
 namespace {
 
 std::string_view operator_name(Op op) {
-    switch (op) {
-        case Op::kNot:
-            return "!";
-        case Op::kNegate:
-            return "neg";
-        case Op::kIsEmpty:
-            return "isEmpty";
-        case Op::kAnd:
-            return "&&";
-        case Op::kOr:
-            return "||";
-        case Op::kEqual:
-            return "==";
-        case Op::kNotEqual:
-            return "!=";
-        case Op::kLess:
-            return "<";
-        case Op::kLessEqual:
-            return "<=";
-        case Op::kGreater:
-            return ">";
-        case Op::kGreaterEqual:
-            return ">=";
-        case Op::kIn:
-            return "in";
-        case Op::kAdd:
-            return "+";
-        case Op::kSubtract:
-            return "-";
-        case Op::kMultiply:
-            return "*";
-        case Op::kContains:
-            return "contains";
-        case Op::kContainsAll:
-            return "containsAll";
-        case Op::kContainsAny:
-            return "containsAny";
-        case Op::kGetTag:
-            return "getTag";
-        case Op::kHasTag:
-            return "hasTag";
-        default:
-            return {};
-    }
+    if (op == Op::kNot) return "!";
+    if (op == Op::kNegate) return "neg";
+    const OperatorInfo* info = operator_info(op);
+    return info == nullptr ? std::string_view() : info->text;
 }
 
 class Printer {

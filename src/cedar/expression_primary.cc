@@ -10,31 +10,10 @@
 
 #include "cedar/expression.h"
 #include "cedar/names.h"
+#include "cedar/operators.h"
 
 namespace writ::cedar {
 namespace {
-
-// The methods of sets and entities; those of extensions are in extension.h.
-struct BuiltIn {
-    std::string_view name;
-    Op op;
-    std::size_t arguments;
-};
-
-constexpr std::array<BuiltIn, 6> kBuiltIns = {{
-    {"contains", Op::kContains, 1},
-    {"containsAll", Op::kContainsAll, 1},
-    {"containsAny", Op::kContainsAny, 1},
-    {"isEmpty", Op::kIsEmpty, 0},
-    {"getTag", Op::kGetTag, 1},
-    {"hasTag", Op::kHasTag, 1},
-}};
-
-const BuiltIn* find_built_in(std::string_view name) {
-    for (const BuiltIn& method : kBuiltIns)
-        if (method.name == name) return &method;
-    return nullptr;
-}
 
 std::optional<Variable> find_variable(std::string_view name) {
     if (name == "principal") return Variable::kPrincipal;
@@ -48,7 +27,8 @@ std::optional<Variable> find_variable(std::string_view name) {
 std::string suggestion(std::string_view wrong, bool method) {
     std::vector<std::string_view> names;
     if (method)
-        for (const BuiltIn& built_in : kBuiltIns) names.push_back(built_in.name);
+        for (const OperatorInfo& info : kOperators)
+            if (info.method) names.push_back(info.text);
     for (int i = 0; i <= static_cast<int>(Function::kToDays); ++i) {
         const FunctionInfo& function = info(static_cast<Function>(i));
         if (function.method == method) names.push_back(function.name);
@@ -260,7 +240,7 @@ ExpressionParser::MaybeNode ExpressionParser::function_call(const std::string& n
     std::vector<NodeId> given;
     if (!arguments(given)) return std::nullopt;
     const auto function = find_function(name);
-    if (find_built_in(name) != nullptr || (function && !is_constructor(*function))) {
+    if (method_named(name) != nullptr || (function && !is_constructor(*function))) {
         cursor_.report(begin, fmt::format("`{0}` is a method, not a function: use a method-style "
                                           "call `e.{0}(..)`",
                                           name));
@@ -279,14 +259,14 @@ ExpressionParser::MaybeNode ExpressionParser::method_call(NodeId receiver, const
     std::vector<NodeId> given = {receiver};
     if (!arguments(given)) return std::nullopt;
     Node node;
-    if (const BuiltIn* built_in = find_built_in(name)) {
-        node.op = built_in->op;
-        if (given.size() - 1 != built_in->arguments) {
-            cursor_.report(
-                at, fmt::format("call to `{}` requires exactly {} argument{}, but got {} "
-                                "argument{}",
-                                name, built_in->arguments, built_in->arguments == 1 ? "" : "s",
-                                given.size() - 1, given.size() == 2 ? "" : "s"));
+    if (const OperatorInfo* method = method_named(name)) {
+        node.op = method->op;
+        if (given.size() - 1 != method->arguments) {
+            cursor_.report(at,
+                           fmt::format("call to `{}` requires exactly {} argument{}, but got {} "
+                                       "argument{}",
+                                       name, method->arguments, method->arguments == 1 ? "" : "s",
+                                       given.size() - 1, given.size() == 2 ? "" : "s"));
             return receiver;
         }
         return make(node, given, begin_of(receiver));

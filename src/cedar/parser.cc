@@ -35,22 +35,11 @@ class PolicyParser {
     // {'@' word ['(' string ')']}
     bool annotations(Policy& policy) {
         while (cursor_.accept(Kind::kAt)) {
-            const Token key = cursor_.now();
-            if (!cursor_.expect(Kind::kIdentifier, "the name of an annotation after `@`"))
-                return false;
-            std::string value;
-            const bool bare = !cursor_.accept(Kind::kLeftParen);
-            if (!bare) {
-                const Token text = cursor_.now();
-                if (!cursor_.expect(Kind::kString, "the annotation's value in quotes"))
-                    return false;
-                value = cursor_.string(text);
-                if (!cursor_.expect(Kind::kRightParen, "`)`")) return false;
-            }
-            const std::string name(cursor_.text(key));
-            if (bare) policy.bare_annotations.insert(name);
-            if (!policy.annotations.emplace(name, std::move(value)).second)
-                cursor_.report(key.begin, fmt::format("duplicate annotation: @{}", name));
+            Annotation read;
+            if (!cursor_.annotation(read)) return false;
+            if (!read.value) policy.bare_annotations.insert(read.name);
+            if (!policy.annotations.emplace(read.name, read.value.value_or("")).second)
+                cursor_.report(read.at, fmt::format("duplicate annotation: @{}", read.name));
         }
         return true;
     }
@@ -126,23 +115,6 @@ Error join(const std::vector<ParseError>& errors, const Source& source) {
     return out;
 }
 
-Result<void> check_text(std::string_view text, const ParseOptions& options) {
-    // Offsets are 32 bits wide, whatever the options say.
-    const std::size_t bytes_max = std::min<std::size_t>(options.limits.bytes_max, 1 << 30);
-    if (text.size() > bytes_max)
-        return fail(
-            ErrorCode::kTooLarge,
-            fmt::format("policy text of {} bytes: at most {} are read", text.size(), bytes_max),
-            {options.file, 0, 0});
-    const std::size_t bad = json::first_invalid_utf8(text);
-    if (bad == text.size()) return {};
-    const Source valid(options.file, text.substr(0, bad));
-    return fail(ErrorCode::kInvalid,
-                fmt::format("invalid token: byte 0x{:02x} is not UTF-8",
-                            static_cast<unsigned char>(text[bad])),
-                valid.at(bad));
-}
-
 }  // namespace
 
 Source::Source(std::string file_name, std::string_view of)
@@ -161,9 +133,28 @@ SourceRef Source::at(std::size_t offset) const {
     return {file, line, static_cast<std::uint32_t>(column + 1)};
 }
 
+Status check_source(std::string_view text, const std::string& file, std::string_view what,
+                    std::size_t bytes_max) {
+    bytes_max = std::min<std::size_t>(bytes_max, 1 << 30);  // offsets are 32 bits wide
+    if (text.size() > bytes_max)
+        return fail(
+            ErrorCode::kTooLarge,
+            fmt::format("{} of {} bytes: at most {} are read", what, text.size(), bytes_max),
+            {file, 0, 0});
+    const std::size_t bad = json::first_invalid_utf8(text);
+    if (bad == text.size()) return {};
+    const Source valid(file, text.substr(0, bad));
+    return fail(ErrorCode::kInvalid,
+                fmt::format("invalid token: byte 0x{:02x} is not UTF-8",
+                            static_cast<unsigned char>(text[bad])),
+                valid.at(bad));
+}
+
 Result<std::vector<std::shared_ptr<const Policy>>> parse_policies(std::string_view text,
                                                                   const ParseOptions& options) {
-    if (auto status = check_text(text, options); !status) return fail(status.error());
+    if (auto status = check_source(text, options.file, "policy text", options.limits.bytes_max);
+        !status)
+        return fail(status.error());
     auto source = std::make_shared<const Source>(options.file, text);
     Cursor cursor(source->text);
     PolicyParser parser(cursor, source, options.limits);

@@ -4,59 +4,10 @@
 
 #include "cedar/escape.h"
 #include "cedar/names.h"
+#include "cedar/operators.h"
 
 namespace writ::cedar {
 namespace {
-
-std::string_view symbol(Op op) {
-    switch (op) {
-        case Op::kAnd:
-            return " && ";
-        case Op::kOr:
-            return " || ";
-        case Op::kEqual:
-            return " == ";
-        case Op::kNotEqual:
-            return " != ";
-        case Op::kLess:
-            return " < ";
-        case Op::kLessEqual:
-            return " <= ";
-        case Op::kGreater:
-            return " > ";
-        case Op::kGreaterEqual:
-            return " >= ";
-        case Op::kIn:
-            return " in ";
-        case Op::kAdd:
-            return " + ";
-        case Op::kSubtract:
-            return " - ";
-        case Op::kMultiply:
-            return " * ";
-        default:
-            return {};
-    }
-}
-
-std::string_view method(Op op) {
-    switch (op) {
-        case Op::kContains:
-            return "contains";
-        case Op::kContainsAll:
-            return "containsAll";
-        case Op::kContainsAny:
-            return "containsAny";
-        case Op::kGetTag:
-            return "getTag";
-        case Op::kHasTag:
-            return "hasTag";
-        case Op::kIsEmpty:
-            return "isEmpty";
-        default:
-            return {};
-    }
-}
 
 std::string_view variable_name(Variable variable) {
     constexpr std::array<std::string_view, 4> names = {"principal", "action", "resource",
@@ -71,8 +22,8 @@ class Printer {
 
     void print(NodeId id) {
         const Node& node = ast_.nodes[id];
-        if (!symbol(node.op).empty()) return list(node, symbol(node.op));
-        if (!method(node.op).empty()) return call(node, method(node.op));
+        if (const OperatorInfo* info = operator_info(node.op); info != nullptr)
+            return info->method ? call(node, info->text) : list(node, info->text);
         switch (node.op) {
             case Op::kLiteral:
                 out_ += ast_.literals[node.data].text();
@@ -116,7 +67,7 @@ class Printer {
         const Node& node = ast_.nodes[id];
         if (node.op == Op::kLiteral) return !ast_.literals[node.data].text().starts_with('-');
         return node.op == Op::kVariable || node.op == Op::kAttribute || node.op == Op::kSet ||
-               node.op == Op::kRecord || node.op == Op::kCall || !method(node.op).empty();
+               node.op == Op::kRecord || node.op == Op::kCall || is_method(node.op);
     }
 
     void operand(NodeId id) {
@@ -133,9 +84,14 @@ class Printer {
         }
     }
 
+    static bool is_method(Op op) {
+        const OperatorInfo* info = operator_info(op);
+        return info != nullptr && info->method;
+    }
+
     void list(const Node& node, std::string_view between) {
         for (std::uint32_t i = 0; i < node.count; ++i) {
-            if (i > 0) out_ += between;
+            if (i > 0) (out_ += ' ').append(between) += ' ';
             operand(child(node, i));
         }
     }

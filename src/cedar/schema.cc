@@ -6,28 +6,11 @@
 #include <array>
 
 #include "cedar/schema_model.h"
-#include "json/utf8.h"
 
 namespace writ::cedar {
 namespace {
 
 constexpr std::size_t kTypeShownMax = 200;  // bytes of a type in an error
-
-// Errors: kTooLarge, kInvalid.
-Status check_text(const SchemaText& text, std::size_t bytes_max) {
-    if (text.text.size() > std::min<std::size_t>(bytes_max, 1 << 30))
-        return fail(
-            ErrorCode::kTooLarge,
-            fmt::format("schema of {} bytes: at most {} are read", text.text.size(), bytes_max),
-            {text.file, 0, 0});
-    const std::size_t bad = json::first_invalid_utf8(text.text);
-    if (bad == text.text.size()) return {};
-    const Source valid(text.file, text.text.substr(0, bad));
-    return fail(ErrorCode::kInvalid,
-                fmt::format("invalid token: byte 0x{:02x} is not UTF-8",
-                            static_cast<unsigned char>(text.text[bad])),
-                valid.at(bad));
-}
 
 // Appends until `out` is full; false then.
 bool append_type(const Schema::Impl& schema, const TypeTable& types, TypeId type,
@@ -124,7 +107,8 @@ Result<Schema> Schema::parse_all(std::span<const SchemaText> texts, const Schema
     SchemaBudget budget(options.limits);
     SchemaErrors errors;
     for (const SchemaText& text : texts) {
-        if (auto status = check_text(text, options.limits.bytes_max); !status)
+        if (auto status = check_source(text.text, text.file, "schema", options.limits.bytes_max);
+            !status)
             return fail(status.error());
         auto source = std::make_shared<const Source>(text.file, text.text);
         impl->trees.push_back(text.syntax == SchemaSyntax::kCedar

@@ -51,20 +51,10 @@ class SchemaParser {
   private:
     bool read_annotations(Annotations& out) {
         while (cursor_.accept(Kind::kAt)) {
-            const Token key = cursor_.now();
-            if (!cursor_.expect(Kind::kIdentifier, "the name of an annotation after `@`"))
-                return false;
-            std::string value;
-            if (cursor_.accept(Kind::kLeftParen)) {
-                const Token text = cursor_.now();
-                if (!cursor_.expect(Kind::kString, "the annotation's value in quotes"))
-                    return false;
-                value = cursor_.string(text);
-                if (!cursor_.expect(Kind::kRightParen, "`)`")) return false;
-            }
-            const std::string name(cursor_.text(key));
-            if (!out.emplace(name, std::move(value)).second)
-                cursor_.report(key.begin, fmt::format("duplicate annotations: `{}`", name));
+            Annotation read;
+            if (!cursor_.annotation(read)) return false;
+            if (!out.emplace(read.name, read.value.value_or("")).second)
+                cursor_.report(read.at, fmt::format("duplicate annotations: `{}`", read.name));
         }
         return true;
     }

@@ -397,7 +397,8 @@ Result<std::string> read_policy(const fs::path& file) {
     if (!S_ISREG(about.st_mode))
         return refuse(ErrorCode::kInvalid, "it is no regular file: move it out of the folder");
     if (static_cast<std::uint64_t>(about.st_size) > kMaxPolicyFileBytes)
-        return refuse(ErrorCode::kTooLarge, "it is larger than 8 MiB");
+        return refuse(ErrorCode::kTooLarge,
+                      "it is larger than 8 MiB: put its policies into several files");
     std::string text(static_cast<std::size_t>(about.st_size) + 1, '\0');
     std::size_t size = 0;
     while (size < text.size()) {
@@ -410,10 +411,14 @@ Result<std::string> read_policy(const fs::path& file) {
     if (size == text.size()) return refuse(ErrorCode::kIo, "it grows while it is read");
     text.resize(size);
     if (const auto nul = text.find('\0'); nul != std::string::npos) {
-        const auto line =
-            std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(nul), '\n');
-        return fail(ErrorCode::kInvalid, "this is no text: there is a NUL byte in it",
-                    {file.string(), static_cast<std::uint32_t>(line + 1), 0});
+        const std::string_view before = std::string_view(text).substr(0, nul);
+        const auto line = std::count(before.begin(), before.end(), '\n') + 1;
+        const std::size_t column = nul - (before.rfind('\n') + 1) + 1;  // npos + 1 is 0
+        return fail(
+            ErrorCode::kInvalid,
+            "cannot use this policy file: there is a NUL byte in it, so it is no text: "
+            "move it out of the folder, or save it again as UTF-8",
+            {file.string(), static_cast<std::uint32_t>(line), static_cast<std::uint32_t>(column)});
     }
     return text;
 }

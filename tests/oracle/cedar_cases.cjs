@@ -223,4 +223,4 @@ function makeCase(seed, index) {
   return {schema, policies: Array.from({length: 4}, () => policyText(r, model))};
 }
 
-module.exports = {makeCase, random};
+module.exports = {makeCase, makeModel, schemaText, policyText, random};
