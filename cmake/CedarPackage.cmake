@@ -16,7 +16,7 @@ set_target_properties(writ-cedar PROPERTIES EXPORT_NAME cedar)
 install(TARGETS writ-cedar EXPORT writ-cedar-targets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT cedar)
 foreach(header base/error.h base/limits.h json/value.h
-        cedar/cedar.h cedar/formatter.h cedar/schema.h cedar/validator.h)
+        cedar/cedar.h cedar/formatter.h cedar/partial.h cedar/schema.h cedar/validator.h)
   get_filename_component(folder ${header} DIRECTORY)
   install(FILES ${CMAKE_SOURCE_DIR}/src/${header}
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/writ/${folder} COMPONENT cedar)

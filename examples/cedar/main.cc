@@ -1,8 +1,10 @@
-// Parse once, authorize many: three requests to a small bank, with the reasons.
+// Parse once, authorize many: three requests to a small bank, with the reasons; and what is left of
+// the policies where the amount is not known yet.
 #include <cstdio>
 #include <string>
 
 #include "cedar/cedar.h"
+#include "cedar/partial.h"
 #include "cedar/validator.h"
 
 namespace cedar = writ::cedar;
@@ -31,7 +33,8 @@ permit (principal == ?principal, action == Action::"pay", resource == ?resource)
 constexpr std::string_view kEntities = R"([
   {"uid": {"type": "User", "id": "ada"}, "attrs": {}, "parents": [{"type": "Team", "id": "tellers"}]},
   {"uid": {"type": "Account", "id": "a1"}, "attrs": {"owner": {"type": "User", "id": "bob"}}, "parents": []},
-  {"uid": {"type": "Account", "id": "a2"}, "attrs": {"owner": {"type": "User", "id": "ada"}}, "parents": []}
+  {"uid": {"type": "Account", "id": "a2"}, "attrs": {"owner": {"type": "User", "id": "ada"}}, "parents": []},
+  {"uid": {"type": "Account", "id": "a3"}, "attrs": {"owner": {"type": "User", "id": "bob"}}, "parents": []}
 ])";
 
 int refuse(const writ::Error& error) {
@@ -51,6 +54,18 @@ void decide(const cedar::PolicySet& policies, const cedar::Entities& entities, c
     for (const std::string_view id : answer.reason)
         std::printf(" %.*s", static_cast<int>(id.size()), id.data());
     std::printf("\n");
+}
+
+void what_is_left(const cedar::PolicySet& policies, const cedar::Entities& entities) {
+    cedar::PartialRequest request;
+    request.principal = cedar::EntityUid{"User", "ada"};
+    request.action = cedar::EntityUid{"Action", "pay"};
+    request.resource = cedar::EntityUid{"Account", "a3"};
+    request.context = cedar::PartialValue::record({{"amount", {cedar::PartialValue::unknown()}}});
+    const auto answer = cedar::partially_authorize(request, policies, entities);
+    for (const cedar::PartialPolicy& policy : answer.policies())
+        if (policy.outcome == cedar::PartialOutcome::kResidual)
+            std::printf("a3: %s: %s\n", policy.id.c_str(), policy.residual().c_str());
 }
 
 }  // namespace
@@ -77,5 +92,6 @@ int main() {
     decide(*policies, *entities, "a1", 500, scratch);
     decide(*policies, *entities, "a1", 5000, scratch);
     decide(*policies, *entities, "a2", 500, scratch);
+    what_is_left(*policies, *entities);
     return found.passed() ? 0 : 1;
 }

@@ -216,13 +216,15 @@ class JsonReader {
 
     void action(const json::Member& member, NamespaceDecl& space) {
         const json::Value& value = member.value;
-        if (value.is_object() && value.find("attributes")) {
+        const auto attributes = value.is_object() ? value.find("attributes") : std::nullopt;
+        if (attributes && !attributes->is_null()) {
             error(value, fmt::format("unsupported feature used in schema: action declared with "
                                      "attributes: [{}]",
                                      member.key));
             return;
         }
-        if (!shaped(value, "an action", {"appliesTo", "memberOf", "annotations"})) return;
+        if (!shaped(value, "an action", {"appliesTo", "memberOf", "annotations", "attributes"}))
+            return;
         ActionBody body;
         if (const auto parents = value.find("memberOf"); parents && !parents->is_null()) {
             if (array(*parents, "`memberOf`"))

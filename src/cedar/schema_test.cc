@@ -126,6 +126,19 @@ TEST(Schema, SeveralTextsMakeOneSchema) {
     EXPECT_NE(twice.error().detail.find("declared twice"), std::string::npos);
 }
 
+// What the reference's own types serialise: members that are optional there may be null.
+TEST(Schema, NullStandsForAMemberThatIsNotThereWhereTheReferenceHasItSo) {
+    const auto action = [](std::string_view members) {
+        return refusal_json("{\"\": {\"entityTypes\": {}, \"actions\": {\"z\": {}, \"a\": {" +
+                            std::string(members) + "}}}}");
+    };
+    EXPECT_EQ(action(R"("attributes": null, "appliesTo": null, "memberOf": null)"), "ok");
+    EXPECT_EQ(action(R"("memberOf": [{"id": "z", "type": null}])"), "ok");
+    EXPECT_NE(action(R"("annotations": null)"), "ok");
+    EXPECT_NE(action(R"("attributes": {})").find("action declared with attributes: [a]"),
+              std::string::npos);
+}
+
 TEST(SchemaLimits, DeepCyclicAndHugeAreRefusedQuickly) {
     std::string deep = "type T = ";
     for (int i = 0; i < 10'000; ++i) deep += "Set<";

@@ -2,6 +2,7 @@
 // "error"?, …}: whether the text is taken, and for what is taken what it comes to.
 //   {"kind": "policy", "text"}                "est": JSON, of one policy
 //   {"kind": "est", "text"}                   of a policy set, with templates and links
+//   {"kind": "entities", "text"}              without a schema
 //   {"kind": "schema" | "schema_json", "text"}
 //   {"kind": "typed", "schema", "policies": [text…]}
 //                                             "verdicts": refused, fails, impossible or passes each
@@ -111,6 +112,10 @@ Node answer(const writ::json::Value& line) {
     if (kind == "typed") return typed(line);
     const std::string_view text = *line.string("text");
     if (kind == "policy") return policy(text);
+    if (kind == "entities") {
+        const auto entities = Entities::parse_json(text);
+        return entities ? taken() : refused(entities.error());
+    }
     if (kind == "est") {
         const auto policies = PolicySet::parse_json(text);
         return policies ? taken() : refused(policies.error());

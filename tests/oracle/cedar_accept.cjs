@@ -25,10 +25,11 @@ function asked(call) {
   }
 }
 const messages = errors => errors.map(e => e.message).join('; ');
-// Refused on purpose (docs/cedar.md): in policies as JSON members that the reference ignores, an `__entity` or `__extn` that is none, which the reference
-// takes for a record with such a member, and a method without a receiver; in all JSON an array where an object belongs.
+// Refused on purpose (docs/cedar.md): in policies and entities as JSON members that the reference ignores, an `__entity` or `__extn` that is none, which
+// the reference takes for a record with such a member, and a method without a receiver; in all JSON an array where an object belongs.
 const STRICTER = {
   est: /unknown member|unexpected member|has no member|\/__(entity|extn)[^`]*`: expected|either an `entity` or a `slot`|expected an array of the receiver|expected an object.*but got `\[/,
+  entities: /expected a literal entity reference, but got `\{"__entity"|an `__extn` escape has a `fn` and/,
   schema_json: /expected an object for an? (action|entity type)/,
 };
 
@@ -63,6 +64,13 @@ function prepare(made) {
       const checked = asked(() => cedar.checkParseSchema(made.text));
       if (!checked) return null;
       return {ask: {kind: 'schema', text: made.text}, theirs: {ok: checked.type === 'success', error: checked.errors && messages(checked.errors)}};
+    }
+    case 'entities': {  // without a schema
+      const mutant = made.chance(0.3) ? made.base : made.mutateJson(made.base);
+      if (unsafe(mutant)) return null;
+      const checked = asked(() => cedar.checkParseEntities({entities: mutant}));
+      if (!checked) return null;
+      return {ask: {kind: 'entities', text: JSON.stringify(mutant)}, theirs: {ok: checked.type === 'success', error: checked.errors && messages(checked.errors)}};
     }
     case 'typed': {
       const theirs = {ok: cedar.checkParseSchema(made.schema).type === 'success'};
@@ -136,7 +144,7 @@ async function slice({from, total}) {
 async function main() {
   const count = await inSlices(__filename, {first, done: (_, from) => from >= first + cases,
     told: (total, next) => console.log(`${total.cases} cases, ${total.disagreements} disagreements; next: case ${next}`)});
-  const kinds = ['policy', 'est', 'schema', 'schema_json', 'typed', 'data'].map(k => `${k} ${count[k] || 0}, ${count[k + '_taken'] || 0} of them taken`).join('; ');
+  const kinds = ['policy', 'est', 'schema', 'schema_json', 'typed', 'data', 'entities'].map(k => `${k} ${count[k] || 0}, ${count[k + '_taken'] || 0} of them taken`).join('; ');
   console.log(`${count.cases} cases (${kinds}; ${count.validations} validations; ${count.stricter} refused on purpose), seed ${seed}: ${count.disagreements} disagreements`);
   process.exit(count.disagreements === 0 ? 0 : 1);
 }

@@ -174,14 +174,16 @@ function makeMutant(seed, index) {
   const r = random(Math.imul(seed, 0x9e3779b1) ^ Math.imul(index + 1, 0x85ebca6b));
   for (let i = 0; i < 4; ++i) r.below(2);
   const model = makeModel(r), schema = r.chance(0.5) ? schemaText(r, model) : aliasedSchema(r, model);
-  const kind = r.pick(['policy', 'policy', 'est', 'schema', 'schema_json', 'typed', 'typed', 'data', 'data', 'data']);
+  const kind = r.pick(['policy', 'policy', 'est', 'schema', 'schema_json', 'typed', 'typed', 'data', 'data', 'data', 'entities']);
   const rest = {mutateJson: json => mutateJson(r, json), chance: p => r.chance(p)};
   if (kind === 'policy') return {kind, text: r.chance(0.7) ? shapedPolicy(r) : mutateText(r, policyText(r, model))};
   if (kind === 'typed') return {kind, schema, policies: Array.from({length: 6}, () => r.chance(0.6) ? policyText(r, model) : r.chance(0.5) ? mutateText(r, policyText(r, model)) : shapedPolicy(r))};
   if (kind === 'est') return {kind, base: policyText(r, model), link: {'?principal': {type: 'A', id: 'x'}, '?resource': {type: 'A', id: 'x'}}, ...rest};
   if (kind === 'schema') return {kind, text: r.chance(0.3) ? schema : mutateText(r, r.chance(0.5) ? schema.split('\n').filter(() => r.chance(0.5)).join('\n') : schema)};
   if (kind === 'schema_json') return {kind, base: schema, ...rest};
-  const data = new Data(r, model), applicable = model.actions.filter(a => a.principals.length);
+  const data = new Data(r, model);
+  if (kind === 'entities') return {kind, base: data.entities(), ...rest};
+  const applicable = model.actions.filter(a => a.principals.length);
   const a = applicable.length ? r.pick(applicable) : model.actions[0];
   const any = list => r.chance(data.wild) || !list.length ? r.pick(model.names.concat(['Zed'])) : r.pick(list);
   return {kind, schema, policies: Array.from({length: 3}, () => policyText(r, model)).filter(p => !p.includes('?')).join('\n'), entities: data.entities(),

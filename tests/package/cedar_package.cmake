@@ -15,7 +15,8 @@ run(${CMAKE_COMMAND} -S ${WORK}/cedar -B ${WORK}/build -DCMAKE_PREFIX_PATH=${WOR
     -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_BUILD_TYPE=Release)
 run(${CMAKE_COMMAND} --build ${WORK}/build)
 run(${WORK}/build/decide)
-set(expected "a1 500: allow policy0 ada-may-lend\na1 5000: allow ada-may-lend\na2 500: deny policy1\n")
+set(expected "a1 500: allow policy0 ada-may-lend\na1 5000: allow ada-may-lend\na2 500: deny policy1\n\
+a3: policy0: permit (principal, action, resource)\nwhen { context.amount <= 1000 };\n\n")
 if(NOT out STREQUAL expected)
   message(FATAL_ERROR "expected:\n${expected}\ngot:\n${out}")
 endif()
