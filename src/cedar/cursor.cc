@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "cedar/escape.h"
 #include "cedar/names.h"
 
 namespace writ::cedar {
@@ -167,9 +166,15 @@ std::optional<Reference> Cursor::reference(std::string_view wanted) {
 std::string Cursor::string(const Token& token) {
     const std::string_view quoted_text = text(token);
     Unescaped read = unescape(quoted_text.substr(1, quoted_text.size() - 2), Literal::kString);
-    for (const EscapeError& error : read.errors)
-        report(token.begin + 1 + static_cast<std::uint32_t>(error.at), error.message);
+    report_escapes(token.begin + 1, read.errors);
     return std::move(read.text);
+}
+
+void Cursor::report_escapes(std::uint32_t at, const std::vector<EscapeError>& errors) {
+    constexpr std::string_view kHelp =
+        R"(: write `\\` for a backslash; the escapes are \n \r \t \0 \" \' \\ \x41 \u{e9})";
+    for (const EscapeError& error : errors)
+        report(at + static_cast<std::uint32_t>(error.at), error.message + std::string(kHelp));
 }
 
 }  // namespace writ::cedar

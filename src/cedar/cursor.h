@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cedar/escape.h"
 #include "cedar/lexer.h"
 
 namespace writ::cedar {
@@ -68,6 +69,8 @@ class Cursor {
     std::optional<std::string> name(std::string_view wanted);
     // `A::B` or `A::B::"id"`.
     std::optional<Reference> reference(std::string_view wanted);
+    // Reports the bad escapes of a string or pattern whose text begins at `at`.
+    void report_escapes(std::uint32_t at, const std::vector<EscapeError>& errors);
     // What stands after an `@` that was accepted. False after a syntactic mistake.
     bool annotation(Annotation& out);
     // The text of a string token, its bad escapes reported.

@@ -216,8 +216,7 @@ ExpressionParser::MaybeNode ExpressionParser::relation_like(NodeId left) {
     const std::string_view quoted_text = cursor_.text(token);
     const Unescaped read =
         unescape(quoted_text.substr(1, quoted_text.size() - 2), Literal::kPattern);
-    for (const EscapeError& error : read.errors)
-        cursor_.report(token.begin + 1 + static_cast<std::uint32_t>(error.at), error.message);
+    cursor_.report_escapes(token.begin + 1, read.errors);
     cursor_.advance();
     Node node;
     node.op = Op::kLike;

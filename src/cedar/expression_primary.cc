@@ -120,7 +120,9 @@ ExpressionParser::MaybeNode ExpressionParser::number(bool negative, std::uint32_
     constexpr auto kMax = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
     cursor_.advance();
     if (read.ec != std::errc() || magnitude > kMax + (negative ? 1 : 0)) {
-        cursor_.report(at, fmt::format("integer literal `{}` is too large", digits));
+        cursor_.report(at, fmt::format("integer literal `{}` is too large: a Long goes from "
+                                       "-9223372036854775808 to 9223372036854775807",
+                                       digits));
         magnitude = 0;
     }
     return literal(Value::integer(static_cast<std::int64_t>(negative ? ~magnitude + 1 : magnitude)),
