@@ -250,8 +250,12 @@ test('a task that ends in the middle of a stream: an error for the request, noth
     way.session = { 'mcp-session-id': agent.headers['mcp-session-id'] };
     const body = JSON.stringify({ jsonrpc: '2.0', id: 'mid', method: 'tools/call',
       params: { name: tool(way)('trigger-long-running-operation'), arguments: { duration: 5, steps: 50 }, _meta: { progressToken: 't' } } });
-    const stream = say(way.url, [request(way, body)], { until: '0\r\n\r\n', timeout: 8000 });
-    await new Promise((r) => setTimeout(r, 1200));
+    // In the middle is when events have come, however slowly the tool server starts.
+    let midway;
+    const events_came = new Promise((done) => { midway = done; });
+    const stream = say(way.url, [request(way, body)], { until: '0\r\n\r\n', timeout: 30000,
+      seen: (text) => { if (text.split('data: ').length > 2) midway(); } });
+    await Promise.race([events_came, stream]);
     const began = Date.now();
     await gw.cli('task', 'end', way.task, '--reason', 'enough');
     const { text } = await stream;

@@ -22,7 +22,7 @@ export async function waysIn(gw, server, taskFile) {
 
 // Says exactly these bytes (strings, Buffers, or numbers of milliseconds to wait) and hears everything until the server closes or
 // `until` is in it. Resolves to {text, sent, closed}.
-export function say(url, parts, { until, timeout = 5000, halfClose = false } = {}) {
+export function say(url, parts, { until, timeout = 5000, halfClose = false, seen = () => {} } = {}) {
   const { hostname, port } = new URL(url);
   return new Promise((done) => {
     const socket = dial(Number(port), hostname);
@@ -31,7 +31,7 @@ export function say(url, parts, { until, timeout = 5000, halfClose = false } = {
     let over = false;
     const end = (closed) => { if (!over) { over = true; clearTimeout(timer); socket.destroy(); done({ text, sent, closed }); } };
     const timer = setTimeout(() => end(false), timeout);
-    socket.on('data', (d) => { text += d.toString('latin1'); if (until && text.includes(until)) end(false); });
+    socket.on('data', (d) => { text += d.toString('latin1'); seen(text); if (until && text.includes(until)) end(false); });
     socket.on('close', () => end(true));
     socket.on('error', () => end(true));
     socket.on('connect', async () => {
