@@ -102,6 +102,35 @@ TEST(HttpServer, AnswersPipelinedRequestsInOrder) {
     EXPECT_NE(three, std::string::npos) << heard;
 }
 
+// More at once than one look at the kernel takes, again and again, while some go and others come.
+TEST(HttpServer, ManyConnectionsThatSpeakAtOnceAreAllAnswered) {
+    Served served(echo);
+    std::vector<RawClient> clients;
+    for (int round = 0; round < 4; ++round) {
+        while (clients.size() < 150) clients.push_back(served.connect());
+        for (auto& client : clients) client.say(post("Content-Length: 2\r\n", "hi"));
+        for (auto& client : clients)
+            ASSERT_EQ(count(client.hear_until("POST /x hi"), "POST /x hi"), 1u) << round;
+        clients.erase(clients.begin() + 20, clients.end() - 20);
+    }
+}
+
+// A read that fills its buffer to the last byte says nothing about what is behind it.
+TEST(HttpServer, ABodyAsLongAsTheReadBufferIsReadWhole) {
+    constexpr std::size_t kBuffer = 64 << 10;
+    Served served(echo);
+    RawClient client = served.connect();
+    for (const std::size_t total : {kBuffer - 1, kBuffer, kBuffer + 1, 2 * kBuffer, 3 * kBuffer}) {
+        const std::size_t head = post("Content-Length: 100000\r\n", "").size();
+        std::string body(total - head, 'x');
+        std::string length = std::to_string(body.size());
+        length.insert(0, 6 - length.size(), ' ');  // so that every head is as long
+        body.back() = '!';
+        client.say(post("Content-Length:" + length + " \r\n", body));
+        ASSERT_EQ(count(client.hear_until("xxx!"), "xxx!"), 1u) << total;
+    }
+}
+
 TEST(HttpServer, RefusesTwoFramingsAndNothingReachesTheHandler) {
     std::atomic<int> handled = 0;
     Served served([&](HttpRequest request, Responder& responder) {
