@@ -14,6 +14,8 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr std::size_t kNamed_max = 16;
+// Renames begun and not yet seen to end; two threads rename at most.
+constexpr std::size_t kRenamings_max = 64;
 constexpr std::uint32_t kEvents = IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MODIFY | IN_CREATE |
                                   IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 
@@ -73,10 +75,14 @@ std::vector<std::string> TileWatch::look() {
             const std::string name = event->len > 0 ? event->name : "";
             // Our own: `x.new` renamed to `x`.
             if (name.ends_with(".new")) {
-                if ((event->mask & IN_MOVED_FROM) != 0) renaming_ = event->cookie;
+                if ((event->mask & IN_MOVED_FROM) != 0) {
+                    if (renaming_.size() >= kRenamings_max) renaming_.clear();
+                    renaming_.push_back(event->cookie);
+                }
                 continue;
             }
-            if ((event->mask & IN_MOVED_TO) != 0 && event->cookie == renaming_) continue;
+            if ((event->mask & IN_MOVED_TO) != 0 && std::erase(renaming_, event->cookie) > 0)
+                continue;
             if (name.ends_with(".p")) continue;  // partial tiles come and go
             const fs::path path = name.empty() ? dir->second : dir->second / name;
             if ((event->mask & IN_CREATE) != 0) {

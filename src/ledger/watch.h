@@ -51,7 +51,8 @@ class TileWatch {
     File inotify_;
     std::filesystem::path log_dir_;
     std::unordered_map<int, std::filesystem::path> dirs_;
-    std::uint32_t renaming_ = 0;  // cookie of the last `*.new` that left its name
+    // Cookies of our own renames whose second half is still to come; others may stand between.
+    std::vector<std::uint32_t> renaming_;
 };
 
 }  // namespace writ::ledger
