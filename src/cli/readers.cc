@@ -116,6 +116,7 @@ Result<std::unique_ptr<net::HttpServer>> start_readers(const Config& config,
 
 Result<ledger::Options> log_options(const Config& config) {
     ledger::Options out;
+    out.appenders_gather = true;  // the reactors
     out.dir = config.data;
     out.tenant = config.tenant;
     out.node = config.node;

@@ -91,12 +91,12 @@ Status DiskLedger::open(Disk& disk) {
     keeper_->start(*minimum);
     committer_ = std::thread([this] {
         name_this_thread("writ-commit");
-        let_work_gather();
+        if (options_.appenders_gather) let_work_gather();
         commit_loop();
     });
     publisher_ = std::thread([this] {
         name_this_thread("writ-publish");
-        let_work_gather();
+        if (options_.appenders_gather) let_work_gather();
         publish_loop();
     });
     return {};

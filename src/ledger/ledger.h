@@ -76,6 +76,10 @@ struct Options {
     std::uint64_t keep_entries = 0;
     // A second folder that keeps a verified copy of what readers get; empty: none.
     std::filesystem::path mirror;
+    // Appends come from few threads that have more to come when they wake the writer, as an event
+    // loop does: on a busy CPU it lets them go on first, so that more entries share a sync. Costs
+    // where many threads append and wait.
+    bool appenders_gather = false;
 };
 
 // What an acknowledged append got. `leaf` is the RFC 6962 leaf hash.

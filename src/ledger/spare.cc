@@ -37,7 +37,6 @@ Spare::Spare(std::filesystem::path dir, std::size_t bytes, std::size_t bytes_max
     }
     thread_ = std::thread([this] {
         name_this_thread("writ-spare");
-        let_work_gather();
         run();
     });
 }
