@@ -11,6 +11,10 @@ namespace {
 // destroy the answer on its way. What it sends is thrown away, up to this much and this long.
 constexpr std::size_t kDrainBytes = 16 << 20;
 constexpr Millis kDrainTime{1'000};
+// Beyond the first of it a pause after each read holds the sender back, so that the limits are
+// reached together: a fast one would meet the reset before it has looked at the answer.
+constexpr std::size_t kDrainFastBytes = 1 << 20;
+constexpr Millis kDrainPause{4};
 
 }  // namespace
 
@@ -178,6 +182,7 @@ Task<void> Connection::drain() {
         wire_.in.clear();
         const Fill filled = co_await fill(&wire_, deadline);
         if (filled != Fill::kBytes) break;
+        if (thrown >= kDrainFastBytes) co_await wire_.poll->reactor().sleep(kDrainPause);
     }
 }
 
