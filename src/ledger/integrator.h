@@ -1,5 +1,6 @@
 // Brings the published log up to the write-ahead log: reads what became durable back from its files
-// and hands it to the publisher. What it signs is therefore what a restart would find. After an
+// and hands it to the publisher. It signs what was acknowledged: where a file was altered
+// meanwhile, the bundle does not fit its tile and the next start, or its check, refuses. After an
 // error it begins again from the last signed state. Inner header of the room; one thread uses it.
 #pragma once
 
