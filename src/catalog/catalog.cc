@@ -52,7 +52,8 @@ Read read_tools(const json::Value& tools) {
     return out;
 }
 
-ToolPtr make_tool(const ServerSpec& server, Definition&& definition, bool changed) {
+ToolPtr make_tool(const ServerSpec& server, Definition&& definition, bool changed,
+                  ListedAt listed_at) {
     auto tool = std::make_shared<Tool>();
     tool->server = server.name;
     tool->name = std::move(definition.name);
@@ -67,6 +68,7 @@ ToolPtr make_tool(const ServerSpec& server, Definition&& definition, bool change
         if (rule.tool == tool->name) tool->rule = rule;
     tool->effect = effective(tool->rule.effect, definition.annotations);
     tool->changed = changed;
+    tool->listed_at = std::move(listed_at);
     return tool;
 }
 
@@ -83,7 +85,7 @@ ToolPtr under_rules(const ServerSpec& server, const ToolPtr& tool) {
     if (!document) return nullptr;
     auto definition = parse_definition(document->root());
     if (!definition) return nullptr;
-    return make_tool(server, std::move(*definition), tool->changed);
+    return make_tool(server, std::move(*definition), tool->changed, tool->listed_at);
 }
 
 constexpr std::size_t kShortHexDigits = 10;
@@ -154,7 +156,7 @@ std::shared_ptr<const Snapshot> Catalog::Impl::expect(const std::vector<ServerSp
         if (answered[i] || known == pins.end()) continue;
         for (const auto& [name, pin] : known->second)
             if (auto definition = pinned_definition(pin))
-                offered[i].push_back(make_tool(of[i], std::move(*definition), false));
+                offered[i].push_back(make_tool(of[i], std::move(*definition), false, nullptr));
     }
     return snapshot_of(std::move(under), offered);
 }
@@ -248,7 +250,8 @@ bool Catalog::commit(Plan& plan) {
     return true;
 }
 
-Result<Catalog::Listed> Catalog::update(std::string_view server, const json::Value& tools) {
+Result<Catalog::Listed> Catalog::update(std::string_view server, const json::Value& tools,
+                                        std::int64_t boot_us) {
     Impl& in = *impl_;
     if (!tools.is_array()) return fail(ErrorCode::kInvalid, "`tools` is not an array");
     if (tools.size() > kMaxToolsPerServer)
@@ -264,6 +267,10 @@ Result<Catalog::Listed> Catalog::update(std::string_view server, const json::Val
     if (!at) return fail(ErrorCode::kNotFound, fmt::format("no server `{}`", inert(server, 64)));
     const ServerSpec& spec = in.servers[*at];
     in.heard[*at] = true;
+    const auto& before = in.listed[*at];
+    const ListedAt listed_at = before.empty() ? std::make_shared<std::atomic<std::int64_t>>(boot_us)
+                                              : before.front()->listed_at;
+    listed_at->store(boot_us, std::memory_order_relaxed);
     auto& pins = in.pins[spec.name];
     for (Definition& definition : read.definitions) {
         const auto pinned = pins.find(definition.name);
@@ -283,7 +290,7 @@ Result<Catalog::Listed> Catalog::update(std::string_view server, const json::Val
             pinned->second = now;
             out.kept.push_back(now);
         }
-        next.push_back(make_tool(spec, std::move(definition), changed));
+        next.push_back(make_tool(spec, std::move(definition), changed, listed_at));
     }
     out.tools = next.size();
     // Readers that compare snapshots by pointer are spared a listing that changed nothing.

@@ -5,6 +5,7 @@
 // whose digest is not the pinned one is kept apart and refused until a person pins it.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -76,6 +77,10 @@ std::string exposed_name(const std::string& server, const std::string& tool);
 // Model APIs take names of at most 64 characters.
 inline constexpr std::size_t kMaxExposedNameBytes = 64;
 
+// When a server last listed its tools, in the machine's boot time; 0 where nobody said. Shared by
+// all its tools; thread: any.
+using ListedAt = std::shared_ptr<std::atomic<std::int64_t>>;
+
 struct Tool {
     std::string server, name;
     std::string definition;  // the server's JSON as it came, canonicalised
@@ -89,6 +94,7 @@ struct Tool {
     // MCP; `short_name` is exposed_name() where that is not the whole name, else empty.
     std::string exposed() const { return short_name.empty() ? server + "__" + name : short_name; }
     std::string short_name;
+    ListedAt listed_at;  // null where it was not listed but read from its pin
 };
 
 // What one call touches.
@@ -176,8 +182,9 @@ class Catalog {
         std::vector<std::string> dropped;  // names of tools that are not usable, with the reason
     };
     // Takes a server's tools (the `tools` array of tools/list). Errors: kNotFound, kInvalid,
-    // kTooLarge.
-    Result<Listed> update(std::string_view server, const json::Value& tools);
+    // kTooLarge. `boot_us`: now, for Tool::listed_at.
+    Result<Listed> update(std::string_view server, const json::Value& tools,
+                          std::int64_t boot_us = 0);
     // What was accepted of a tool. Errors: kNotFound.
     Result<Pin> pinned(std::string_view server, std::string_view tool) const;
     // Accepts the current definition of a changed tool. Errors: kNotFound.

@@ -238,6 +238,18 @@ class Replay {
         return out;
     }
 
+    // The time the policies were asked with; events from before it was recorded have only their
+    // own.
+    static std::int64_t asked_us(const evidence::Leaf& leaf) {
+        const auto facts = leaf.data->find("facts");
+        if (!facts) return leaf.t_us;
+        for (const auto& fact : facts->elements()) {
+            const auto value = fact.find("v");
+            if (fact.string("k") == "now_us" && value) return value->as_i64().value_or(leaf.t_us);
+        }
+        return leaf.t_us;
+    }
+
     Status compute(const evidence::Leaf& leaf) {
         const std::string set(leaf.text("policy_set"));
         if (set.empty() || leaf.text("action").empty()) {
@@ -269,7 +281,7 @@ class Replay {
         if (!arguments) return fail(arguments.error().in("arguments"));
         const catalog::Resource touched = resource(leaf);
         const policy::Verdict verdict =
-            (*engine)->decide({**started, tool, touched, arguments->root(), leaf.t_us, false});
+            (*engine)->decide({**started, tool, touched, arguments->root(), asked_us(leaf), false});
         out_.computed = policy::name(verdict.kind);
         out_.computed_code = verdict.code;
         out_.reason = verdict.reason;

@@ -59,7 +59,7 @@ void Node::Impl::refresh_policies() {
 
 // What a server lists goes into the catalog, the trail and the store. Runs on a reactor.
 Status Node::Impl::take_tools(const std::string& server, const json::Value& tools) {
-    auto listed = catalog->update(server, tools);
+    auto listed = catalog->update(server, tools, clock.boot_us());
     if (!listed) return fail(listed.error());
     for (const auto& reason : listed->dropped)
         log::warn("catalog", "server {}: {}", server, inert(reason, 300));

@@ -43,6 +43,7 @@ void see_trouble(Run& run, const Leaf& leaf) {
     std::string code;
     if (leaf.type == "call.decided" && leaf.text("kind") != "permit") code = leaf.text("code");
     if (leaf.type == "call.ended" && leaf.text("status") != "ok") code = leaf.text("status");
+    if (leaf.type == "call.ended" && leaf.text("agreement") == "diverged") code = "diverged";
     if (leaf.type == "identity.revoked" || leaf.type == "identity.expired") code = leaf.type;
     if (code.empty()) return;
     run.troubles.push_back({code, {std::string(leaf.id), summary(leaf), 0}});
@@ -208,7 +209,7 @@ void weigh_troubles(const Run& run, Ranking& ranking) {
         if (!said.insert(code).second) continue;
         const bool tools = code == "tool_error" || code == "protocol_error" || code == "timeout" ||
                            code == "unknown" || code == "tool_changed" || code == "unknown_tool" ||
-                           code == "unavailable";
+                           code == "unavailable" || code == "diverged";
         const bool access = code == "not_granted" || code == "forbidden" || code == "no_permit" ||
                             code == "domain" || code == "condition" || code == "held" ||
                             code == "policy_error" || code == "expired" || code == "ended" ||

@@ -6,7 +6,7 @@
 
 namespace writ::evidence {
 
-inline constexpr std::string_view kIndexVersion = "writ.evidence-index/1";
+inline constexpr std::string_view kIndexVersion = "writ.evidence-index/2";
 
 // Brings `db` up to date with `source`, from nothing if it is not a beginning of it. Errors: kIo,
 // kUnavailable, kCorrupt (make it anew), those of the log.

@@ -17,6 +17,10 @@ bool in_word(char c) {
            static_cast<unsigned char>(c) >= 0x80;
 }
 
+bool is_time(std::string_view key) {
+    return key.ends_with("_us") || key.ends_with("_ms");
+}
+
 void collect(const json::Value& value, std::set<std::string>& out, std::size_t depth) {
     if (out.size() >= kMaxWords || depth > kMaxDepth) return;
     if (const auto text = value.as_string()) {
@@ -24,7 +28,12 @@ void collect(const json::Value& value, std::set<std::string>& out, std::size_t d
     } else if (value.is_array()) {
         for (const auto& element : value.elements()) collect(element, out, depth + 1);
     } else if (value.is_object()) {
-        for (const auto& member : value.members()) collect(member.value, out, depth + 1);
+        // Moments, durations and ages are no words that anybody looks for.
+        if (value.string("k").value_or("").ends_with("_us")) return;
+        for (const auto& member : value.members()) {
+            if (is_time(member.key)) continue;
+            collect(member.value, out, depth + 1);
+        }
     } else if (value.is_number()) {
         split_words(value.raw(), out);
     }

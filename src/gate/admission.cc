@@ -150,6 +150,7 @@ net::Task<Result<evidence::Receipt>> OpenCall::close(Outcome outcome) {
     const std::shared_ptr<HomeState> home = home_;
     const std::size_t redacted = outflow_.redacted();
     const std::size_t withheld = outflow_.withheld();
+    const bool whole = outflow_.is_whole();
     auto settling = settled();
     const Status durable = co_await std::move(settling);
     net::Reactor* back = home->shared().here();
@@ -160,14 +161,16 @@ net::Task<Result<evidence::Receipt>> OpenCall::close(Outcome outcome) {
         receipt = fail(durable.error());
     } else if (home->finish(*passage)) {
         const bool owed = !passage->verdict.obligations.empty() && !outcome.output.empty();
-        if (owed || redacted + withheld > 0) {  // how much was taken out, never what
+        const events::Seen seen{.redefined = is_redefined(*passage, home->engine()),
+                                .unfulfilled = owed && !whole};
+        if ((owed && whole) || redacted + withheld > 0) {  // how much was taken out, never what
             home->recorder().note(events::obligation_fulfilled(
                 *passage, home->actor(passage->call.session), redacted, withheld));
         }
         evidence::Actor by = home->actor(passage->call.session);
         const std::int64_t now = home->shared().clock.boot_us();
         evidence::Draft draft =
-            events::call_ended(*passage, std::move(by), std::move(outcome), now);
+            events::call_ended(*passage, std::move(by), std::move(outcome), now, seen);
         auto recording = home->recorder().record(std::move(draft));
         receipt = co_await std::move(recording);
     }

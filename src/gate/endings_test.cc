@@ -37,6 +37,75 @@ TEST(GateEnding, NobodyClaimsToKnowWhatACallWithoutAnAnswerDid) {
     }
 }
 
+// Policies over one state of the catalog, as the real ones are.
+class OverCatalog final : public TestEngine {
+  public:
+    explicit OverCatalog(World& w)
+        : TestEngine([](const policy::Question&) { return permit(); }),
+          catalog_(w.catalog->snapshot()) {}
+    std::shared_ptr<const catalog::Snapshot> catalog() const override { return catalog_; }
+
+  private:
+    std::shared_ptr<const catalog::Snapshot> catalog_;
+};
+
+// Nobody can say that what answered is what was permitted.
+TEST(GateEnding, AnAnswerOfAToolThatWasRedefinedMeanwhileDiverges) {
+    World w;
+    w.gate->set_engine(std::make_shared<OverCatalog>(w));
+    const auto session = w.session(w.task());
+    AdmissionPtr admission = w.allow(w.call(session));
+    AdmissionPtr early = w.allow(w.call(session));
+    ASSERT_TRUE(admission && early);
+    EXPECT_TRUE(admission->depart());
+    w.list_tools("another");
+    w.gate->set_engine(std::make_shared<OverCatalog>(w));
+    EXPECT_FALSE(early->depart()) << "what has not left does not leave any more";
+    w.close(admission);
+    EXPECT_TRUE(w.events("call.ended").back().has(R"("agreement":"diverged")"));
+    Outcome blocked{.status = Status_::kBlocked, .error = "", .output = {}};
+    EXPECT_TRUE(w.run(early->close(std::move(blocked))));
+    EXPECT_TRUE(w.events("call.ended").back().has(R"("agreement":"match")"));
+}
+
+// A door that tells an answer which did not pass whole through what the permit asks for.
+TEST(GateEnding, AnAnswerThatEscapedAnObligationDiverges) {
+    World w;
+    w.gate->set_engine(std::make_shared<TestEngine>([](const policy::Question&) {
+        policy::Verdict v = permit();
+        v.obligations.push_back({"redact", "email"});
+        return v;
+    }));
+    AdmissionPtr admission = w.allow(w.call(w.session(w.task())));
+    ASSERT_TRUE(admission);
+    EXPECT_TRUE(admission->depart());
+    EXPECT_EQ(w.run(admission->chunk(R"({"a":1})")).value(), "");
+    w.close(admission);
+    EXPECT_TRUE(w.event("call.ended").has(R"("agreement":"diverged")"));
+    EXPECT_TRUE(w.events("obligation.fulfilled").empty());
+}
+
+// Each with where it is from and how old it was; what the policies never saw has no facts.
+TEST(GateEnding, ADecisionSaysWhatItWasAskedWithAndHowOldThatWas) {
+    World w;
+    const auto session = w.session(w.task());
+    w.clock.advance_us(7'000'000);
+    w.gate->set_engine(
+        std::make_shared<TestEngine>([](const policy::Question&) { return permit(); }));
+    w.clock.advance_us(5'000);
+    AdmissionPtr admission = w.allow(w.call(session));
+    ASSERT_TRUE(admission);
+    const std::string now = std::to_string(w.clock.now_us());
+    EXPECT_TRUE(w.event("call.decided")
+                    .has(R"("facts":[{"k":"now_us","src":"clock","v":)" + now +
+                         R"(},{"age_ms":5,"k":"policy_epoch","src":"configuration","v":2},)" +
+                         R"({"age_ms":7005,"k":"tool","src":"tools/list","v":"pinned"}])"))
+        << w.event("call.decided").text;
+    w.close(admission);
+    w.refuse(w.call(session, "files__nothing"));
+    EXPECT_FALSE(w.events("call.decided").back().has(R"("facts")"));
+}
+
 // A tool server may send anything as a method: the event says what it is about all the same.
 TEST(GateEnding, ARequestWithoutANameIsNotRecordedAsACall) {
     World w;

@@ -71,6 +71,26 @@ void put_obligations(Writer& out, const policy::Verdict& verdict) {
     out.close(']');
 }
 
+// What the policies were asked with beyond what the event says elsewhere, each with where it is
+// from and how old it was. Arguments are sealed among the payloads: their values do not stand here.
+void put_facts(Writer& out, const Passage& p) {
+    const auto age_ms = [&p](std::int64_t since_boot_us) {
+        return std::max<std::int64_t>(p.began_us - since_boot_us, 0) / 1'000;
+    };
+    out.key("facts").open('[');
+    out.comma().open('{').member("k", "now_us").member("src", "clock");
+    out.key("v").number(p.asked_us).close('}');
+    out.comma().open('{').key("age_ms").number(age_ms(p.engine.since_boot_us));
+    out.member("k", "policy_epoch").member("src", "configuration");
+    out.key("v").number(static_cast<std::int64_t>(p.engine.epoch)).close('}');
+    const std::int64_t listed = p.tool->listed_at ? p.tool->listed_at->load() : 0;
+    if (listed != 0) {
+        out.comma().open('{').key("age_ms").number(age_ms(listed));
+        out.member("k", "tool").member("src", "tools/list").member("v", "pinned").close('}');
+    }
+    out.close(']');
+}
+
 // What a decision says about itself, the tool and the resource, in the order of the names.
 // `method` is of a request from the upstream, whatever it wrote there; of a call there is none.
 std::string decision_text(const Passage& p, const policy::Verdict& verdict,
@@ -94,6 +114,7 @@ std::string decision_text(const Passage& p, const policy::Verdict& verdict,
     clipped(out, "door", p.call.door, kMaxNameBytes);
     if (tool != nullptr) out.member("effect", catalog::name(tool->effect));
     list(out, "errors", verdict.errors);
+    if (call && p.asked_us != 0) put_facts(out, p);
     out.key("granted").boolean(verdict.granted);
     list(out, "holds", verdict.holds);
     out.member("kind", policy::name(verdict.kind));
@@ -118,9 +139,11 @@ evidence::Payload payload(std::string role, std::string bytes, bool is_json) {
 }
 
 // Whether what was observed agrees with what was decided. A call that left and brought no answer
-// that can be read may have had its effect or not.
-std::string_view agreement(const Passage& passage, const Outcome& outcome) {
+// that can be read may have had its effect or not; one that was answered by a tool of another
+// definition, or whose answer escaped an obligation, is not what was permitted.
+std::string_view agreement(const Passage& passage, const Outcome& outcome, Seen seen) {
     const bool left = passage.departed.load();
+    if (left && !outcome.output.empty() && (seen.redefined || seen.unfulfilled)) return "diverged";
     switch (outcome.status) {
         case Status_::kUnknown:
             return "unknown";
@@ -278,12 +301,12 @@ evidence::Draft obligation_fulfilled(const Passage& passage, evidence::Actor act
 }
 
 evidence::Draft call_ended(const Passage& passage, evidence::Actor actor, Outcome outcome,
-                           std::int64_t now_boot_us) {
+                           std::int64_t now_boot_us, Seen seen) {
     evidence::Draft draft = of_call("call.ended", passage, std::move(actor));
     draft.cause.push_back(cause("decided_by", passage.decision));
     const std::uint64_t passed = passage.bytes.load(std::memory_order_relaxed);
     Writer out(draft.data_text);
-    out.open('{').member("agreement", agreement(passage, outcome));
+    out.open('{').member("agreement", agreement(passage, outcome, seen));
     out.key("bytes").number(std::max<std::uint64_t>(passed, outcome.output.size()));
     out.key("duration_us").number(now_boot_us - passage.began_us);
     if (!outcome.error.empty()) clipped(out, "error", outcome.error, kMaxNameBytes);

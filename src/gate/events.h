@@ -48,8 +48,14 @@ evidence::Draft call_inward(const Passage& passage, evidence::Actor actor, const
 evidence::Draft obligation_fulfilled(const Passage& passage, evidence::Actor actor,
                                      std::size_t redacted, std::size_t withheld);
 // `now_boot_us` gives the duration.
+// What the gate itself saw of a call, against which the decision is held.
+struct Seen {
+    bool redefined = false;  // the server gave the tool another definition meanwhile
+    bool unfulfilled =
+        false;  // an answer went back that what the permit obliges to has not seen whole
+};
 evidence::Draft call_ended(const Passage& passage, evidence::Actor actor, Outcome outcome,
-                           std::int64_t now_boot_us);
+                           std::int64_t now_boot_us, Seen seen);
 // What an earlier run of the gateway left behind and this one closes.
 evidence::Draft call_lost(const CallStanding& call, evidence::Actor actor);
 evidence::Draft session_lost(const SessionStanding& session, std::string_view reason);

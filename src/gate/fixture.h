@@ -124,7 +124,7 @@ inline policy::Verdict forbidden(bool granted) {
 }
 
 // Policies as one function; what it does not grant is not visible.
-class TestEngine final : public policy::Engine {
+class TestEngine : public policy::Engine {
   public:
     using Rule = std::function<policy::Verdict(const policy::Question&)>;
     explicit TestEngine(Rule rule, std::uint8_t version = 1) : rule_(std::move(rule)) {
@@ -344,7 +344,7 @@ class World {
         }
         text += "]";
         auto document = json::parse(text);
-        auto listed = catalog->update("files", document->root());
+        auto listed = catalog->update("files", document->root(), clock.boot_us());
         EXPECT_TRUE(listed) << listed.error().detail;
     }
 

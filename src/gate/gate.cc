@@ -28,13 +28,14 @@ std::unique_ptr<Gate> Gate::make(std::vector<Home> homes, identity::Directory& d
     std::vector<net::Reactor*> reactors;
     reactors.reserve(homes.size());
     for (const Home& home : homes) reactors.push_back(home.reactor);
-    std::shared_ptr<Shared> shared(new Shared{.directory = directory,
-                                              .catalog = catalog,
-                                              .ids = ids,
-                                              .clock = clock,
-                                              .engines = Engines(std::move(engine)),
-                                              .pseudonym = std::move(pseudonym),
-                                              .reactors = std::move(reactors)});
+    std::shared_ptr<Shared> shared(
+        new Shared{.directory = directory,
+                   .catalog = catalog,
+                   .ids = ids,
+                   .clock = clock,
+                   .engines = Engines(std::move(engine), clock.boot_us()),
+                   .pseudonym = std::move(pseudonym),
+                   .reactors = std::move(reactors)});
     return std::make_unique<Core>(std::move(homes), std::move(shared));
 }
 
@@ -56,7 +57,7 @@ Home Core::home(const TaskId& root) const {
 }
 
 void Core::set_engine(std::shared_ptr<const policy::Engine> engine) {
-    shared_->engines.set(std::move(engine));
+    shared_->engines.set(std::move(engine), shared_->clock.boot_us());
 }
 
 void Core::guard(std::shared_ptr<const Secrets> secrets) {
@@ -206,7 +207,8 @@ Status Core::read_arguments(Passage& p, const catalog::Snapshot& snapshot) const
 }
 
 std::optional<RefusalKind> Core::judge(Passage& p) const {
-    p.verdict = decide(p, p.engine, shared_->clock.now_us(), shared_->patterns);
+    p.asked_us = shared_->clock.now_us();
+    p.verdict = decide(p, p.engine, p.asked_us, shared_->patterns);
     if (p.verdict.kind == policy::Kind::kPermit) return std::nullopt;
     if (!p.verdict.granted) return RefusalKind::kUnknown;
     return p.verdict.code == "bad_argument" ? RefusalKind::kInvalid : RefusalKind::kForbidden;

@@ -97,8 +97,8 @@ void HomeState::close(const PassagePtr& passage, Status_ status, std::string err
     if (is_stopping() || !finish(*passage) || passage->unrecorded.load()) return;
     evidence::Actor by = actor(passage->call.session);
     Outcome outcome{.status = status, .error = std::move(error), .output = {}};
-    recorder().note(
-        events::call_ended(*passage, std::move(by), std::move(outcome), shared_->clock.boot_us()));
+    recorder().note(events::call_ended(*passage, std::move(by), std::move(outcome),
+                                       shared_->clock.boot_us(), {}));
 }
 
 void HomeState::close_all(const std::unordered_set<SessionId>& sessions, const std::string& why) {

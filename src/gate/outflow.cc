@@ -71,7 +71,9 @@ Result<std::string> Outflow::rest() {
         out = scan_ ? scan_->pass(changed->json) : std::move(changed->json);
     }
     if (scan_) out += scan_->rest();
-    return release(std::move(out));
+    Result<std::string> last = release(std::move(out));
+    whole_given_ = last.has_value();
+    return last;
 }
 
 }  // namespace writ::gate

@@ -36,6 +36,8 @@ class Outflow {
     // A whole message beside the answer, inspected by itself; its bytes count for the limits.
     Result<std::string> aside(std::string message);
 
+    // rest() was asked for and gave all: what went back had passed whole.
+    bool is_whole() const { return whole_given_; }
     std::size_t passed() const { return passed_; }  // bytes that came
     std::size_t held() const { return whole_.size() + (scan_ ? scan_->held() : 0); }
     std::size_t redacted() const { return redacted_; }  // places
@@ -49,7 +51,7 @@ class Outflow {
     std::optional<SecretScan> scan_;
     std::string whole_;
     std::size_t passed_ = 0, released_ = 0, redacted_ = 0, withheld_aside_ = 0;
-    bool failed_ = false;
+    bool failed_ = false, whole_given_ = false;
 };
 
 }  // namespace writ::gate

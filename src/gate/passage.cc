@@ -33,20 +33,22 @@ std::string_view name(Status_ status) {
     return "unknown";
 }
 
-Engines::Engines(std::shared_ptr<const policy::Engine> engine) : engine_(std::move(engine)) {
+Engines::Engines(std::shared_ptr<const policy::Engine> engine, std::int64_t boot_us)
+    : engine_(std::move(engine)), since_boot_us_(boot_us) {
     WRIT_CHECK(engine_ != nullptr);
 }
 
-void Engines::set(std::shared_ptr<const policy::Engine> engine) {
+void Engines::set(std::shared_ptr<const policy::Engine> engine, std::int64_t boot_us) {
     WRIT_CHECK(engine != nullptr);
     const std::lock_guard lock(mutex_);
     engine_.swap(engine);
+    since_boot_us_ = boot_us;
     epoch_.fetch_add(1, std::memory_order_release);
 }
 
 EngineAt Engines::get() const {
     const std::lock_guard lock(mutex_);
-    return {engine_, epoch_.load(std::memory_order_relaxed)};
+    return {engine_, epoch_.load(std::memory_order_relaxed), since_boot_us_};
 }
 
 void Engines::refresh(EngineAt& at) const {
@@ -127,6 +129,13 @@ policy::Verdict decide_anew(const Passage& passage, const EngineAt& at, std::int
     if (same) return decide(passage, at, now_us, patterns);
     return forbid("policy_changed", "the tool or the rules about it changed",
                   "the rules changed just now; try again", true);
+}
+
+bool is_redefined(const Passage& passage, const EngineAt& at) {
+    if (at.epoch == passage.engine.epoch || !passage.tool) return false;
+    const auto known = at.engine->catalog();
+    const auto tool = known ? known->by_qualified(passage.tool->qualified()) : nullptr;
+    return tool && tool->pin != passage.tool->pin;
 }
 
 Refusal refusal_of(RefusalKind kind, policy::Verdict verdict) {

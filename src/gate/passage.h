@@ -25,14 +25,15 @@ namespace writ::gate {
 struct EngineAt {
     std::shared_ptr<const policy::Engine> engine;
     std::uint64_t epoch = 0;
+    std::int64_t since_boot_us = 0;  // of that swap
 };
 
 // The policies in force. Thread: any. Readers compare one atomic and take the mutex only after a
 // swap.
 class Engines {
   public:
-    explicit Engines(std::shared_ptr<const policy::Engine> engine);
-    void set(std::shared_ptr<const policy::Engine> engine);
+    Engines(std::shared_ptr<const policy::Engine> engine, std::int64_t boot_us);
+    void set(std::shared_ptr<const policy::Engine> engine, std::int64_t boot_us);
     EngineAt get() const;
     // Brings `at` up to date. Cheap when it is.
     void refresh(EngineAt& at) const;
@@ -41,8 +42,9 @@ class Engines {
     }
 
   private:
-    mutable std::mutex mutex_;  // guards engine_ together with the step of epoch_
+    mutable std::mutex mutex_;  // guards engine_ and since_ together with the step of epoch_
     std::shared_ptr<const policy::Engine> engine_;
+    std::int64_t since_boot_us_;
     std::atomic<std::uint64_t> epoch_{1};
 };
 
@@ -59,6 +61,7 @@ struct Passage {
     CallId id;
     EventId decision;                   // id of its call.decided, chosen beforehand
     std::int64_t began_us = 0;          // boot time
+    std::int64_t asked_us = 0;          // wall time that the policies were asked with; 0: not asked
     std::int64_t latency_us = 0;        // until the verdict
     std::int64_t deadline_boot_us = 0;  // closes as `unknown` after it
 
@@ -103,6 +106,9 @@ policy::Verdict decide(const Passage& passage, const EngineAt& at, std::int64_t 
 // `at` forbids: nothing is decided half by the old and half by the new.
 policy::Verdict decide_anew(const Passage& passage, const EngineAt& at, std::int64_t now_us,
                             Patterns& patterns);
+
+// Whether `at` knows the passage's tool by another definition than the one that was decided on.
+bool is_redefined(const Passage& passage, const EngineAt& at);
 
 // A forbid with its code, the whole reason for evidence and what the caller may be told.
 policy::Verdict forbid(std::string code, std::string reason, std::string advice, bool granted);
