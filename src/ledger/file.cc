@@ -5,7 +5,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
+#include <cstring>
 #include <utility>
+
+#include "base/check.h"
 
 namespace writ::ledger {
 
@@ -62,6 +66,32 @@ Status write_at(Disk& disk, int fd, std::string_view bytes, std::uint64_t offset
         offset += static_cast<std::uint64_t>(n);
     }
     return {};
+}
+
+void PageBuffer::Free::operator()(char* bytes) const {
+    std::free(bytes);  // NOLINT: of aligned_alloc()
+}
+
+PageBuffer::PageBuffer(std::size_t bytes)
+    : bytes_(static_cast<char*>(std::aligned_alloc(kPageBytes, bytes))), size_(bytes) {
+    WRIT_CHECK(bytes_ != nullptr && bytes % kPageBytes == 0);
+    std::memset(bytes_.get(), 0, bytes);
+}
+
+Status write_pages_at(Disk& disk, int fd, std::string_view pages, std::uint64_t offset) {
+    const int flags = ::fcntl(fd, F_GETFL);
+    const bool direct = flags >= 0 && ::fcntl(fd, F_SETFL, flags | O_DIRECT) == 0;
+    std::size_t done = 0;
+    while (direct && done < pages.size()) {
+        const ssize_t n = disk.pwrite(fd, pages.data() + done, pages.size() - done,
+                                      static_cast<off_t>(offset + done));
+        if (n < 0 && errno == EINTR) continue;
+        // Refused (EINVAL), failed, or not whole pages: the way through the cache says why.
+        if (n <= 0 || static_cast<std::size_t>(n) % kPageBytes != 0) break;
+        done += static_cast<std::size_t>(n);
+    }
+    if (direct) ::fcntl(fd, F_SETFL, flags);
+    return write_at(disk, fd, pages.substr(done), offset + done);
 }
 
 Result<std::size_t> read_at(int fd, std::span<char> into, std::uint64_t offset) {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -47,6 +48,29 @@ Error disk_error(std::string_view what, int errno_value);
 
 // Every byte, through short writes. Errors: kUnavailable (no space), kIo.
 Status write_at(Disk& disk, int fd, std::string_view bytes, std::uint64_t offset);
+
+// What a page holds, and what a write past the system's cache has to be a multiple of.
+inline constexpr std::size_t kPageBytes = 4096;
+
+// Memory that begins at a page, as writes past the cache need it. Zeroed.
+class PageBuffer {
+  public:
+    explicit PageBuffer(std::size_t bytes);  // a multiple of kPageBytes
+    std::span<char> span() { return {bytes_.get(), size_}; }
+    std::string_view view() const { return {bytes_.get(), size_}; }
+
+  private:
+    struct Free {
+        void operator()(char* bytes) const;
+    };
+    std::unique_ptr<char[], Free> bytes_;
+    std::size_t size_ = 0;
+};
+
+// write_at() past the system's cache, where the file system can: bulk that nobody reads soon then
+// neither costs a page of memory for each of its own nor drives out what is read. `pages` begins at
+// a page and has whole pages, as `offset` does. What was written is durable after a sync only.
+Status write_pages_at(Disk& disk, int fd, std::string_view pages, std::uint64_t offset);
 // Into the caller's memory: how many bytes there were.
 Result<std::size_t> read_at(int fd, std::span<char> into, std::uint64_t offset);
 Result<std::string> read_at(int fd, std::size_t size,

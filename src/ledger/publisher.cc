@@ -8,6 +8,7 @@
 #include <bit>
 #include <cerrno>
 #include <charconv>
+#include <cstring>
 
 #include "base/log.h"
 #include "ledger/file.h"
@@ -23,6 +24,8 @@ constexpr std::size_t kMaxStateBytes = 8 << 10;
 constexpr std::size_t kMaxNoteBytes = 128 << 10;
 // Beyond this many files one sync of the file system is cheaper than one each.
 constexpr std::size_t kSyncEach_max = 16;
+// Files from this size on are written past the system's cache.
+constexpr std::size_t kDirectBytes = 64 << 10;
 
 std::vector<std::string_view> lines_of(std::string_view text) {
     std::vector<std::string_view> out;
@@ -200,7 +203,7 @@ Status Publisher::write_file(const std::string& path, std::string_view bytes) {
     const fs::path temp = target.string() + ".new";
     auto file = File::open(temp, O_WRONLY | O_CREAT | O_TRUNC, 0644);
     if (!file) return fail(file.error());
-    if (auto done = write_at(*disk_, file->fd(), bytes, 0); !done) return done;
+    if (auto done = write_bytes(file->fd(), bytes); !done) return done;
     if (::rename(temp.c_str(), target.c_str()) != 0)
         return fail(disk_error("cannot name `" + target.string() + "`", errno));
     sync_all_ = sync_all_ || unsynced_.size() >= kSyncEach_max;
@@ -212,6 +215,19 @@ Status Publisher::write_file(const std::string& path, std::string_view bytes) {
     unsynced_.push_back(std::move(*file));
     unsynced_dirs_.insert(target.parent_path());
     return {};
+}
+
+// Whole bundles are most of the log and are read, if at all, much later.
+Status Publisher::write_bytes(int fd, std::string_view bytes) {
+    const std::size_t direct =
+        bytes.size() < kDirectBytes ? 0 : bytes.size() / kPageBytes * kPageBytes;
+    if (direct > 0) {
+        if (!pages_ || pages_->view().size() < direct) pages_.emplace(direct);
+        std::memcpy(pages_->span().data(), bytes.data(), direct);
+        const auto pages = pages_->view().substr(0, direct);
+        if (auto done = write_pages_at(*disk_, fd, pages, 0); !done) return done;
+    }
+    return write_at(*disk_, fd, bytes.substr(direct), direct);
 }
 
 Status Publisher::append(std::string_view entry, const Sha256& leaf) {

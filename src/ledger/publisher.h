@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -65,6 +66,7 @@ class Publisher {
     bool load_rows(const CompactTree& tree);
     Status check_signed() const;
     Status write_file(const std::string& path, std::string_view bytes);
+    Status write_bytes(int fd, std::string_view bytes);
     Status write_partials();
     Status sync_written();
 
@@ -79,6 +81,7 @@ class Publisher {
     std::vector<File> unsynced_;     // written, not synced; few, else sync_all_
     std::set<std::filesystem::path> unsynced_dirs_;
     bool sync_all_ = false;
+    std::optional<PageBuffer> pages_;  // of write_bytes()
     std::vector<std::string> filled_;  // tiles and bundles that became full since the last sync
     Status failed_;                    // a write inside a callback that failed
 };

@@ -84,14 +84,17 @@ Status Spare::make(const std::filesystem::path& path, std::size_t bytes) {
     const std::filesystem::path temp = dir_ / "spare.new";
     const auto file = File::open(temp, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW);
     if (!file) return fail(file.error());
-    const std::string zeros(kPieceBytes, '\0');
+    const PageBuffer zeros(kPieceBytes);
     for (std::size_t at = 0; at < bytes; at += kPieceBytes) {
         {
             const std::lock_guard lock(mutex_);
             if (stopping_) return fail(ErrorCode::kCancelled, "the log is closing");
         }
-        const auto piece = std::string_view(zeros).substr(0, std::min(kPieceBytes, bytes - at));
-        if (auto done = write_at(disk_, file->fd(), piece, at); !done) {
+        const auto piece = zeros.view().substr(0, std::min(kPieceBytes, bytes - at));
+        const bool pages = piece.size() % kPageBytes == 0;
+        if (auto done = pages ? write_pages_at(disk_, file->fd(), piece, at)
+                              : write_at(disk_, file->fd(), piece, at);
+            !done) {
             ::unlink(temp.c_str());  // gives its blocks back
             return done;
         }

@@ -15,6 +15,10 @@ namespace {
 namespace fs = std::filesystem;
 constexpr std::size_t kClearBytes = 1 << 20;
 
+std::uint64_t whole_pages(std::uint64_t bytes) {
+    return (bytes + kPageBytes - 1) / kPageBytes * kPageBytes;
+}
+
 }  // namespace
 
 Result<Wal> Wal::open(fs::path dir, std::size_t segment_bytes, Disk& disk, std::uint64_t from) {
@@ -111,11 +115,16 @@ bool Wal::add(std::string_view entry) {
 
 Status Wal::commit() {
     if (batch_.empty()) return {};
+    const std::size_t bytes = batch_.size();
+    // OPTIMIZATION: to the end of the page with the zeros that stand there, so that a page which is
+    // not in memory need not be read first (the spare is made past the cache).
+    const std::uint64_t to = std::min(capacity_, whole_pages(offset_ + bytes));
+    batch_.resize(bytes + static_cast<std::size_t>(to - offset_ - bytes), '\0');
     if (auto done = write_at(*disk_, segment_.fd(), batch_, offset_); !done) return done;
     // A failed sync may have dropped the pages: trying again would report success for data that is
     // gone.
     if (disk_->fdatasync(segment_.fd()) != 0) return fail(io_error("cannot sync the log", errno));
-    offset_ += batch_.size();
+    offset_ += bytes;
     batch_.clear();
     return {};
 }
@@ -155,7 +164,9 @@ Status Wal::go_on_in(const fs::path& ready) {
         if (later.code != ErrorCode::kNotFound) later.code = ErrorCode::kUnavailable;
         return fail(std::move(later));
     }
-    if (auto done = write_at(*disk_, file->fd(), segment_header(end_), 0); !done)
+    std::string head = segment_header(end_);
+    head.resize(kPageBytes, '\0');  // as in commit()
+    if (auto done = write_at(*disk_, file->fd(), head, 0); !done)
         return fail(ErrorCode::kUnavailable, done.error().detail);
     if (disk_->fdatasync(file->fd()) != 0) return fail(io_error("cannot sync a segment", errno));
     const fs::path path = segment_path(dir_, end_);
