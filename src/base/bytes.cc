@@ -1,6 +1,8 @@
 #include "base/bytes.h"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 
 namespace writ {
 namespace {
@@ -57,16 +59,26 @@ std::optional<Bytes> decode64(std::string_view in, std::string_view alphabet, bo
     return out;
 }
 
+// Both digits of every byte: an event has two dozen digests.
+constexpr auto kHexPairs = [] {
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::array<std::array<char, 2>, 256> out{};
+    for (std::size_t b = 0; b < out.size(); ++b) out[b] = {digits[b >> 4], digits[b & 15]};
+    return out;
+}();
+
+void put_hex(char* at, ByteView bytes) {
+    for (const std::uint8_t b : bytes) {
+        std::memcpy(at, kHexPairs[b].data(), 2);
+        at += 2;
+    }
+}
+
 }  // namespace
 
 std::string to_hex(ByteView bytes) {
-    constexpr std::string_view digits = "0123456789abcdef";
     std::string out(bytes.size() * 2, '\0');
-    char* at = out.data();
-    for (const std::uint8_t b : bytes) {
-        *at++ = digits[b >> 4];
-        *at++ = digits[b & 15];
-    }
+    put_hex(out.data(), bytes);
     return out;
 }
 
@@ -102,9 +114,11 @@ std::optional<Bytes> from_base64url(std::string_view text) {
 }
 
 std::string digest_text(const Sha256& digest) {
-    std::string out;
-    out.reserve(7 + digest.size() * 2);
-    return out.append("sha256:").append(to_hex(digest));
+    constexpr std::string_view kName = "sha256:";
+    std::string out(kName.size() + digest.size() * 2, '\0');
+    std::copy(kName.begin(), kName.end(), out.begin());
+    put_hex(out.data() + kName.size(), digest);
+    return out;
 }
 
 std::optional<Sha256> digest_from_text(std::string_view text) {
