@@ -7,7 +7,7 @@ import { createHash, createPrivateKey, sign } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Gateway, connect, fakeServer, source, waitFor, writ } from './harness.mjs';
+import { Gateway, connect, source, waitFor, writ } from './harness.mjs';
 
 const gw = new Gateway();
 const witnesses = [];
@@ -59,15 +59,7 @@ const everybody = { writ: true, 'writ-verify': true, ...(hasGo && { go: true }) 
 let text, bundle;
 before(async () => {
   const servers = `
-[[servers]]
-name = "echo"
-command = ["${fakeServer}", "echo", "${gw.path('echo.log')}"]
-shared = true
-[[domains]]
-name = "echoes"
-sensitivity = "internal"
-resources = ["echo/*"]
-`;
+${gw.echo()}`;
   gw.policy(`permit (principal, action, resource);
 @id("no-b")
 forbid (principal, action == Writ::Action::"echo/b", resource);`);

@@ -53,11 +53,7 @@ env = ["PATH"]
 name = "grows"
 command = ["${node}", "${gw.path('grows.mjs')}"]
 env = ["PATH"]
-[[domains]]
-name = "all"
-sensitivity = "internal"
-resources = ["everything/*", "grows/*"]
-`);
+${gw.domain('all', 'everything/*', 'grows/*')}`);
   gw.policy('permit (principal, action, resource);');
   gw.task('[[grants]]\ntools = ["everything/*", "grows/*"]\n');
   await gw.up();

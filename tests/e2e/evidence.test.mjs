@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { cpSync, existsSync, readFileSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Gateway, connect, fakeServer, waitFor } from './harness.mjs';
+import { Gateway, connect, waitFor } from './harness.mjs';
 
 const gw = new Gateway();
 const evil = '\u001b]0;owned\u0007<script>alert(1)</script>\u202e=HYPERLINK("x")';
@@ -15,14 +15,7 @@ const search = async (...args) => (await gw.json('evidence', 'search', ...args))
 
 before(async () => {
   gw.configure(`
-[[servers]]
-name = "echo"
-command = ["${fakeServer}", "echo", "${gw.path('echo.log')}"]
-shared = true
-[[domains]]
-name = "echoes"
-sensitivity = "internal"
-resources = ["echo/*"]
+${gw.echo()}
 [[export]]
 name = "siem"
 format = "ocsf"

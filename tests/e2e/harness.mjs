@@ -42,6 +42,13 @@ groups = ["assistants"]
 ${servers}
 `);
   }
+  // TOML of a fake tool server, shared by all tasks, that writes what it is asked to `<name>.log`.
+  server(name, kind = name) {
+    return `[[servers]]\nname = "${name}"\ncommand = ["${fakeServer}", "${kind}", "${this.path(`${name}.log`)}"]\nshared = true\n`;
+  }
+  domain(name, ...resources) { return `[[domains]]\nname = "${name}"\nsensitivity = "internal"\nresources = ${JSON.stringify(resources)}\n`; }
+  // The tool server `echo`, and a domain that holds all of it.
+  echo(domain = 'echoes') { return this.server('echo') + this.domain(domain, 'echo/*'); }
   policy(text) { return this.write('policies/test.cedar', text); }
   task(text) { return this.write('task.toml', `agent = "bot"\nsubject = "person:alice"\npurpose = "test"\nprompt = "test"\n${text}`); }
 

@@ -8,7 +8,7 @@ import { request } from 'node:http';
 import { createServer } from 'node:https';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Gateway, connect, fakeServer, waitFor, writ } from './harness.mjs';
+import { Gateway, connect, waitFor, writ } from './harness.mjs';
 
 const gw = new Gateway();
 const servers = [];
@@ -75,14 +75,7 @@ before(async () => {
   process.env.SIEM_TOKEN = 'sesame-4711';
   const to = (id, server, path, more = '') => `[[export]]\nname = "${id}"\nformat = "jsonl"\nto = "${server.url}${path}"\nca_file = "ca/ca.pem"\nbearer_env = "SIEM_TOKEN"\n${more}`;
   gw.configure(`
-[[servers]]
-name = "echo"
-command = ["${fakeServer}", "echo", "${gw.path('echo.log')}"]
-shared = true
-[[domains]]
-name = "echoes"
-sensitivity = "internal"
-resources = ["echo/*"]
+${gw.echo()}
 ${to('good', good, '/in?source=writ')}
 ${to('otlp', otlp, '/v1/logs').replace('"jsonl"', '"otlp"')}
 ${to('flaky', flaky, '/')}

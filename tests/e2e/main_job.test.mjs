@@ -42,11 +42,7 @@ set = { MEMORY_FILE_PATH = "${gw.files}/memory.jsonl" }
 name = "notes"
 sensitivity = "internal"
 resources = ["file://${notes}/**"]
-[[domains]]
-name = "memory"
-sensitivity = "internal"
-resources = ["memory/*"]
-`);
+${gw.domain('memory', 'memory/*')}`);
   gw.policy(`
 @id("read") permit (principal in Writ::Group::"assistants", action in Writ::Action::"effect:read", resource);
 @id("write") permit (principal in Writ::Group::"assistants", action in [Writ::Action::"effect:write", Writ::Action::"effect:delete"], resource)

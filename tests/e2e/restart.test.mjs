@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { Gateway, connect, fakeServer, post, waitFor } from './harness.mjs';
+import { Gateway, connect, post, waitFor } from './harness.mjs';
 
 const gateways = [];
 after(async () => { for (const gw of gateways) await gw.close(); });
@@ -12,19 +12,9 @@ function gateway(extra = '') {
   const gw = new Gateway();
   gateways.push(gw);
   gw.configure(`
-[[servers]]
-name = "echo"
-command = ["${fakeServer}", "echo", "${gw.path('echo.log')}"]
-shared = true
-[[servers]]
-name = "hangs"
-command = ["${fakeServer}", "hang", "${gw.path('hangs.log')}"]
-shared = true
-[[domains]]
-name = "all"
-sensitivity = "internal"
-resources = ["echo/*", "hangs/*"]
-`, { extra });
+${gw.server('echo')}
+${gw.server('hangs', 'hang')}
+${gw.domain('all', 'echo/*', 'hangs/*')}`, { extra });
   gw.policy('permit (principal, action, resource);');
   gw.task('deadline = "10m"\n[budget]\ncalls = 12\n[[grants]]\ntools = ["echo/*", "hangs/*"]\n');
   return gw;

@@ -6,7 +6,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
-import { Gateway, connect, fakeServer, writ } from './harness.mjs';
+import { Gateway, connect, writ } from './harness.mjs';
 
 const gw = new Gateway();
 const witnesses = [];
@@ -49,15 +49,7 @@ async function witness(name, listen = '127.0.0.1:0') {
 }
 
 const server = `
-[[servers]]
-name = "echo"
-command = ["${fakeServer}", "echo", "${gw.path('echo.log')}"]
-shared = true
-[[domains]]
-name = "echo"
-sensitivity = "internal"
-resources = ["echo/*"]
-`;
+${gw.echo('echo')}`;
 const configure = (more) => {
   const file = gw.configure(server + more);
   writeFileSync(file, readFileSync(file, 'utf8').replace('[listen]', '[listen]\nreaders = "127.0.0.1:0"'));

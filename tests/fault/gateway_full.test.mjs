@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { connect as dial } from 'node:net';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { Gateway, connect, fakeServer, waitFor } from '../e2e/harness.mjs';
+import { Gateway, connect, waitFor } from '../e2e/harness.mjs';
 
 const shim = process.env.WRIT_DISK_SHIM;
 const gateways = [];
@@ -15,15 +15,7 @@ function gateway() {
   const gw = new Gateway();
   gateways.push(gw);
   gw.configure(`
-[[servers]]
-name = "echo"
-command = ["${fakeServer}", "echo", "${gw.path('echo.log')}"]
-shared = true
-[[domains]]
-name = "all"
-sensitivity = "internal"
-resources = ["echo/*"]
-`);
+${gw.echo('all')}`);
   gw.policy('permit (principal, action, resource);');
   gw.task('[[grants]]\ntools = ["echo/*"]\n');
   return gw;

@@ -8,7 +8,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { Gateway, fakeServer, node, waitFor, writ } from '../e2e/harness.mjs';
+import { Gateway, node, waitFor, writ } from '../e2e/harness.mjs';
 
 const kills = Number(process.env.WRIT_KILLS ?? 5);
 const agents = 3;
@@ -55,19 +55,12 @@ process.exit(0);
 
 test(`${kills} kills of the gateway under load`, { timeout: 60_000 + kills * 10_000 }, async () => {
   gw.configure(`
-[[servers]]
-name = "echo"
-command = ["${fakeServer}", "echo", "${gw.path('echo.log')}"]
-shared = true
+${gw.server('echo')}
 [[servers.tools]]
 name = "a"
 effect = "write"
 resource = "test://{id}"
-[[domains]]
-name = "echo"
-sensitivity = "internal"
-resources = ["test://*"]
-`, { bearer: false });
+${gw.domain('echo', 'test://*')}`, { bearer: false });
   gw.policy('permit (principal, action, resource);');
   gw.task('[budget]\ncalls = 1000000\n[[grants]]\ntools = ["echo/*"]\n');
   await gw.up();
