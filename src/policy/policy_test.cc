@@ -5,24 +5,18 @@
 #include <memory>
 
 #include "policy/annotations.h"
+#include "policy/bank.h"
 
 namespace writ::policy {
 namespace {
 
-constexpr std::int64_t kNow_us = 1'795'460'000'000'000;
+using test::kAll;
+using test::kNow_us;
 
-// One agent, one server with three tools, and a task whose grants a test chooses.
-class PolicyTest : public ::testing::Test {
+class PolicyTest : public test::Bank {
   protected:
-    PolicyTest() {
-        catalog::ServerSpec server;
-        server.name = "bank";
-        server.command = {"bank"};
-        server.tools = {{"pay", catalog::Effect::kPay, "account/{to}", {}, {}},
-                        {"balance", catalog::Effect::kRead, "", {}, {}}};
-        catalog_ = std::move(*catalog::Catalog::make(
-            {server}, {{"accounts", catalog::Sensitivity::kConfidential, {"account/*"}}}, {}));
-        const std::string tools = R"([
+    PolicyTest()
+        : Bank(R"([
             {"name":"pay","inputSchema":{"type":"object","additionalProperties":false,"properties":{
                 "to":{"type":"string"},"amount":{"type":"integer"},"rate":{"type":"number"},
                 "memo":{},"tags":{"type":"array","items":{"type":["integer","string"]}}},
@@ -30,38 +24,8 @@ class PolicyTest : public ::testing::Test {
             {"name":"balance","inputSchema":{"type":"object","properties":{
                 "limit":{"type":"integer"},"never":{"type":"boolean"},
                 "who":{"type":"object","properties":{}}}}},
-            {"name":"close","inputSchema":{"type":"object"}}])";
-        const auto listed = json::parse(tools);
-        EXPECT_TRUE(catalog_->update("bank", listed->root()));
-        auto agent = std::make_shared<identity::Agent>();
-        agent->name = "bot";
-        agent->spiffe_id = "spiffe://test/agent/bot";
-        agent->groups = {"assistants"};
-        agent_ = agent;
-        grant("", {"bank/*"});
-    }
-
-    void grant(std::string when, std::vector<std::string> tools,
-               std::vector<std::string> domains = {}, std::int64_t expires_s = 0) {
-        auto task = std::make_shared<identity::Task>();
-        task->agent = agent_;
-        task->spec.subject = "person:alice";
-        task->spec.purpose = "pay the rent";
-        task->spec.grants = {{std::move(tools), std::move(domains), std::move(when), expires_s}};
-        task_ = task;
-    }
-
-    // A child of the present task.
-    void child(std::string when, std::vector<std::string> tools) {
-        auto parent = task_;
-        grant(std::move(when), std::move(tools));
-        auto task = std::make_shared<identity::Task>();
-        task->agent = agent_;
-        task->spec = task_->spec;
-        task->parent_task = parent;
-        task->depth = 1;
-        task_ = task;
-    }
+            {"name":"close","inputSchema":{"type":"object"}}])",
+               {{"accounts", catalog::Sensitivity::kConfidential, {"account/*"}}}) {}
 
     Result<std::shared_ptr<const Engine>> engine(std::string text) {
         // What happens to a call whatever was checked beforehand.
@@ -89,13 +53,7 @@ class PolicyTest : public ::testing::Test {
         EXPECT_TRUE(made) << made.error().message();
         return (*made)->visible(*task_, *catalog_->snapshot()->by_qualified(tool));
     }
-
-    std::unique_ptr<catalog::Catalog> catalog_;
-    std::shared_ptr<const identity::Agent> agent_;
-    std::shared_ptr<const identity::Task> task_;
 };
-
-constexpr const char* kAll = "permit (principal, action, resource);";
 
 TEST_F(PolicyTest, NothingIsPermittedByNoPolicy) {
     const auto verdict = decide("", "bank/balance");

@@ -3,59 +3,26 @@
 
 #include <memory>
 
+#include "policy/bank.h"
 #include "policy/policy.h"
 
 namespace writ::policy {
 namespace {
 
-constexpr std::int64_t kNow_us = 1'795'460'000'000'000;
-constexpr const char* kAll = "permit (principal, action, resource);";
+using test::kAll;
+using test::kNow_us;
 
-class PossibleTest : public ::testing::Test {
+class PossibleTest : public test::Bank {
   protected:
-    PossibleTest() {
-        catalog::ServerSpec server;
-        server.name = "bank";
-        server.command = {"bank"};
-        server.tools = {{"pay", catalog::Effect::kPay, "account/{to}", {}, {}},
-                        {"balance", catalog::Effect::kRead, "", {}, {}}};
-        catalog_ = std::move(*catalog::Catalog::make({server}, {}, {}));
-        const auto listed = json::parse(R"([
+    PossibleTest()
+        : Bank(R"([
             {"name":"pay","inputSchema":{"type":"object","additionalProperties":false,
                 "required":["to","amount"],"properties":{
                 "to":{"type":"string"},"amount":{"type":"integer"},"memo":{"type":"string"},
                 "at":{"type":"object","additionalProperties":false,
                       "properties":{"place":{"type":"string"}}}}}},
             {"name":"balance","inputSchema":{"type":"object","properties":{
-                "limit":{"type":"integer"}}}}])");
-        EXPECT_TRUE(catalog_->update("bank", listed->root()));
-        auto agent = std::make_shared<identity::Agent>();
-        agent->name = "bot";
-        agent->spiffe_id = "spiffe://test/agent/bot";
-        agent->groups = {"assistants"};
-        agent_ = agent;
-        grant("", {"bank/*"});
-    }
-
-    void grant(std::string when, std::vector<std::string> tools, std::int64_t expires_s = 0) {
-        auto task = std::make_shared<identity::Task>();
-        task->agent = agent_;
-        task->spec.subject = "person:alice";
-        task->spec.purpose = "pay the rent";
-        task->spec.grants = {{std::move(tools), {}, std::move(when), expires_s}};
-        task_ = task;
-    }
-
-    void child(std::string when, std::vector<std::string> tools) {
-        auto parent = task_;
-        grant(std::move(when), std::move(tools));
-        auto task = std::make_shared<identity::Task>();
-        task->agent = agent_;
-        task->spec = task_->spec;
-        task->parent_task = parent;
-        task->depth = 1;
-        task_ = task;
-    }
+                "limit":{"type":"integer"}}}}])") {}
 
     std::shared_ptr<const Engine> engine(const std::string& text, bool check_types = false) {
         EngineOptions options;
@@ -76,10 +43,6 @@ class PossibleTest : public ::testing::Test {
     bool permitted_when(const std::string& condition, const std::string& tool = "bank/pay") {
         return possible("permit (principal, action, resource) when { " + condition + " };", tool);
     }
-
-    std::unique_ptr<catalog::Catalog> catalog_;
-    std::shared_ptr<const identity::Agent> agent_;
-    std::shared_ptr<const identity::Task> task_;
 };
 
 TEST_F(PossibleTest, SomeArgumentsAreEnough) {
@@ -143,7 +106,7 @@ TEST_F(PossibleTest, EveryLinkOfTheChainIsAsked) {
     EXPECT_FALSE(possible(kAll));
     grant("", {"bank/balance"});
     EXPECT_FALSE(possible(kAll));
-    grant("", {"bank/pay"}, kNow_us / 1'000'000 + 5);
+    grant("", {"bank/pay"}, {}, kNow_us / 1'000'000 + 5);
     EXPECT_TRUE(possible(kAll));
     EXPECT_FALSE(possible(kAll, "bank/pay", kNow_us + 5'000'000));
 }
