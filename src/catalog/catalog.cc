@@ -118,23 +118,27 @@ struct Catalog::Impl {
     Pins pins;
     std::vector<std::vector<ToolPtr>> listed;  // one list a server, in the order of `servers`
     std::vector<bool> heard;                   // whether it has listed since the start
+    std::vector<std::vector<ToolPtr>> absent;  // what is pinned of those that have not
     std::shared_ptr<const Snapshot> current;
 
-    void publish() { current = snapshot_of(rules, listed); }
-    std::shared_ptr<const Snapshot> expect(const std::vector<ServerSpec>& of,
-                                           std::shared_ptr<const Snapshot::Rules> under,
-                                           std::vector<std::vector<ToolPtr>> offered,
-                                           const std::vector<bool>& answered) const;
+    void publish() { current = snapshot_of(rules, listed, absent); }
+    std::vector<ToolPtr> pinned_of(const ServerSpec& server) const;
     static std::shared_ptr<const Snapshot> snapshot_of(
         std::shared_ptr<const Snapshot::Rules> rules,
-        const std::vector<std::vector<ToolPtr>>& listed);
+        const std::vector<std::vector<ToolPtr>>& listed,
+        const std::vector<std::vector<ToolPtr>>& absent);
+    // As if the absent were listed.
+    static std::shared_ptr<const Snapshot> expect(std::shared_ptr<const Snapshot::Rules> rules,
+                                                  std::vector<std::vector<ToolPtr>> listed,
+                                                  const std::vector<std::vector<ToolPtr>>& absent);
     std::optional<std::size_t> find(std::string_view server) const;
     ToolPtr* listed_tool(std::string_view server, std::string_view tool);
     Result<Pin> accept(std::string_view server, std::string_view tool, const Sha256* read);
 };
 
 std::shared_ptr<const Snapshot> Catalog::Impl::snapshot_of(
-    std::shared_ptr<const Snapshot::Rules> rules, const std::vector<std::vector<ToolPtr>>& listed) {
+    std::shared_ptr<const Snapshot::Rules> rules, const std::vector<std::vector<ToolPtr>>& listed,
+    const std::vector<std::vector<ToolPtr>>& absent) {
     auto next = std::make_shared<Snapshot>();
     next->rules_ = std::move(rules);
     for (const auto& tools : listed)
@@ -143,22 +147,30 @@ std::shared_ptr<const Snapshot> Catalog::Impl::snapshot_of(
             next->by_exposed_.emplace(tool->exposed(), tool);
             next->by_qualified_.emplace(tool->qualified(), tool);
         }
+    for (const auto& tools : absent)
+        for (const ToolPtr& tool : tools) {
+            next->absent_tools_.push_back(tool);
+            next->absent_.emplace(tool->exposed(), tool);
+        }
     return next;
 }
 
-// `offered`, and what is pinned of the servers that have not answered.
-std::shared_ptr<const Snapshot> Catalog::Impl::expect(const std::vector<ServerSpec>& of,
-                                                      std::shared_ptr<const Snapshot::Rules> under,
-                                                      std::vector<std::vector<ToolPtr>> offered,
-                                                      const std::vector<bool>& answered) const {
-    for (std::size_t i = 0; i < of.size(); ++i) {
-        const auto known = pins.find(of[i].name);
-        if (answered[i] || known == pins.end()) continue;
-        for (const auto& [name, pin] : known->second)
-            if (auto definition = pinned_definition(pin))
-                offered[i].push_back(make_tool(of[i], std::move(*definition), false, nullptr));
-    }
-    return snapshot_of(std::move(under), offered);
+std::shared_ptr<const Snapshot> Catalog::Impl::expect(
+    std::shared_ptr<const Snapshot::Rules> rules, std::vector<std::vector<ToolPtr>> listed,
+    const std::vector<std::vector<ToolPtr>>& absent) {
+    for (std::size_t i = 0; i < listed.size(); ++i)
+        listed[i].insert(listed[i].end(), absent[i].begin(), absent[i].end());
+    return snapshot_of(std::move(rules), listed, {});
+}
+
+std::vector<ToolPtr> Catalog::Impl::pinned_of(const ServerSpec& server) const {
+    std::vector<ToolPtr> out;
+    const auto known = pins.find(server.name);
+    if (known == pins.end()) return out;
+    for (const auto& [name, pin] : known->second)
+        if (auto definition = pinned_definition(pin))
+            out.push_back(make_tool(server, std::move(*definition), false, nullptr));
+    return out;
 }
 
 std::optional<std::size_t> Catalog::Impl::find(std::string_view server) const {
@@ -182,6 +194,7 @@ Result<std::unique_ptr<Catalog>> Catalog::make(std::vector<ServerSpec> servers,
     in.listed.resize(in.servers.size());
     in.heard.resize(in.servers.size());
     for (const Pin& pin : pins) in.pins[pin.server][pin.tool] = pin;
+    for (const ServerSpec& server : in.servers) in.absent.push_back(in.pinned_of(server));
     in.publish();
     return out;
 }
@@ -198,7 +211,7 @@ std::vector<ServerSpec> Catalog::servers() const {
 
 std::shared_ptr<const Snapshot> Catalog::expected() const {
     const std::lock_guard lock(impl_->mutex);
-    return impl_->expect(impl_->servers, impl_->rules, impl_->listed, impl_->heard);
+    return Impl::expect(impl_->rules, impl_->listed, impl_->absent);
 }
 
 std::vector<std::string> Catalog::unknown_servers() const {
@@ -220,20 +233,22 @@ Result<Catalog::Plan> Catalog::plan(std::vector<ServerSpec> servers,
     const Impl& in = *impl_;
     Plan out;
     out.listed.resize(servers.size());
+    out.absent.resize(servers.size());
     out.heard.resize(servers.size());
     const std::lock_guard lock(in.mutex);
     for (std::size_t i = 0; i < servers.size(); ++i) {
         const auto before = in.find(servers[i].name);
+        if (before && !forget.contains(servers[i].name)) out.heard[i] = in.heard[*before];
+        if (!out.heard[i]) out.absent[i] = in.pinned_of(servers[i]);
         if (!before || forget.contains(servers[i].name)) continue;
-        out.heard[i] = in.heard[*before];
         const bool same_rules = in.servers[*before].tools == servers[i].tools;
         for (const ToolPtr& tool : in.listed[*before])
             if (ToolPtr now = same_rules ? tool : under_rules(servers[i], tool))
                 out.listed[i].push_back(std::move(now));
     }
     out.base = in.current;
-    out.snapshot = Impl::snapshot_of(*rules, out.listed);
-    out.expected = in.expect(servers, *rules, out.listed, out.heard);
+    out.snapshot = Impl::snapshot_of(*rules, out.listed, out.absent);
+    out.expected = Impl::expect(*rules, out.listed, out.absent);
     out.servers = std::move(servers);
     return out;
 }
@@ -246,6 +261,7 @@ bool Catalog::commit(Plan& plan) {
     in.rules = plan.snapshot->rules_;
     in.listed = std::move(plan.listed);
     in.heard = std::move(plan.heard);
+    in.absent = std::move(plan.absent);
     in.current = plan.snapshot;
     return true;
 }
@@ -267,6 +283,7 @@ Result<Catalog::Listed> Catalog::update(std::string_view server, const json::Val
     if (!at) return fail(ErrorCode::kNotFound, fmt::format("no server `{}`", inert(server, 64)));
     const ServerSpec& spec = in.servers[*at];
     in.heard[*at] = true;
+    const bool was_absent = !std::exchange(in.absent[*at], {}).empty();
     const auto& before = in.listed[*at];
     const ListedAt listed_at = before.empty() ? std::make_shared<std::atomic<std::int64_t>>(boot_us)
                                               : before.front()->listed_at;
@@ -294,7 +311,7 @@ Result<Catalog::Listed> Catalog::update(std::string_view server, const json::Val
     }
     out.tools = next.size();
     // Readers that compare snapshots by pointer are spared a listing that changed nothing.
-    if (!same(in.listed[*at], next)) {
+    if (was_absent || !same(in.listed[*at], next)) {
         in.listed[*at] = std::move(next);
         in.publish();
     }

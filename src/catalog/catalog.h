@@ -110,6 +110,10 @@ class Snapshot {
     // By exposed (`filesystem__read_text_file`) or qualified (`filesystem/read_text_file`) name.
     std::shared_ptr<const Tool> by_exposed(std::string_view exposed) const;
     std::shared_ptr<const Tool> by_qualified(std::string_view qualified) const;
+    // By exposed name, a tool that was accepted before and whose server has not answered since the
+    // gateway started: known, and not to be called yet.
+    std::shared_ptr<const Tool> absent(std::string_view exposed) const;
+    const std::vector<std::shared_ptr<const Tool>>& absent_tools() const { return absent_tools_; }
     const std::vector<std::shared_ptr<const Tool>>& tools() const {
         return tools_;
     }  // server order, then the server's
@@ -128,8 +132,9 @@ class Snapshot {
   private:
     friend class Catalog;
     struct Rules;  // the compiled globs and templates, shared by all snapshots of a catalog
-    std::vector<std::shared_ptr<const Tool>> tools_;
+    std::vector<std::shared_ptr<const Tool>> tools_, absent_tools_;
     std::map<std::string, std::shared_ptr<const Tool>, std::less<>> by_exposed_, by_qualified_;
+    std::map<std::string, std::shared_ptr<const Tool>, std::less<>> absent_;  // by exposed name
     std::shared_ptr<const Rules> rules_;
 };
 
@@ -162,7 +167,7 @@ class Catalog {
         std::shared_ptr<const Snapshot> snapshot;  // what commit() puts in force
         std::shared_ptr<const Snapshot> expected;  // as expected()
         std::vector<ServerSpec> servers;
-        std::vector<std::vector<std::shared_ptr<const Tool>>> listed;
+        std::vector<std::vector<std::shared_ptr<const Tool>>> listed, absent;  // as in snapshot
         std::vector<bool> heard;
         std::shared_ptr<const Snapshot> base;  // what it was made from
     };

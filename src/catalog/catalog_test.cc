@@ -101,6 +101,27 @@ TEST(Catalog, AnIdenticalListingPublishesNothing) {
     EXPECT_EQ(shop.catalog->snapshot(), before);
 }
 
+// What a gateway knows of a server between its own start and the server's answer.
+TEST(Catalog, AcceptedToolsAreAbsentUntilTheirServerAnswers) {
+    Shop before;
+    before.update(list({tool_json("read")}));
+    const auto pin = before.catalog->pinned("fs", "read");
+    ASSERT_TRUE(pin);
+    EXPECT_EQ(before.catalog->snapshot()->absent("fs__read"), nullptr);
+
+    Shop after({*pin});
+    const auto absent = after.catalog->snapshot()->absent("fs__read");
+    ASSERT_NE(absent, nullptr);
+    EXPECT_EQ(absent->pin, pin->digest);
+    EXPECT_EQ(after.catalog->snapshot()->by_exposed("fs__read"), nullptr) << "not to be called";
+    EXPECT_THAT(after.catalog->snapshot()->absent_tools(), ElementsAre(absent));
+
+    after.update(list({}));
+    EXPECT_EQ(after.catalog->snapshot()->absent("fs__read"), nullptr) << "it is offered no more";
+    after.update(list({tool_json("read")}));
+    EXPECT_NE(after.catalog->snapshot()->by_exposed("fs__read"), nullptr);
+}
+
 TEST(RugPull, AChangedDefinitionIsRefusedUntilAPersonPinsIt) {
     Shop shop;
     shop.update(list({tool_json("read")}));

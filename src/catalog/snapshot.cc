@@ -58,6 +58,9 @@ std::optional<Sensitivity> sensitivity_from(std::string_view text) {
 std::shared_ptr<const Tool> Snapshot::by_exposed(std::string_view exposed) const {
     return lookup(by_exposed_, exposed);
 }
+std::shared_ptr<const Tool> Snapshot::absent(std::string_view exposed) const {
+    return lookup(absent_, exposed);
+}
 std::shared_ptr<const Tool> Snapshot::by_qualified(std::string_view qualified) const {
     return lookup(by_qualified_, qualified);
 }

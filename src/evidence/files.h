@@ -2,37 +2,14 @@
 // themselves.
 #pragma once
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <string>
-#include <utility>
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/fd.h"
 
 namespace writ::evidence {
-
-class Fd {
-  public:
-    Fd() = default;
-    explicit Fd(int fd) : fd_(fd) {}
-    Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    Fd& operator=(Fd&& other) noexcept {
-        std::swap(fd_, other.fd_);
-        return *this;
-    }
-    Fd(const Fd&) = delete;
-    Fd& operator=(const Fd&) = delete;
-    ~Fd() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    int get() const { return fd_; }
-    bool valid() const { return fd_ >= 0; }
-
-  private:
-    int fd_ = -1;
-};
 
 // Makes `dir` (mode 0700) with its parents. Errors: kIo.
 Status make_private_dir(const std::filesystem::path& dir);

@@ -174,6 +174,13 @@ std::optional<RefusalKind> Core::resolve(Passage& p) const {
     const auto snapshot = catalog_of(*p.engine.engine);
     p.tool = snapshot->by_exposed(p.call.tool);
     if (!p.tool) {
+        if (const auto absent = snapshot->absent(p.call.tool);
+            absent && p.engine.engine->visible(p.task(), *absent)) {
+            p.verdict = forbid(std::string(kUnavailableCode),
+                               "`" + absent->server + "` has not listed its tools since the start",
+                               "the tool's server is still starting; try again in a moment", true);
+            return RefusalKind::kForbidden;
+        }
         p.verdict = forbid("unknown_tool", "no server offers this tool", {}, false);
         return RefusalKind::kUnknown;
     }
@@ -239,7 +246,8 @@ std::optional<RefusalKind> Core::charge(HomeState& home, Passage& p) const {
 
 net::Task<Answer> Core::refuse(HomeState& home, PassagePtr passage, RefusalKind kind) {
     Passage& p = *passage;
-    const std::optional<TaskId> suspended = home.tree(p.task().root).deny(p.session());
+    const std::optional<TaskId> suspended =
+        home.tree(p.task().root).deny(p.session(), p.verdict.code == kUnavailableCode);
     bool died = false;  // in memory at once; calls that were faster end as any revocation ends them
     if (suspended) {
         died = shared_->directory.end(*suspended, identity::TaskState::kRevoked).has_value();

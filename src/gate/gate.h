@@ -137,7 +137,12 @@ using Answer = std::variant<Refusal, AdmissionPtr, Parked>;
 // What a task has used; debited at the home reactor.
 struct Spent {
     std::int64_t calls = 0, denied = 0;
+    std::int64_t excused = 0;  // of the denied, those that say nothing about the agent: a tool
+                               // whose server had not started yet
+    // What counts towards the limits of denials.
+    std::int64_t strikes() const { return denied > excused ? denied - excused : 0; }
 };
+inline constexpr std::string_view kUnavailableCode = "unavailable";
 
 struct Home {  // one per reactor
     net::Reactor* reactor = nullptr;

@@ -79,6 +79,7 @@ void Replay::take(std::string_view bytes) {
         ++session.end.calls;
         if (kind == "forbid") ++session.end.denied;
         ++(kind == "permit" ? session.spent.calls : session.spent.denied);
+        if (kind != "permit" && leaf.text("code") == kUnavailableCode) ++session.spent.excused;
         const auto decision = EventId::parse(leaf.id);
         if (kind == "permit" && decision)
             calls_[*call] = {*call, session.id, session.task, *decision,
@@ -100,7 +101,8 @@ Replay::Truth Replay::finish() && {
              task = task->second.parent ? tasks_.find(*task->second.parent) : tasks_.end()) {
             task->second.spent.calls += session.spent.calls;
             task->second.spent.denied += session.spent.denied;
-            if (std::exchange(own, false)) task->second.own_denied += session.spent.denied;
+            task->second.spent.excused += session.spent.excused;
+            if (std::exchange(own, false)) task->second.own_denied += session.spent.strikes();
         }
         if (!sealed) out.sessions.push_back(std::move(session));
     }

@@ -2,6 +2,7 @@
 #include <atomic>
 
 #include "gate/fixture.h"
+#include "gate/tree.h"
 
 namespace writ::gate::test {
 namespace {
@@ -250,6 +251,31 @@ TEST(GateReactors, RevocationHoldsForCallersOnOtherReactors) {
     admission.reset();
     w.reactor[1]->stop();
     second.join();
+}
+
+// After a restart tools are known before their servers answer: an agent that goes on with its work
+// meanwhile is told to wait, and is not taken for one that probes.
+TEST(GateStarting, AToolWhoseServerHasNotAnsweredYetIsUnavailableAndNoDenial) {
+    World w;
+    const auto task = w.task();
+    const auto session = w.session(task);
+    auto plan = w.catalog->plan(w.catalog->servers(), {}, {"files"});
+    ASSERT_TRUE(plan);
+    ASSERT_TRUE(w.catalog->commit(*plan));
+    for (std::int64_t i = 0; i < 2 * kMaxDenials_per_task; ++i) {
+        const Refusal refusal = w.refuse(w.call(session));
+        ASSERT_EQ(refusal.kind, RefusalKind::kForbidden);
+        ASSERT_EQ(refusal.verdict.code, kUnavailableCode);
+    }
+    EXPECT_EQ(w.refuse(w.call(session, "files__secret")).kind, RefusalKind::kUnknown)
+        << "what the task does not see stays unknown";
+    w.list_tools("first");
+    AdmissionPtr admission = w.allow(w.call(session));
+    ASSERT_TRUE(admission);
+    w.close(admission);
+    const auto spent = w.run(w.gate->spent(task->id));
+    EXPECT_EQ(spent.denied, 2 * kMaxDenials_per_task + 1);
+    EXPECT_EQ(spent.strikes(), 1);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@ json::Node spent_node(const Spent& spent) {
     json::Node out = json::Node::object();
     out["calls"] = spent.calls;
     out["denied"] = spent.denied;
+    if (spent.excused != 0) out["excused"] = spent.excused;
     return out;
 }
 
@@ -83,7 +84,8 @@ class Reader {
         const auto found = value_.find(key);
         if (!found) return miss<Spent>(key);
         Reader inner(*found);
-        const Spent out{inner.number("calls"), inner.number("denied")};
+        Spent out{inner.number("calls"), inner.number("denied")};
+        if (found->find("excused")) out.excused = inner.number("excused");
         if (!inner.missing_.empty()) miss<int>(key);
         return out;
     }

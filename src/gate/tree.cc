@@ -72,13 +72,18 @@ void Tree::credit(const identity::Session& session) {
     if (Chain* own = chain(session.id)) --own->spent.calls;
 }
 
-std::optional<TaskId> Tree::deny(const identity::Session& session) {
+std::optional<TaskId> Tree::deny(const identity::Session& session, bool excused) {
     const identity::Task& task = *session.task;
+    const auto count = [excused](Spent& spent) {
+        ++spent.denied;
+        if (excused) ++spent.excused;
+    };
     for (const identity::Task* t = &task; t != nullptr; t = t->parent_task.get()) {
-        ++links_[t->id].spent.denied;
+        count(links_[t->id].spent);
     }
-    if (Chain* own = chain(session.id)) ++own->spent.denied;
-    if (links_[task.root].spent.denied >= kMaxDenials_per_tree) return task.root;
+    if (Chain* own = chain(session.id)) count(own->spent);
+    if (excused) return std::nullopt;
+    if (links_[task.root].spent.strikes() >= kMaxDenials_per_tree) return task.root;
     if (++links_[task.id].own_denied >= kMaxDenials_per_task) return task.id;
     return std::nullopt;
 }
@@ -97,12 +102,13 @@ void Tree::describe(std::vector<TaskStanding>& out) const {
     std::unordered_map<TaskId, Spent> open;  // of open chains, over their subtrees
     std::unordered_map<TaskId, std::int64_t> own;
     for (const auto& [id, chain] : chains_) {
-        own[chain.session->task->id] += chain.spent.denied;
+        own[chain.session->task->id] += chain.spent.strikes();
         for (const identity::Task* t = chain.session->task.get(); t != nullptr;
              t = t->parent_task.get()) {
             Spent& sum = open[t->id];
             sum.calls += chain.spent.calls;
             sum.denied += chain.spent.denied;
+            sum.excused += chain.spent.excused;
         }
     }
     for (const auto& [id, link] : links_) {
@@ -111,7 +117,8 @@ void Tree::describe(std::vector<TaskStanding>& out) const {
         TaskStanding standing;
         standing.id = id;
         standing.parent = link.task->parent;
-        standing.spent = {link.spent.calls - less.calls, link.spent.denied - less.denied};
+        standing.spent = {link.spent.calls - less.calls, link.spent.denied - less.denied,
+                          link.spent.excused - less.excused};
         standing.own_denied = link.own_denied - own[id];
         standing.state = link.task->state.load();
         out.push_back(standing);

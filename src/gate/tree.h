@@ -29,7 +29,7 @@ inline constexpr std::int64_t kMaxLiveCalls_per_tree = 1'000;
 
 class Tree {
   public:
-    // One link. `spent` counts its whole subtree, `own_denied` only its own sessions.
+    // One link. `spent` counts its whole subtree, `own_denied` the strikes of its own sessions.
     struct Link {
         identity::TaskPtr task;  // null when restored before the directory knew it
         Spent spent;
@@ -59,8 +59,9 @@ class Tree {
     BudgetLine debit(const identity::Session& session);
     // Takes a debit back: its decision could not be recorded, so nothing happened.
     void credit(const identity::Session& session);
-    // Counts one refusal. Returns the task to revoke when a limit was reached by it.
-    std::optional<TaskId> deny(const identity::Session& session);
+    // Counts one refusal. Returns the task to revoke when a limit was reached by it; one that is
+    // `excused` reaches none.
+    std::optional<TaskId> deny(const identity::Session& session, bool excused = false);
 
     Chain* chain(const SessionId& id);
     const Chain* chain(const SessionId& id) const;

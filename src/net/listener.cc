@@ -77,10 +77,6 @@ Status bind_tcp(int fd, const Endpoint& endpoint, const Address& address) {
 
 }  // namespace
 
-Fd::~Fd() {
-    if (fd_ >= 0) ::close(fd_);
-}
-
 Result<Listener> Listener::bind(const Endpoint& endpoint, mode_t mode) {
     const auto address = Address::of(endpoint);
     if (!address) return fail(address.error());

@@ -13,31 +13,13 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "net/reactor.h"
 #include "net/task.h"
 
 namespace writ::net {
 
-// Owns a file descriptor.
-class Fd {
-  public:
-    Fd() = default;
-    explicit Fd(int fd) : fd_(fd) {}
-    Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    Fd& operator=(Fd&& other) noexcept {
-        std::swap(fd_, other.fd_);
-        return *this;
-    }
-    Fd(const Fd&) = delete;
-    Fd& operator=(const Fd&) = delete;
-    ~Fd();
-    int get() const { return fd_; }
-    int release() { return std::exchange(fd_, -1); }
-    bool valid() const { return fd_ >= 0; }
-
-  private:
-    int fd_ = -1;
-};
+using writ::Fd;
 
 struct Endpoint {
     // `/path` of a unix socket, or a loopback `host:port` (127.0.0.1 or [::1]); port 0 lets the

@@ -141,12 +141,14 @@ Result<cedar::Entities> standing_entities(
         for (const auto& group : agent->groups) data.parents.push_back({"Writ::Group", group});
         out.push_back(std::move(data));
     }
-    for (const auto& tool : catalog.tools()) {
-        cedar::EntityData data;
-        data.uid = action_uid(*tool);
-        data.parents = {{"Writ::Action", "effect:" + std::string(catalog::name(tool->effect))},
-                        {"Writ::Action", "server:" + tool->server}};
-        out.push_back(std::move(data));
+    for (const auto* tools : {&catalog.tools(), &catalog.absent_tools()}) {
+        for (const auto& tool : *tools) {
+            cedar::EntityData data;
+            data.uid = action_uid(*tool);
+            data.parents = {{"Writ::Action", "effect:" + std::string(catalog::name(tool->effect))},
+                            {"Writ::Action", "server:" + tool->server}};
+            out.push_back(std::move(data));
+        }
     }
     return cedar::Entities::build(std::move(out));
 }
