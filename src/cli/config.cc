@@ -272,6 +272,9 @@ void read_listen(TomlTable listen, const fs::path& file, Config& config) {
         from_file(file, listen.string("operators_socket", (runtime / "operators.sock").string()));
     config.bearer = listen.boolean("bearer", false);
     config.readers_listen = listen.string("readers", "");
+    config.metrics = listen.boolean("metrics", false);
+    if (config.metrics && config.readers_listen.empty())
+        listen.reject("metrics", "`metrics` is served by the readers' listener: set `readers`");
 }
 
 void read_log(TomlTable log, const fs::path& file, Config& config) {

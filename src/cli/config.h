@@ -35,7 +35,8 @@ struct Config {
     std::filesystem::path data;
     std::string agents_listen;  // `127.0.0.1:7420`; empty = no TCP listener
     std::filesystem::path agents_socket, operators_socket;
-    std::string readers_listen;  // the log and nothing else; empty = off
+    std::string readers_listen;  // the log; empty = off
+    bool metrics = false;        // and `/metrics` beside it
     LogConfig log;
     bool bearer = false;  // whether writs may be presented as bearer tokens on agents_listen
     std::filesystem::path policies;

@@ -3,7 +3,8 @@
 // connects the rooms, node_catalog.cc feeds what servers list into the catalog, node_revive.cc
 // brings back what outlived a run, node_serve.cc puts desks and doors on the listeners,
 // node_upkeep.cc does what time brings about, node_reload.cc puts another configuration in force,
-// node_close.cc stops.
+// node_metrics.cc says how it
+// goes, node_close.cc stops.
 #pragma once
 
 #include <mutex>
@@ -11,6 +12,7 @@
 #include <thread>
 #include <unordered_set>
 
+#include "base/metrics.h"
 #include "cli/keeper.h"
 #include "cli/node.h"
 #include "cli/parts.h"
@@ -48,6 +50,8 @@ struct Node::Impl {
     Status serve_readers();
     json::Node about() const;
     net::Task<json::Node> server_health();
+    // node_metrics.cc
+    net::Task<std::string> metrics_page(metrics::Format format);
     // node_revive.cc
     net::Task<Status> come_back();
     net::Task<Status> save_standing();

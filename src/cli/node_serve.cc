@@ -86,7 +86,8 @@ void Node::Impl::serve_agents() {
 
 // The log for its readers, where the operator opened it.
 Status Node::Impl::serve_readers() {
-    auto started = start_readers(config, *reactors.front());
+    auto started = start_readers(config, *reactors.front(),
+                                 [this](metrics::Format format) { return metrics_page(format); });
     if (!started) return fail(started.error());
     readers = std::move(*started);
     return {};

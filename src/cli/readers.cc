@@ -24,6 +24,7 @@ struct Served {
     net::Reactor& reactor;
     std::string prefix;
     std::filesystem::path log_dir;
+    MetricsPage page;
 };
 
 net::HttpResponse plain(int status, std::string text) {
@@ -77,6 +78,16 @@ net::Task<void> serve(std::shared_ptr<const Served> served, net::HttpRequest req
     if (request.method != "GET") {
         response = plain(405, "only GET");
         response.headers.add("Allow", "GET");
+    } else if (request.target == "/metrics" && served->page) {
+        const auto format = metrics::wanted(request.headers.get("Accept").value_or(""));
+        auto making = served->page(format);
+        response.status = 200;
+        response.body = co_await std::move(making);
+        response.headers = {};
+        response.headers.add("Content-Type", std::string(metrics::content_type(format)));
+        response.headers.add("Cache-Control", "no-store");
+        response.headers.add("Vary", "Accept");
+        response.headers.add("X-Content-Type-Options", "nosniff");
     } else if (request.target.starts_with(served->prefix + "/")) {
         std::string name = request.target.substr(served->prefix.size() + 1);
         const std::filesystem::path dir = served->log_dir;
@@ -89,16 +100,16 @@ net::Task<void> serve(std::shared_ptr<const Served> served, net::HttpRequest req
 }  // namespace
 
 net::HttpHandler readers_handler(net::Reactor& reactor, std::string prefix,
-                                 std::filesystem::path log_dir) {
-    auto served =
-        std::make_shared<const Served>(Served{reactor, std::move(prefix), std::move(log_dir)});
+                                 std::filesystem::path log_dir, MetricsPage page) {
+    auto served = std::make_shared<const Served>(
+        Served{reactor, std::move(prefix), std::move(log_dir), std::move(page)});
     return [served](net::HttpRequest request, net::Responder& responder) {
         return serve(served, std::move(request), &responder);
     };
 }
 
-Result<std::unique_ptr<net::HttpServer>> start_readers(const Config& config,
-                                                       net::Reactor& reactor) {
+Result<std::unique_ptr<net::HttpServer>> start_readers(const Config& config, net::Reactor& reactor,
+                                                       MetricsPage page) {
     if (config.readers_listen.empty()) return std::unique_ptr<net::HttpServer>();
     const auto endpoint = net::Endpoint::parse(config.readers_listen);
     if (!endpoint) return fail(endpoint.error().in("[listen] readers"));
@@ -106,12 +117,17 @@ Result<std::unique_ptr<net::HttpServer>> start_readers(const Config& config,
     if (!listener) return fail(listener.error());
     log::info("readers", "the log is at http://{}/log/{}/{}/", listener->endpoint().text(),
               config.tenant, config.node);
+    if (config.metrics)
+        log::info("readers", "metrics are at http://{}/metrics", listener->endpoint().text());
+    else
+        page = {};
     const std::string prefix = "/log/" + config.tenant + "/" + config.node;
     net::HttpServerOptions options;
     options.body_bytes_max = 0;
     options.connections_max = 256;
     return std::make_unique<net::HttpServer>(
-        reactor, std::move(*listener), readers_handler(reactor, prefix, config.log_dir()), options);
+        reactor, std::move(*listener),
+        readers_handler(reactor, prefix, config.log_dir(), std::move(page)), options);
 }
 
 Result<ledger::Options> log_options(const Config& config) {

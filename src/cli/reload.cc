@@ -115,6 +115,7 @@ void fixed(const Config& now, const Config& next, std::vector<std::string>& out)
     add("listen.agents_socket", now.agents_socket == next.agents_socket);
     add("listen.operators_socket", now.operators_socket == next.operators_socket);
     add("listen.readers", now.readers_listen == next.readers_listen);
+    add("listen.metrics", now.metrics == next.metrics);
     add("listen.bearer", now.bearer == next.bearer);
     add("[log]", now.log == next.log);
     add("[vault]", now.evidence.custody == next.evidence.custody);

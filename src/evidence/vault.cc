@@ -125,6 +125,11 @@ class PackVault final : public Vault {
         return constant_time_equal(as_bytes(commitment(**keys, plain)), as_bytes(com));
     }
 
+    Backlog backlog() const override {
+        const std::lock_guard lock(mutex_);
+        return {queue_.size() + batch_.size(), queued_bytes_, failing_ || lost_};
+    }
+
     Status flush() override {
         std::unique_lock lock(mutex_);
         ++flushes_;
@@ -273,7 +278,7 @@ class PackVault final : public Vault {
     SubjectKeys subjects_;
 
     // Guards everything down to `dirty_`. Never held while the disk is touched.
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::condition_variable wake_, settled_;
     std::vector<Blob> queue_;
     std::vector<Blob> batch_;                       // what the writer has in hand

@@ -60,6 +60,13 @@ class Vault {
     // Whether `com` commits to `plain`.
     virtual bool commits(std::string_view kid, std::string_view com, std::string_view plain) = 0;
     virtual Status flush() = 0;
+    // What put() has taken and the disk does not have yet. Thread: any.
+    struct Backlog {
+        std::size_t blobs = 0;  // waiting or being written
+        std::size_t bytes = 0;  // of those that wait
+        bool failing = false;   // the last attempt to write failed
+    };
+    virtual Backlog backlog() const { return {}; }
     // Which keys of `subject` from months before `before` (`2026-11`; empty: all) there are.
     // Blocks. Errors: kForbidden (a legal hold: the subject stands in `dir`/holds), kInvalid, kIo.
     virtual Result<Shredding> plan_shredding(std::string_view subject, std::string_view before) = 0;

@@ -169,6 +169,7 @@ net::Task<Result<evidence::Receipt>> OpenCall::close(Outcome outcome) {
         }
         evidence::Actor by = home->actor(passage->call.session);
         const std::int64_t now = home->shared().clock.boot_us();
+        home->counts().count_end(static_cast<std::size_t>(outcome.status), now - passage->began_us);
         evidence::Draft draft =
             events::call_ended(*passage, std::move(by), std::move(outcome), now, seen);
         auto recording = home->recorder().record(std::move(draft));

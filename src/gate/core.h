@@ -39,6 +39,7 @@ class Core final : public Gate, public Survival {
                                                          identity::Binding binding,
                                                          std::string bound_to) override;
     net::Task<Status> end_session(identity::SessionPtr session, std::string reason) override;
+    Totals totals() const override;
 
     // survival.cc
     Survival* survival() override { return this; }

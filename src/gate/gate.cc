@@ -64,6 +64,12 @@ void Core::guard(std::shared_ptr<const Secrets> secrets) {
     for (const auto& home : homes_) home->reactor().post([home, secrets] { home->guard(secrets); });
 }
 
+Totals Core::totals() const {
+    Totals out;
+    for (const auto& home : homes_) out.add(home->counts());
+    return out;
+}
+
 std::shared_ptr<const policy::Engine> Core::engine() const {
     return shared_->engines.get().engine;
 }
@@ -80,7 +86,10 @@ net::Task<std::vector<std::shared_ptr<const catalog::Tool>>> Core::visible(
 net::Task<Answer> Core::admit(Call call) {
     const std::string_view code =
         call.session ? death(*call.session, shared_->clock.boot_us()) : "unauthenticated";
-    if (!code.empty()) co_return turn_away(code);
+    if (!code.empty()) {
+        homes_.front()->counts().count_refusal(RefusalKind::kUnauthenticated);
+        co_return turn_away(code);
+    }
     net::Reactor* back = shared_->here();
     auto passage = std::make_shared<Passage>();
     passage->began_us = shared_->clock.boot_us();
@@ -89,6 +98,8 @@ net::Task<Answer> Core::admit(Call call) {
     co_await home.reactor().hop();
     auto passing = pass(home, std::move(passage));
     Answer answer = co_await std::move(passing);
+    if (const auto* refusal = std::get_if<Refusal>(&answer))
+        home.counts().count_refusal(refusal->kind);
     if (back != nullptr) co_await back->hop();
     co_return answer;
 }
@@ -134,6 +145,7 @@ net::Task<Answer> Core::pass(HomeState& home, PassagePtr passage) {
     if (!no) no = judge(p);
     if (!no) no = charge(home, p);
     p.latency_us = shared_->clock.boot_us() - p.began_us;
+    home.counts().count_decision(p.verdict.code, p.latency_us);
     if (no) {
         auto refusing = refuse(home, std::move(passage), *no);
         co_return co_await std::move(refusing);

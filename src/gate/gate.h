@@ -26,6 +26,7 @@
 #include "base/ids.h"
 #include "catalog/catalog.h"
 #include "evidence/recorder.h"
+#include "gate/counts.h"
 #include "identity/directory.h"
 #include "net/reactor.h"
 #include "net/task.h"
@@ -80,6 +81,7 @@ enum class Status_ : std::uint8_t {
     kUnknown
 };  // NOLINT
 std::string_view name(Status_ status);
+std::string_view name(RefusalKind kind);
 
 // How a call ended, as the door saw it.
 struct Outcome {
@@ -203,6 +205,9 @@ class Gate {
                                                                  std::string bound_to) = 0;
     // Errors: kConflict (sealed already), kUnavailable (dead, but not recorded).
     virtual net::Task<Status> end_session(identity::SessionPtr session, std::string reason) = 0;
+
+    // What it has done since the start. Thread: any.
+    virtual Totals totals() const { return {}; }
 
     // How it outlives the process; nothing for gates that do not.
     virtual Survival* survival() { return nullptr; }

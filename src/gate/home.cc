@@ -95,10 +95,11 @@ bool HomeState::finish(Passage& passage) {
 
 void HomeState::close(const PassagePtr& passage, Status_ status, std::string error) {
     if (is_stopping() || !finish(*passage) || passage->unrecorded.load()) return;
+    const std::int64_t now = shared_->clock.boot_us();
+    counts_.count_end(static_cast<std::size_t>(status), now - passage->began_us);
     evidence::Actor by = actor(passage->call.session);
     Outcome outcome{.status = status, .error = std::move(error), .output = {}};
-    recorder().note(events::call_ended(*passage, std::move(by), std::move(outcome),
-                                       shared_->clock.boot_us(), {}));
+    recorder().note(events::call_ended(*passage, std::move(by), std::move(outcome), now, {}));
 }
 
 void HomeState::close_all(const std::unordered_set<SessionId>& sessions, const std::string& why) {

@@ -60,6 +60,8 @@ class HomeState : public std::enable_shared_from_this<HomeState> {
     net::Reactor& reactor() const { return *home_.reactor; }
     evidence::Recorder& recorder() const { return *home_.recorder; }
     const Shared& shared() const { return *shared_; }
+    // Thread: any.
+    Counts& counts() { return counts_; }
     // The policies in force, refreshed.
     const EngineAt& engine();
 
@@ -110,6 +112,7 @@ class HomeState : public std::enable_shared_from_this<HomeState> {
 
     Home home_;
     std::shared_ptr<Shared> shared_;
+    Counts counts_;
     EngineAt engine_;
     std::shared_ptr<const Secrets> secrets_;
     std::unordered_map<std::shared_ptr<const catalog::Tool>, bool> overlaps_;

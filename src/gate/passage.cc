@@ -13,6 +13,22 @@ constexpr std::string_view kNoSuchTool =
 
 }  // namespace
 
+std::string_view name(RefusalKind kind) {
+    switch (kind) {
+        case RefusalKind::kUnauthenticated:
+            return "unauthenticated";
+        case RefusalKind::kUnknown:
+            return "unknown";
+        case RefusalKind::kForbidden:
+            return "forbidden";
+        case RefusalKind::kUnrecordable:
+            return "unrecordable";
+        case RefusalKind::kInvalid:
+            return "invalid";
+    }
+    return {};
+}
+
 std::string_view name(Status_ status) {
     switch (status) {
         case Status_::kOk:

@@ -17,9 +17,7 @@
 #include "identity/writ_token.h"
 
 namespace writ::identity {
-
 namespace {
-
 constexpr std::int64_t kMicros = 1'000'000;
 // What the text of a writ adds to its claims: header, signature, dots.
 constexpr std::size_t kWritOverheadBytes = 256;
@@ -362,11 +360,16 @@ bool Directory::has_live_session(const TaskId& task) const {
     const std::shared_lock lock(impl_->mutex);
     const auto it = impl_->tasks.find(task);
     if (it == impl_->tasks.end()) return false;
-    const std::int64_t boot_us = impl_->clock.boot_us();
-    return std::ranges::any_of(it->second.sessions, [&](const SessionId& id) {
-        const auto session = impl_->sessions.find(id);
-        return session != impl_->sessions.end() && session->second->live(boot_us);
+    return std::ranges::any_of(it->second.sessions, [this](const SessionId& id) {
+        const auto found = impl_->sessions.find(id);
+        return found != impl_->sessions.end() && found->second->live(impl_->clock.boot_us());
     });
+}
+
+std::size_t Directory::live_sessions() const {
+    const auto live = [at = impl_->clock.boot_us()](const auto& e) { return e.second->live(at); };
+    const std::shared_lock lock(impl_->mutex);
+    return static_cast<std::size_t>(std::ranges::count_if(impl_->sessions, live));
 }
 
 std::string Directory::writ(const Session& session) const {

@@ -65,6 +65,9 @@ class Directory {
     // Whether one of the task's own sessions is live.
     bool has_live_session(const TaskId& task) const;
 
+    // How many sessions are live now.
+    std::size_t live_sessions() const;
+
     // The writ of a session as a JWT (typ at+jwt, ES256; claims of RFC 9068 plus `task`, `act`,
     // `authorization_details`; docs/spec/writ.md). Only bearer sessions need it.
     std::string writ(const Session& session) const;

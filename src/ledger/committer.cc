@@ -63,10 +63,12 @@ void DiskLedger::queue(Pending item) {
             pending_.push_back(std::move(item));
         }
     }
-    if (refused)
-        item.done(fail(std::move(*refused)));
-    else
+    if (!refused) {
         arrived_.notify_one();
+        return;
+    }
+    meters_.refused.add();
+    item.done(fail(std::move(*refused)));
 }
 
 Result<Appended> DiskLedger::append_sync(std::string entry) {
@@ -185,14 +187,25 @@ void DiskLedger::commit(std::vector<Pending> batch) {
             stopped = rest.empty() || !make_room(rest);
             continue;
         }
+        const auto began = std::chrono::steady_clock::now();
         if (const auto written = wal_->commit(); !written) {
             stop_writing(written.error());
             break;
         }
+        meter(rest.first(taken), std::chrono::steady_clock::now() - began);
         acknowledge(rest.first(taken), first);
         rest = rest.subspan(taken);
     }
     refuse(rest);
+}
+
+void DiskLedger::meter(std::span<const Pending> batch, std::chrono::nanoseconds took) {
+    std::size_t bytes = 0;
+    for (const Pending& item : batch) bytes += item.entry.size();
+    meters_.entries.add(batch.size());
+    meters_.bytes.add(bytes);
+    meters_.batches.add();
+    meters_.commit.observe_us(took.count() / 1'000);
 }
 
 void DiskLedger::acknowledge(std::span<Pending> batch, std::uint64_t first) {
@@ -224,6 +237,7 @@ void DiskLedger::refuse(std::span<Pending> batch) {
         const std::lock_guard lock(mutex_);
         error.detail += failed_ ? failed_->detail : no_room_;
     }
+    meters_.refused.add(batch.size());
     for (auto& item : batch) item.done(fail(error));
     {
         const std::lock_guard lock(mutex_);

@@ -2,6 +2,7 @@
 // them. ledger.cc opens and closes it, committer.cc writes. Inner header of the room.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <memory>
@@ -53,6 +54,7 @@ class DiskLedger final : public Ledger {
     Result<Appended> append_sync(std::string entry) override;
     Status flush() override;
     Health health() const override;
+    const Meters* meters() const override { return &meters_; }
     std::string vkey() const override { return make_vkey(options_.origin, key_.public_key()); }
     Status read(std::uint64_t from,
                 const std::function<bool(std::uint64_t, std::string_view)>& each) const override;
@@ -72,6 +74,7 @@ class DiskLedger final : public Ledger {
     std::vector<Pending> refuse_shared(std::span<Pending> batch);
     bool make_room(std::span<Pending> batch);
     bool rotate();
+    void meter(std::span<const Pending> batch, std::chrono::nanoseconds took);
     void acknowledge(std::span<Pending> batch, std::uint64_t first);
     void refuse(std::span<Pending> batch);
     void publish_loop();
@@ -86,6 +89,8 @@ class DiskLedger final : public Ledger {
     std::optional<Release> release_;
     std::optional<Wal> wal_;                // the committer's, after open()
     std::optional<Integrator> integrator_;  // the publishing thread's, after open()
+
+    Meters meters_;
 
     // Guards everything below; held for hand-overs only, never across I/O.
     mutable std::mutex mutex_;

@@ -28,6 +28,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/metrics.h"
 #include "crypto/sign.h"
 
 namespace writ::ledger {
@@ -120,6 +121,13 @@ struct Health {
     std::string mirror_trouble;
 };
 
+// What was done since the start. Thread: any.
+struct Meters {
+    metrics::Counter entries, bytes, batches;  // made durable
+    metrics::Counter refused;                  // appends not taken, or not written
+    metrics::Histogram commit;                 // writing and syncing one batch
+};
+
 class Ledger {
   public:
     // Opens or creates the log: replays the write-ahead log past the persisted peaks, refuses when
@@ -153,6 +161,8 @@ class Ledger {
     // Errors: kUnavailable (stopped, or it cannot be published now).
     virtual Status flush() = 0;
     virtual Health health() const = 0;
+    // Null for ledgers that count nothing.
+    virtual const Meters* meters() const { return nullptr; }
     virtual std::string vkey() const = 0;
     // Gives up the entries below `index`, rounded down to whole bundles and segments: their bytes
     // leave the disk, their hashes stay, so that every proof still verifies. Readers find the bound
