@@ -85,6 +85,8 @@ class Poll : public std::enable_shared_from_this<Poll> {
     // Nothing came since the last read, as far as the loop knows. Always false where edges are not
     // watched.
     bool is_quiet() const { return edge_ && !sides_[kRead].ready && !ended_; }
+    // The peer has sent urgent data: a read stops at its mark, although more may be there.
+    bool may_stop_early() const { return urgent_; }
     // Ends the reader's wait with kReady although nothing may have come.
     void wake_reader();
     // Closes the descriptor; waits end with kClosed, on the loop. Idempotent.
@@ -122,6 +124,7 @@ class Poll : public std::enable_shared_from_this<Poll> {
     int fd_;
     bool open_ = true;
     bool ended_ = false;  // an edge told of the end, of which there is no other
+    bool urgent_ = false;
 };
 
 // Ends a Poll with its owner.

@@ -36,7 +36,7 @@ Result<std::uint32_t> Edges::add(int fd, Poll* poll) {
     const bool reused = !free_.empty();
     const auto number = reused ? free_.back() : static_cast<std::uint32_t>(polls_.size());
     epoll_event event{};
-    event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+    event.events = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET;
     event.data.u32 = number;
     if (epoll_ctl(set_->native_handle(), EPOLL_CTL_ADD, fd, &event) != 0)
         return fail(io_error("cannot watch a descriptor", errno));

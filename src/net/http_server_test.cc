@@ -450,5 +450,39 @@ TEST(HttpServer, CloseEndsIdleConnectionsAndLetsBusyOnesFinish) {
     EXPECT_FALSE(Listener::bind(served.endpoint()).error().code == ErrorCode::kIo);
 }
 
+// A read stops at the mark of urgent data, so it takes less than is there, and no other edge tells
+// of the rest. The byte itself is no part of the stream.
+TEST(HttpServer, UrgentDataHidesNothingThatFollows) {
+    Served served(echo);
+    const std::string head = "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n";
+    const std::string whole = head + "abcd";
+    for (const std::size_t mark : {std::size_t{1}, std::size_t{20}, head.size(), head.size() + 2}) {
+        RawClient client = served.connect();
+        std::promise<void> sent;
+        std::promise<void> held;
+        served.reactor().post([&] {
+            held.set_value();
+            sent.get_future().wait();
+        });
+        held.get_future().wait();
+        client.say(whole.substr(0, mark));
+        ASSERT_EQ(send(client.fd(), "!", 1, MSG_OOB), 1);
+        client.say(whole.substr(mark));
+        client.say("GET /next HTTP/1.1\r\nHost: a\r\n\r\n");
+        sent.set_value();
+        const std::string heard = client.hear_until("GET /next ");
+        EXPECT_NE(heard.find("POST /x abcd"), std::string::npos) << mark << heard;
+        EXPECT_EQ(count(heard, "HTTP/1.1 200"), 2u) << mark << heard;
+        // Byte by byte, each with a mark behind it. A mark that another one overtakes leaves its
+        // byte in the stream, which makes it no request; but answered it is.
+        for (const char c : whole) {
+            client.say({&c, 1});
+            ASSERT_EQ(send(client.fd(), "!", 1, MSG_OOB), 1);
+        }
+        const std::string answer = client.hear_until("\r\n\r\n");
+        EXPECT_TRUE(begins(answer, "HTTP/1.1 ")) << mark << answer;
+    }
+}
+
 }  // namespace
 }  // namespace writ::net

@@ -122,7 +122,7 @@ bool slurp(Wire& wire) {
         }
         const auto size = static_cast<std::size_t>(got);
         wire.in.append(buffer.data(), size);
-        wire.full_read = size == buffer.size();
+        wire.full_read = size == buffer.size() || wire.poll->may_stop_early();
         return true;
     }
 }

@@ -25,7 +25,8 @@ struct Wire {
     std::string in;                   // received, not yet consumed
     bool ended = false;               // the peer closed or reset
     bool cut = false;                 // it did so without the goodbye that TLS asks for
-    bool full_read = false;           // the last read filled its buffer: more is likely there
+    bool full_read = false;           // the last read filled its buffer, or may have stopped
+                                      // at urgent data: more is likely there
 };
 
 enum class Fill { kBytes, kEnd, kTimeout, kClosed };

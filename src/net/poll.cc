@@ -117,13 +117,14 @@ void Poll::on_edge(std::uint32_t events) {
     constexpr std::uint32_t kEnd = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
     const auto self = shared_from_this();  // who is resumed may be the last to hold it
     ended_ = ended_ || (events & kEnd) != 0;
+    urgent_ = urgent_ || (events & EPOLLPRI) != 0;
     const auto tell = [this](Side& side) {
         if (side.waiting != nullptr)
             resume(side, Ready::kReady);
         else
             on_ready(side);
     };
-    if ((events & (EPOLLIN | kEnd)) != 0) tell(sides_[kRead]);
+    if ((events & (EPOLLIN | EPOLLPRI | kEnd)) != 0) tell(sides_[kRead]);
     if (open_ && (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) tell(sides_[kWrite]);
 }
 
