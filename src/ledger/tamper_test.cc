@@ -16,6 +16,8 @@
 #include "ledger/prune.h"
 #include "ledger/reader.h"
 #include "ledger/replica.h"
+#include "ledger/segment.h"
+#include "ledger/tree.h"
 
 namespace writ::ledger {
 namespace {
@@ -102,6 +104,66 @@ TEST_F(LedgerTamper, AClosedSegmentThatIsWrittenToStopsTheLog) {
     usleep(600'000);  // it has been looked at
     flip(segment(0), 5'000);
     EXPECT_TRUE(within_a_second([&] { return !ledger->health().writable; }));
+}
+
+// Acknowledged, altered on disk, and published only then: a frame whose checksum does not fit is
+// not read any more, so nothing is signed.
+TEST_F(LedgerTamper, AFrameAlteredBeforeItsPublicationIsNotSigned) {
+    options.checkpoint_every_ms = 3'600'000;
+    open();
+    fill(3);
+    const std::string before = text_of(log_dir() / "checkpoint");
+    ASSERT_TRUE(ledger->append_sync("the truth"));
+    ASSERT_TRUE(ledger->append_sync("and what came after"));
+    const std::string wal = text_of(segment(0));
+    const auto at = wal.find("the truth");
+    ASSERT_NE(at, std::string::npos);
+    flip(segment(0), at);
+    const Status flushed = ledger->flush();
+    EXPECT_FALSE(flushed);
+    EXPECT_FALSE(ledger->health().reason.empty());
+    EXPECT_EQ(text_of(log_dir() / "checkpoint"), before);
+    ledger.reset();
+    EXPECT_EQ(text_of(log_dir() / "checkpoint"), before) << "nor at the end";
+}
+
+// The same by somebody who makes the checksum fit: what is signed is what was acknowledged, so the
+// other text is under no signature, and every reader and the next start see it.
+TEST_F(LedgerTamper, AFrameForgedBeforeItsPublicationGetsNoSignature) {
+    options.checkpoint_every_ms = 3'600'000;
+    open();
+    fill(3);
+    const auto truth = ledger->append_sync("the truth");
+    ASSERT_TRUE(truth);
+    ASSERT_TRUE(ledger->append_sync("and what came after"));
+    std::string forged, right;
+    append_frame(right, truth->index, "the truth");
+    append_frame(forged, truth->index, "the untru");
+    const auto at = text_of(segment(0)).find(right);
+    ASSERT_NE(at, std::string::npos);
+    {
+        std::fstream file(segment(0), std::ios::binary | std::ios::in | std::ios::out);
+        file.seekp(static_cast<std::streamoff>(at));
+        file << forged;
+    }
+    static_cast<void>(ledger->flush());  // may succeed: it signs the truth
+    const std::string vkey = ledger->vkey();
+    const auto reader = LogReader::open(log_dir(), vkey);
+    ASSERT_TRUE(reader);
+    if (reader->checkpoint().size > truth->index) {
+        EXPECT_EQ(truth->leaf, leaf_hash(as_bytes(std::string_view("the truth"))));
+        EXPECT_FALSE(reader->verify().findings.empty()) << "the bundle does not fit its tile";
+    }
+    ledger.reset();
+    auto again = Ledger::open(options, *crypto::Ed25519Key::from_seed(seed), clock);
+    if (!again) {
+        EXPECT_EQ(again.error().code, ErrorCode::kCorrupt);
+    } else {
+        ledger = std::move(*again);
+        EXPECT_TRUE(
+            within_a_second([&] { return ledger->health().check != CheckState::kRunning; }));
+        EXPECT_EQ(ledger->health().check, CheckState::kBad);
+    }
 }
 
 TEST_F(LedgerTamper, ARemovedLockStopsTheLog) {
