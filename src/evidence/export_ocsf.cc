@@ -12,6 +12,8 @@ namespace writ::evidence {
 
 namespace {
 
+constexpr int kDetectionFinding = 2004;
+
 struct Row {
     std::string_view type;
     int class_uid, activity_id;
@@ -40,6 +42,7 @@ constexpr Row kRows[] = {
     {"call.decided", 6003, 99, "Tool Call"},
     {"call.inward", 6003, 99, "Request To Client"},
     {"call.ended", 6003, 99, "Tool Result"},
+    {"obligation.fulfilled", 6003, 99, "Obligation"},
     {"approval.requested", 6003, 99, "Approval"},
     {"approval.granted", 6003, 99, "Approval"},
     {"approval.denied", 6003, 99, "Approval"},
@@ -76,11 +79,25 @@ std::string_view subject_of(const Leaf& leaf) {
     return actor ? actor->string("operator").value_or("writ") : "writ";
 }
 
+// Never empty.
+std::string message_of(const Leaf& leaf) {
+    std::string said = summary(leaf);
+    return said.empty() ? std::string(leaf.type) : said;
+}
+
+// A pseudonym, an agent that acts for itself, or Writ.
+json::Node user_node(const Leaf& leaf) {
+    const std::string_view who = subject_of(leaf);
+    json::Node out = json::Node::object();
+    out["uid"] = who;
+    out["type_id"] = who == "writ" ? 3 : 99;
+    out["type"] = who == "writ" ? "System" : who.starts_with("spiffe:") ? "Agent" : "Pseudonym";
+    return out;
+}
+
 json::Node actor_node(const Leaf& leaf) {
     json::Node out = json::Node::object();
-    out["user"]["uid"] = subject_of(leaf);
-    out["user"]["type_id"] = 99;
-    out["user"]["type"] = "Pseudonym";
+    out["user"] = user_node(leaf);
     const auto agent = agent_of(leaf);
     if (!agent.empty()) {
         out["app_uid"] = agent;
@@ -97,6 +114,7 @@ void required(json::Node& out, const Leaf& leaf, const Row& row) {
     if (row.class_uid == 6003 || row.class_uid == 6005 || row.class_uid == 4002) {
         out["src_endpoint"]["name"] = who;
         out["src_endpoint"]["type_id"] = 99;
+        out["src_endpoint"]["type"] = agent.empty() ? "Gateway" : "Agent";
     }
     if (row.class_uid == 6003) {
         const auto action = leaf.text("action");
@@ -110,8 +128,9 @@ void required(json::Node& out, const Leaf& leaf, const Row& row) {
         out["app"]["name"] = agent.empty() ? std::string_view("Writ") : agent;
         out["app"]["vendor_name"] = agent.empty() ? "Writ" : "agent";
     } else if (row.class_uid == 3002 || row.class_uid == 3003) {
-        out["user"]["uid"] = subject_of(leaf);
+        out["user"] = user_node(leaf);
         if (row.class_uid == 3002) out["service"]["name"] = "writ";
+        if (row.class_uid == 3003) out["privileges"].push_back(leaf.type);
     } else if (row.class_uid == 3004) {
         out["entity"]["type"] = leaf.type.substr(0, leaf.type.find('.'));
         const auto name = leaf.text("jti").empty() ? leaf.text("tool") : leaf.text("jti");
@@ -120,11 +139,12 @@ void required(json::Node& out, const Leaf& leaf, const Row& row) {
         out["databucket"]["name"] = leaf.type == "payload.shredded" ? "vault" : "store";
     } else if (row.class_uid == 2004) {
         out["finding_info"]["uid"] = leaf.id;
-        out["finding_info"]["title"] = summary(leaf);
+        out["finding_info"]["title"] = message_of(leaf);
         out["finding_info"]["types"].push_back(leaf.type);
     } else if (row.class_uid == 4002) {
         out["http_request"]["uid"] = leaf.call.empty() ? leaf.id : leaf.call;
-        out["dst_endpoint"]["hostname"] = leaf.text("host");
+        const auto host = leaf.text("host");
+        out["dst_endpoint"]["hostname"] = host.empty() ? std::string_view("unknown") : host;
     }
 }
 
@@ -143,7 +163,8 @@ void decision(json::Node& out, const Leaf& leaf) {
             one["decision"] = entry.string("effect").value_or("");
             one["policy"]["uid"] = entry.string("id").value_or("");
             one["policy"]["name"] = entry.string("id").value_or("");
-            one["policy"]["version"] = leaf.text("policy_set");
+            if (!leaf.text("policy_set").empty())
+                one["policy"]["version"] = leaf.text("policy_set");
             one["policy"]["is_applied"] = true;
             authorizations.push_back(std::move(one));
         }
@@ -151,11 +172,20 @@ void decision(json::Node& out, const Leaf& leaf) {
     out["authorizations"] = std::move(authorizations);
 }
 
-void status(json::Node& out, const Leaf& leaf) {
+// Of an activity: whether it came about. A finding has a life of its own, which begins as new.
+void status(json::Node& out, const Leaf& leaf, const Row& row) {
     const bool failed = (leaf.type == "call.ended" && leaf.text("status") != "ok") ||
                         leaf.text("kind") == "forbid" || leaf.type == "launch.refused";
-    out["status_id"] = failed ? 2 : 1;
-    out["status"] = failed ? "Failure" : "Success";
+    if (row.class_uid == kDetectionFinding) {
+        out["status_id"] = 1;
+        out["status"] = "New";
+    } else if (leaf.text("kind") == "hold") {
+        out["status_id"] = 99;
+        out["status"] = "Held";
+    } else {
+        out["status_id"] = failed ? 2 : 1;
+        out["status"] = failed ? "Failure" : "Success";
+    }
     if (!leaf.text("reason").empty()) out["status_detail"] = leaf.text("reason");
     if (!leaf.text("code").empty()) out["status_code"] = leaf.text("code");
     if (leaf.number("duration_us") > 0) out["duration"] = leaf.number("duration_us") / 1000;
@@ -183,7 +213,7 @@ json::Node to_ocsf(const Leaf& leaf, std::string_view bytes, const ExportPlace& 
     const bool high = row.class_uid == 2004 || row.class_uid == 6008;
     const bool low = leaf.text("kind") == "forbid" || leaf.text("kind") == "hold";
     out["severity_id"] = high ? 4 : low ? 3 : 1;
-    out["message"] = summary(leaf);
+    out["message"] = message_of(leaf);
     json::Node& metadata = out["metadata"];
     metadata["version"] = "1.8.0";
     metadata["uid"] = leaf.id;
@@ -192,10 +222,15 @@ json::Node to_ocsf(const Leaf& leaf, std::string_view bytes, const ExportPlace& 
     metadata["tenant_uid"] = leaf.tenant;
     metadata["product"]["name"] = "Writ";
     metadata["product"]["vendor_name"] = "Writ";
-    metadata["correlation_uid"] = leaf.call.empty() ? leaf.task : leaf.call;
+    const auto& about = leaf.call.empty() ? leaf.task : leaf.call;
+    if (!about.empty()) metadata["correlation_uid"] = about;
     out["actor"] = actor_node(leaf);
     required(out, leaf, row);
-    status(out, leaf);
+    status(out, leaf, row);
+    // Where a class has no actor of its own, the profile `host` gives it one.
+    const bool own_actor =
+        row.class_uid / 1000 == 3 || row.class_uid == 6003 || row.class_uid == 6005;
+    if (!own_actor) metadata["profiles"].push_back("host");
     if (leaf.type == "call.decided" || leaf.type == "call.inward") {
         decision(out, leaf);
         metadata["profiles"].push_back("security_control");
