@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
 #include "base/clock.h"
 #include "base/inert.h"
@@ -14,8 +15,13 @@ namespace writ::evidence {
 
 namespace {
 
-// Beyond this many events their JSON is left out: the file must still open.
-constexpr std::size_t kMaxEventsWithJson = 5'000;
+// Beyond this many events a line is all there is of each, without what unfolds under it: a browser
+// takes minutes over 100,000 elements that fold, and seconds over as many lines.
+constexpr std::size_t kMaxEventsInFull = 5'000;
+// Beyond this many the rest is counted and not shown: the file must still open.
+constexpr std::size_t kMaxEventsShown = 250'000;
+// More siblings than twice as many are folded into groups of this size, the first of them open.
+constexpr std::size_t kGroup = 100;
 constexpr std::size_t kShownPayloadBytes = 16 << 10;
 constexpr std::size_t kShownJsonBytes = 64 << 10;
 
@@ -29,6 +35,7 @@ content="default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-ac
 )";
 
 constexpr std::string_view kStyle = R"(<style>
+:root{color-scheme:light dark}
 :root{--bg:#fff;--fg:#1c2430;--dim:#66707f;--line:#dfe4ea;--soft:#f5f7f9;--ok:#12733a;
 --no:#b3261e;--hold:#8a5a00;--info:#2456a6}
 @media (prefers-color-scheme:dark){:root{--bg:#12161c;--fg:#e4e8ee;--dim:#97a1b0;--line:#2a313b;
@@ -37,28 +44,33 @@ constexpr std::string_view kStyle = R"(<style>
 body{margin:0;background:var(--bg);color:var(--fg);
 font:14px/1.5 system-ui,-apple-system,"Segoe UI",sans-serif}
 main{max-width:1180px;margin:0 auto;padding:28px 24px 60px}
-h1{font-size:20px;margin:0 0 2px;font-weight:650}
+h1{font-size:20px;margin:0 0 2px;font-weight:650;overflow-wrap:anywhere}
 code,pre,.t,.id{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:12.5px}
 .sub{color:var(--dim);margin:0 0 18px;overflow-wrap:anywhere}
 .facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:1px;
-background:var(--line);border:1px solid var(--line);border-radius:8px;overflow:hidden;
+border:1px solid var(--line);border-radius:8px;overflow:hidden;
 margin:0 0 22px}
-.facts div{background:var(--bg);padding:9px 13px}
+.facts div{box-shadow:0 0 0 1px var(--line);padding:9px 13px}
 .facts b{display:block;font-size:17px;font-weight:600}
 .facts span{color:var(--dim);font-size:12px}
 ul{list-style:none;margin:0;padding:0 0 0 19px;border-left:1px solid var(--line)}
-main>ul{padding-left:0;border:0}
+main>ul{padding-left:0;border:0;overflow-x:auto}
 li{margin:1px 0}
 summary{display:flex;gap:10px;padding:3px 8px;border-radius:6px;cursor:pointer;
 align-items:baseline;list-style:none}
 summary::-webkit-details-marker{display:none}
+summary::before{content:"\25b8";color:var(--dim);margin-right:-4px}
+details[open]>summary::before{content:"\25be"}
 summary:hover{background:var(--soft)}
 summary:focus-visible{outline:2px solid var(--info)}
 .t{color:var(--dim);white-space:nowrap}
 .y{font-weight:600;white-space:nowrap}
 .s{overflow-wrap:anywhere;min-width:0}
-.permit .y,.ok .y{color:var(--ok)}.forbid .y,.bad .y{color:var(--no)}.hold .y{color:var(--hold)}
-.other .y{color:var(--info)}
+.y,.s,.id{unicode-bidi:isolate}
+li{--tone:var(--info)}.permit,.ok{--tone:var(--ok)}.forbid,.bad{--tone:var(--no)}
+.hold{--tone:var(--hold)}.y{color:var(--tone)}
+.group{--tone:var(--dim)}
+.line{display:flex;gap:10px;padding:3px 8px;align-items:baseline}
 .more{margin:2px 0 8px 8px;padding:8px 12px;background:var(--soft);border-radius:6px}
 .more p{margin:0 0 6px;color:var(--dim)}
 pre{margin:0 0 6px;white-space:pre-wrap;overflow-wrap:anywhere;max-height:420px;overflow:auto}
@@ -68,6 +80,8 @@ h2{font-size:12px;margin:6px 0 2px;color:var(--dim);font-weight:600}
 color:var(--dim);white-space:nowrap}
 footer{margin-top:28px;color:var(--dim);font-size:12.5px;border-top:1px solid var(--line);
 padding-top:12px}
+@media (max-width:640px){main{padding:16px 10px 40px}ul{padding-left:9px}
+summary,.line{flex-wrap:wrap;gap:0 8px}.s{flex-basis:100%}.tag{white-space:normal}}
 @media print{summary{break-inside:avoid}pre{max-height:none}}
 </style>
 )";
@@ -136,9 +150,10 @@ std::string_view tone(const Leaf& leaf) {
 }
 
 struct Counts {
-    std::size_t permits = 0, forbids = 0, holds = 0, gaps = 0;
+    std::size_t events = 0, permits = 0, forbids = 0, holds = 0, gaps = 0;
     std::int64_t first_us = 0, last_us = 0;
     void add(const TraceNode& node) {
+        ++events;
         const auto leaf = read_leaf(node.event.json);
         if (leaf && leaf->type == "call.decided") {
             const auto kind = leaf->text("kind");
@@ -154,37 +169,76 @@ struct Counts {
 
 class Page {
   public:
-    Page(PayloadReader* payloads, bool with_json) : payloads_(payloads), json_(with_json) {}
+    Page(PayloadReader* payloads, bool in_full) : payloads_(payloads), in_full_(in_full) {}
 
-    void node(const TraceNode& node) {
-        const auto leaf = read_leaf(node.event.json);
-        if (!leaf) return;
-        const bool open = !node.effects.empty();
-        fmt::format_to(out(),
-                       "<li class=\"{}\"><details><summary><span class=\"t\">{}</span>"
-                       "<span class=\"y\">{}</span><span class=\"s\">{}</span>",
-                       tone(*leaf), rfc3339(node.event.t_us), shown(node.event.type, 60),
-                       escaped(node.event.summary));
-        for (const auto& cause : node.event.causes) {
-            if (cause.basis != "observed") {
-                fmt::format_to(out(), "<span class=\"tag\">{} ({})</span>", shown(cause.rel, 40),
-                               shown(cause.basis, 20));
-            }
+    // A list of events, each with what it caused below it.
+    void list(std::span<const TraceNode> nodes) {
+        text_ += "<ul>\n";
+        if (nodes.size() <= 2 * kGroup) {
+            for (const auto& node : nodes) this->node(node);
+        } else {
+            for (std::size_t at = 0; at < nodes.size() && left_ > 0; at += kGroup)
+                group(nodes.subspan(at, std::min(kGroup, nodes.size() - at)), at == 0);
         }
-        text_ += "</summary><div class=\"more\">";
-        about(node.event, *leaf);
-        text_ += "</div></details>";
-        if (open) {
-            text_ += "<ul>";
-            for (const auto& effect : node.effects) this->node(effect);
-            text_ += "</ul>";
-        }
-        text_ += "</li>\n";
+        text_ += "</ul>";
     }
 
+    // Events that were not shown.
+    std::size_t missing(std::size_t events) const { return events - (kMaxEventsShown - left_); }
     std::string take() { return std::move(text_); }
 
   private:
+    void node(const TraceNode& node) {
+        if (left_ == 0) return;
+        --left_;
+        const auto leaf = read_leaf(node.event.json);
+        if (!leaf) return;
+        fmt::format_to(out(), "<li class=\"{}\">{}", tone(*leaf),
+                       in_full_ ? "<details><summary>" : "<div class=\"line\">");
+        line(node.event);
+        if (in_full_) {
+            text_ += "</summary><div class=\"more\">";
+            about(node.event, *leaf);
+            text_ += "</div></details>";
+        } else {
+            fmt::format_to(out(), "<span class=\"t\">#{}</span></div>", node.event.index);
+        }
+        if (!node.effects.empty()) list(node.effects);
+        text_ += "</li>\n";
+    }
+
+    void line(const TrailEvent& event) {
+        fmt::format_to(out(),
+                       "<span class=\"t\">{}</span><span class=\"y\">{}</span>"
+                       "<span class=\"s\">{}</span>",
+                       rfc3339(event.t_us), shown(event.type, 60), escaped(event.summary));
+        for (const auto& cause : event.causes) {
+            if (cause.basis == "observed") continue;
+            fmt::format_to(out(), "<span class=\"tag\">{} ({})</span>", shown(cause.rel, 40),
+                           shown(cause.basis, 20));
+        }
+    }
+
+    // Siblings behind one line that says what to look for in them.
+    void group(std::span<const TraceNode> nodes, bool open) {
+        Counts counts;
+        for (const auto& node : nodes) counts.add(node);
+        fmt::format_to(out(),
+                       "<li class=\"group\"><details{}><summary><span class=\"t\">{}</span>"
+                       "<span class=\"y\">{} events</span><span class=\"s\">until {}",
+                       open ? " open" : "", rfc3339(counts.first_us), counts.events,
+                       rfc3339(counts.last_us));
+        const auto alarm = [this](std::size_t n, std::string_view what) {
+            if (n > 0) fmt::format_to(out(), " · <span class=\"alarm\">{} {}</span>", n, what);
+        };
+        alarm(counts.forbids, "forbidden");
+        alarm(counts.holds, "held");
+        alarm(counts.gaps, "gaps");
+        text_ += "</span></summary><ul>\n";
+        for (const auto& node : nodes) this->node(node);
+        text_ += "</ul></details></li>\n";
+    }
+
     std::back_insert_iterator<std::string> out() { return std::back_inserter(text_); }
 
     void about(const TrailEvent& event, const Leaf& leaf) {
@@ -199,11 +253,9 @@ class Page {
         if (payloads_ != nullptr) {
             for (const auto& view : payloads_->read(leaf)) payload(view);
         }
-        if (json_) {
-            fmt::format_to(
-                out(), "<h2>event</h2><pre>{}</pre>",
-                shown_lines(json::Node::from(leaf.document->root()).pretty(), kShownJsonBytes));
-        }
+        fmt::format_to(
+            out(), "<h2>event</h2><pre>{}</pre>",
+            shown_lines(json::Node::from(leaf.document->root()).pretty(), kShownJsonBytes));
     }
 
     void payload(const PayloadView& view) {
@@ -219,7 +271,8 @@ class Page {
     }
 
     PayloadReader* payloads_;
-    bool json_;
+    const bool in_full_;
+    std::size_t left_ = kMaxEventsShown;
     std::string text_;
 };
 
@@ -240,14 +293,24 @@ std::string to_html(const Trace_& trace, PayloadReader* payloads, std::string_vi
         "</head><body><main><h1>{} <span class=\"id\">{}</span></h1>"
         "<p class=\"sub\">{} to {} · log <span class=\"id\">{}</span></p>",
         trace.kind, name, rfc3339(counts.first_us), rfc3339(counts.last_us), shown(origin, 300));
-    out += "<div class=\"facts\">" + fact("events", trace.events) +
+    out += "<div class=\"facts\">" + fact("events", counts.events) +
            fact("calls permitted", counts.permits) + fact("forbidden", counts.forbids) +
-           fact("held for a person", counts.holds) + fact("gaps", counts.gaps) + "</div><ul>\n";
-    Page page(payloads, trace.events <= kMaxEventsWithJson);
-    for (const auto& root : trace.roots) page.node(root);
+           fact("held for a person", counts.holds) + fact("gaps", counts.gaps) + "</div>\n";
+    const bool in_full = counts.events <= kMaxEventsInFull;
+    Page page(payloads, in_full);
+    page.list(trace.roots);
     out += page.take();
+    if (!in_full) {
+        out +=
+            "<p class=\"sub\">There are too many events to show more of each than a line; "
+            "<code>writ evidence trace</code> of one call or one event by its id shows it "
+            "whole.</p>";
+    }
+    if (const std::size_t missing = page.missing(counts.events); missing > 0) {
+        out += fmt::format("<p class=\"alarm\">{} more events are not on this page.</p>", missing);
+    }
     out +=
-        "</ul><footer>Each line is an event of the evidence log; what stands below it, it "
+        "<footer>Each line is an event of the evidence log; what stands below it, it "
         "caused. This page is a view and proves nothing by itself: "
         "<code>writ evidence bundle</code> makes the file that does.</footer>"
         "</main></body></html>\n";

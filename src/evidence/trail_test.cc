@@ -186,6 +186,35 @@ TEST_F(TrailTest, TheHtmlPageLoadsNothingAndForeignTextIsInertInIt) {
     }
 }
 
+std::size_t count(std::string_view text, std::string_view part) {
+    std::size_t n = 0;
+    for (auto at = text.find(part); at != text.npos; at = text.find(part, at + 1)) ++n;
+    return n;
+}
+
+// A browser must be able to open it.
+TEST_F(TrailTest, AnHtmlPageOfManyEventsStandsInGroupsAndThenInLines) {
+    const auto page_of = [this](std::size_t events) {
+        Trace_ many = trace(call);
+        TraceNode one = many.roots.at(0);
+        one.effects.clear();
+        many.roots.assign(events, one);
+        return to_html(many, nullptr, "o");
+    };
+    const std::string few = page_of(200);
+    EXPECT_EQ(count(few, "class=\"group\""), 0u);
+    EXPECT_EQ(count(few, "<h2>event</h2>"), 200u);
+    const std::string more = page_of(450);
+    EXPECT_EQ(count(more, "<li class=\"group\">"), 5u);
+    EXPECT_EQ(count(more, "<details open>"), 1u) << "the first";
+    EXPECT_EQ(count(more, "<h2>event</h2>"), 450u);
+    EXPECT_NE(more.find("<b>450</b><span>events</span>"), std::string::npos);
+    const std::string many = page_of(5'001);
+    EXPECT_EQ(count(many, "<div class=\"line\">"), 5'001u);
+    EXPECT_EQ(count(many, "<h2>event</h2>"), 0u);
+    EXPECT_NE(many.find("more of each than a line"), std::string::npos);
+}
+
 TEST_F(TrailTest, WhatWasNotObservedIsMarked) {
     Draft draft = story.decided(rig.ids.mint<CallId>(), "permit");
     draft.cause.push_back({"derived_from", decision, Basis::kInferred});
