@@ -8,13 +8,12 @@ namespace sj = simdjson;
 
 struct EventReader::Impl {
     sj::ondemand::parser parser, data_parser;
-    std::string padded;
 
-    // The member of `data` called `name`, to `take`.
+    // The member of the event's `data` called `name`, to `take`.
     template <class Take>
-    void member(std::string_view data, std::string_view name, Take take) {
-        padded.assign(data);
-        padded.reserve(data.size() + sj::SIMDJSON_PADDING);
+    void member(const Event& event, std::string_view name, Take take) {
+        const std::string_view data = event.data;
+        const sj::padded_string_view padded(data.data(), data.size(), event.data_readable);
         sj::ondemand::document document;
         if (data_parser.iterate(padded).get(document) != sj::SUCCESS) return;
         sj::ondemand::value value;
@@ -118,18 +117,20 @@ std::string_view EventReader::read(std::string_view leaf, std::size_t readable, 
     if (out.id.empty() || out.type.empty() || out.tenant.empty() || out.emitter.empty() ||
         out.boot.empty() || out.chain.empty() || out.seq < 0 || out.chain_seq < 0)
         return "it lacks a member of the envelope";
+    if (!out.data.empty())
+        out.data_readable = readable - static_cast<std::size_t>(out.data.data() - leaf.data());
     return {};
 }
 
 std::int64_t EventReader::number(const Event& event, std::string_view name) {
     std::int64_t out = -1;
-    impl_->member(event.data, name, [&](Value& value) { (void)value.get_int64().get(out); });
+    impl_->member(event, name, [&](Value& value) { (void)value.get_int64().get(out); });
     return out;
 }
 
 std::string EventReader::text(const Event& event, std::string_view name) {
     std::string out;
-    impl_->member(event.data, name, [&](Value& value) {
+    impl_->member(event, name, [&](Value& value) {
         std::string_view text;
         if (value.get_string().get(text) == sj::SUCCESS) out = text;
     });

@@ -7,14 +7,17 @@ namespace {
 
 constexpr std::size_t kMaxBreaks = 1000;
 
-std::string hash_text(const Hash& hash) {
+// Whether `text` is `sha256:` and the digits of `hash`.
+bool names_hash(std::string_view text, const Hash& hash) {
     constexpr char kHex[] = "0123456789abcdef";
-    std::string out = "sha256:";
-    for (const unsigned char byte : hash) {
-        out += kHex[byte >> 4];
-        out += kHex[byte & 15];
+    constexpr std::string_view kPrefix = "sha256:";
+    if (text.size() != kPrefix.size() + 2 * hash.size() || !text.starts_with(kPrefix)) return false;
+    bool same = true;
+    for (std::size_t i = 0; i < hash.size(); ++i) {
+        same &= text[kPrefix.size() + 2 * i] == kHex[hash[i] >> 4];
+        same &= text[kPrefix.size() + 2 * i + 1] == kHex[hash[i] & 15];
     }
-    return out;
+    return same;
 }
 
 // Whether each number of [from, to] lies in one of `declared`.
@@ -66,7 +69,11 @@ void EventCheck::feed(std::uint64_t index, std::string_view leaf, std::size_t re
 }
 
 void EventCheck::check_emitter(std::uint64_t index, const Event& event) {
-    Emitter& emitter = emitters_[key_];
+    if (emitter_ == nullptr || emitter_key_ != key_) {
+        emitter_ = &emitters_[key_];
+        emitter_key_ = key_;
+    }
+    Emitter& emitter = *emitter_;
     const auto seq = static_cast<std::uint64_t>(event.seq);
     if (!emitter.begun && !from_start_) emitter.next = seq;
     emitter.begun = true;
@@ -90,13 +97,15 @@ void EventCheck::check_emitter(std::uint64_t index, const Event& event) {
 
 void EventCheck::check_chain(std::uint64_t index, const Event& event, const Hash& hash) {
     const bool of_session = !event.session.empty() && event.chain == event.session;
-    const std::string uid(event.chain);
-    if (!of_session && uid != key_)
-        return finding(index, "chain `" + uid + "` is neither its session's nor its emitter's");
-    const std::uint64_t mark = std::hash<std::string>()(uid);
+    const auto uid = [&event] { return std::string(event.chain); };
+    if (!of_session && event.chain != key_)
+        return finding(index, "chain `" + uid() + "` is neither its session's nor its emitter's");
+    const std::uint64_t mark = std::hash<std::string_view>()(event.chain);
     if (of_session && sealed_.contains(mark))
-        return finding(index, "chain of session " + uid + " goes on after its seal");
-    const auto [it, first] = chains_.try_emplace(uid);
+        return finding(index, "chain of session " + uid() + " goes on after its seal");
+    auto it = chains_.find(event.chain);
+    const bool first = it == chains_.end();
+    if (first) it = chains_.try_emplace(uid()).first;
     Chain& chain = it->second;
     const auto seq = static_cast<std::uint64_t>(event.chain_seq);
     if (first) {
@@ -106,22 +115,22 @@ void EventCheck::check_chain(std::uint64_t index, const Event& event, const Hash
             chain.whole = false;
             chain.next = seq;
         } else if (of_session && event.type != "session.started") {
-            finding(index, "chain of session " + uid + " does not begin with session.started");
+            finding(index, "chain of session " + uid() + " does not begin with session.started");
         }
     }
     const bool taken_up = first && !chain.whole;
     if (seq < chain.next) {
-        finding(index, "chain " + uid + " number " + std::to_string(seq) + " comes after " +
+        finding(index, "chain " + uid() + " number " + std::to_string(seq) + " comes after " +
                            std::to_string(chain.next - 1));
     } else if (!taken_up && (seq > chain.next || (seq == 0) != event.prev.empty() ||
-                             (seq > 0 && event.prev != hash_text(chain.prev)))) {
+                             (seq > 0 && !names_hash(event.prev, chain.prev)))) {
         if (breaks_.size() < kMaxBreaks)
             breaks_.push_back({index,
-                               "chain " + uid + " does not link: number " + std::to_string(seq) +
+                               "chain " + uid() + " does not link: number " + std::to_string(seq) +
                                    " after " + std::to_string(chain.next) + " events",
                                key_, static_cast<std::uint64_t>(event.seq)});
         else
-            finding(index, "chain " + uid + " does not link");
+            finding(index, "chain " + uid() + " does not link");
     }
     chain.next = std::max(chain.next, seq + 1);
     chain.prev = hash;
@@ -154,7 +163,8 @@ void EventCheck::check_call(std::uint64_t index, const Event& event, Chain& chai
     const bool decided = event.type == "call.decided";
     if (!decided && event.type != "call.ended") return;
     if (event.call.empty()) return finding(index, std::string(event.type) + " without a call");
-    const std::string call = std::string(event.call) + "/" + std::to_string(event.attempt);
+    call_.assign(event.call).append("/").append(std::to_string(event.attempt));
+    const std::string& call = call_;
     const auto it = std::find(chain.permitted.begin(), chain.permitted.end(), call);
     if (decided) {
         ++chain.calls;

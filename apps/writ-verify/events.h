@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -24,7 +25,8 @@ struct Event {
     std::string_view version, id, type, tenant, session, call;
     std::string_view emitter, boot, chain, prev;
     std::int64_t attempt = 1, seq = -1, chain_seq = -1;
-    std::string_view data;  // its JSON
+    std::string_view data;          // its JSON
+    std::size_t data_readable = 0;  // bytes from data.data() on
     std::vector<std::string_view> causes;
 };
 
@@ -71,6 +73,14 @@ class EventCheck {
         std::uint64_t before = 0;
     };
 
+    // Looks names up without making a string of them.
+    struct TextHash {
+        using is_transparent = void;
+        std::size_t operator()(std::string_view text) const {
+            return std::hash<std::string_view>()(text);
+        }
+    };
+
     void finding(std::uint64_t index, std::string what);
     void check_emitter(std::uint64_t index, const Event& event);
     void check_chain(std::uint64_t index, const Event& event, const Hash& hash);
@@ -81,7 +91,10 @@ class EventCheck {
     const bool from_start_;
     EventReader reader_;
     std::string tenant_, key_;
-    std::unordered_map<std::string, Chain> chains_;
+    std::string emitter_key_;     // whose emitter_ is
+    Emitter* emitter_ = nullptr;  // of the event before: mostly of this one too
+    std::string call_;            // used again
+    std::unordered_map<std::string, Chain, TextHash, std::equal_to<>> chains_;
     std::unordered_set<std::uint64_t> sealed_;  // hashes of session ids
     std::map<std::string, Emitter> emitters_;
     std::vector<Break> breaks_;

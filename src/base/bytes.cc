@@ -82,21 +82,28 @@ std::string to_hex(ByteView bytes) {
     return out;
 }
 
+namespace {
+
+// Whether `text` is the digits of exactly `out`.
+bool read_hex(std::string_view text, std::span<std::uint8_t> out) {
+    const auto value = [](char c) -> int {
+        return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    };
+    int wrong = 0;  // negative where a character is no digit
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        const int high = value(text[2 * i]), low = value(text[2 * i + 1]);
+        wrong |= high | low;
+        out[i] = static_cast<std::uint8_t>(high << 4 | low);
+    }
+    return wrong >= 0;
+}
+
+}  // namespace
+
 std::optional<Bytes> from_hex(std::string_view text) {
     if (text.size() % 2 != 0) return std::nullopt;
-    const auto value = [](char c) -> int {
-        if (c >= '0' && c <= '9') return c - '0';
-        if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-        return -1;
-    };
-    Bytes out;
-    out.reserve(text.size() / 2);
-    for (std::size_t i = 0; i < text.size(); i += 2) {
-        const int high = value(text[i]);
-        const int low = value(text[i + 1]);
-        if (high < 0 || low < 0) return std::nullopt;
-        out.push_back(static_cast<std::uint8_t>(high << 4 | low));
-    }
+    Bytes out(text.size() / 2);
+    if (!read_hex(text, out)) return std::nullopt;
     return out;
 }
 
@@ -123,10 +130,8 @@ std::string digest_text(const Sha256& digest) {
 
 std::optional<Sha256> digest_from_text(std::string_view text) {
     if (!text.starts_with("sha256:")) return std::nullopt;
-    const auto bytes = from_hex(text.substr(7));
-    if (!bytes || bytes->size() != 32) return std::nullopt;
     Sha256 out;
-    std::copy(bytes->begin(), bytes->end(), out.begin());
+    if (text.size() != 7 + 2 * out.size() || !read_hex(text.substr(7), out)) return std::nullopt;
     return out;
 }
 

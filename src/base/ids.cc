@@ -13,6 +13,22 @@
 
 namespace writ {
 
+namespace {
+
+// Of a lower-case hexadecimal digit; -1 of anything else.
+constexpr auto kHexValues = [] {
+    std::array<std::int8_t, 256> out{};
+    out.fill(-1);
+    for (int i = 0; i < 16; ++i)
+        out[static_cast<std::size_t>("0123456789abcdef"[i])] = static_cast<std::int8_t>(i);
+    return out;
+}();
+int hex_value(char c) {
+    return kHexValues[static_cast<unsigned char>(c)];
+}
+
+}  // namespace
+
 std::string Uuid::text() const {
     constexpr std::string_view digits = "0123456789abcdef";
     std::string out(36, '-');
@@ -27,16 +43,18 @@ std::string Uuid::text() const {
 
 std::optional<Uuid> Uuid::parse(std::string_view text) {
     if (text.size() != 36) return std::nullopt;
-    std::string hex;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        if (dash != (text[i] == '-')) return std::nullopt;
-        if (!dash) hex += text[i];
-    }
-    const auto raw = from_hex(hex);
-    if (!raw || ((*raw)[6] >> 4) != 7 || ((*raw)[8] >> 6) != 2) return std::nullopt;
     Uuid out;
-    for (std::size_t i = 0; i < 16; ++i) out.bytes[i] = (*raw)[i];
+    std::size_t at = 0;
+    int wrong = 0;  // negative where a character is no digit
+    for (std::size_t i = 0; i < out.bytes.size(); ++i, at += 2) {
+        if (i == 4 || i == 6 || i == 8 || i == 10) {
+            if (text[at++] != '-') return std::nullopt;
+        }
+        const int high = hex_value(text[at]), low = hex_value(text[at + 1]);
+        wrong |= high | low;
+        out.bytes[i] = static_cast<std::uint8_t>(high << 4 | low);
+    }
+    if (wrong < 0 || (out.bytes[6] >> 4) != 7 || (out.bytes[8] >> 6) != 2) return std::nullopt;
     return out;
 }
 

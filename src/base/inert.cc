@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdint>
 
 namespace writ {
@@ -42,8 +43,12 @@ bool hides_or_moves(char32_t c) {
 }  // namespace
 
 std::string inert(std::string_view text, std::size_t max_bytes) {
+    // OPTIMIZATION: almost every text is short and plain, and then it is its own inert form.
+    bool plain = text.size() <= max_bytes;
+    for (const char c : text) plain &= c >= 0x20 && c < 0x7f;
+    if (plain) return std::string(text);
     std::string out;
-    out.reserve(text.size());
+    out.reserve(std::min(text.size(), max_bytes));
     for (std::size_t i = 0; i < text.size();) {
         if (out.size() >= max_bytes) return out + "…";
         char32_t c = 0;

@@ -53,13 +53,16 @@ int run(const Context& context, const Options& options) {
     if (!witnesses) return report(context, witnesses.error());
     const SystemClock clock;
     const evidence::BundleAbout about{options.id, found->kind, clock.now_us()};
-    const auto bundle = evidence::make_bundle(log.log, log.vkey, *witnesses, about, found->indexes);
-    if (!bundle) return report(context, bundle.error());
     const std::string file = options.out.empty() ? options.id + ".writ-bundle" : options.out;
-    if (auto written = write_text(file, *bundle); !written) {
-        return report(context, written.error());
-    }
-    const auto checked = evidence::check_bundle(*bundle, log.vkey);
+    evidence::BundleReport checked;
+    const auto written = write_text(file, [&](const evidence::Sink& sink) -> Status {
+        auto made =
+            evidence::make_bundle(log.log, log.vkey, *witnesses, about, found->indexes, sink);
+        if (!made) return fail(made.error());
+        checked = std::move(*made);
+        return {};
+    });
+    if (!written) return report(context, written.error());
     if (context.json && file != "-") {
         json::Node out = json::Node::object();
         out["file"] = file;

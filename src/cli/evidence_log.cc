@@ -149,24 +149,27 @@ Result<std::string> read_text(const fs::path& file, std::size_t bytes_max) {
     }
 }
 
-Status write_text(const std::string& file, std::string_view text) {
-    if (file == "-") {
-        const bool ok = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() &&
-                        std::fflush(stdout) == 0;
-        if (!ok) return fail(io_error("cannot write", errno));
-        return {};
-    }
+Status write_text(const std::string& file,
+                  const std::function<Status(const evidence::Sink&)>& write) {
+    const bool to_stdout = file == "-";
     const std::string beside = file + ".new";
-    std::FILE* out = std::fopen(beside.c_str(), "wb");
-    if (out == nullptr) return fail(io_error("cannot write `" + beside + "`", errno));
-    const bool written = std::fwrite(text.data(), 1, text.size(), out) == text.size();
-    const bool closed = std::fclose(out) == 0;
-    if (!written || !closed || std::rename(beside.c_str(), file.c_str()) != 0) {
-        const auto error = io_error("cannot write `" + file + "`", errno);
-        std::remove(beside.c_str());
-        return fail(error);
-    }
-    return {};
+    std::FILE* const out = to_stdout ? stdout : std::fopen(beside.c_str(), "wb");
+    const std::string wrong = to_stdout ? "cannot write" : "cannot write `" + file + "`";
+    if (out == nullptr) return fail(io_error(wrong, errno));
+    Status done = write([&](std::string_view piece) -> Status {
+        if (std::fwrite(piece.data(), 1, piece.size(), out) == piece.size()) return {};
+        return fail(io_error(wrong, errno));
+    });
+    if (std::fflush(out) != 0 && done) done = fail(io_error(wrong, errno));
+    if (to_stdout) return done;
+    if (std::fclose(out) != 0 && done) done = fail(io_error(wrong, errno));
+    if (done && std::rename(beside.c_str(), file.c_str()) != 0) done = fail(io_error(wrong, errno));
+    if (!done) std::remove(beside.c_str());
+    return done;
+}
+
+Status write_text(const std::string& file, std::string_view text) {
+    return write_text(file, [text](const evidence::Sink& sink) { return sink(text); });
 }
 
 Result<std::int64_t> parse_time(std::string_view text, std::int64_t now_us) {

@@ -13,6 +13,7 @@
 #include "cli/verb.h"
 #include "evidence/log_index.h"
 #include "evidence/payloads.h"
+#include "evidence/sink.h"
 #include "evidence/vault.h"
 #include "ledger/reader.h"
 
@@ -49,6 +50,9 @@ std::function<void(std::uint64_t, std::uint64_t)> progress(std::string_view what
 Result<std::string> read_text(const std::filesystem::path& file, std::size_t bytes_max);
 // `-` is standard output. Never half a file: written beside and renamed. Errors: kIo.
 Status write_text(const std::string& file, std::string_view text);
+// The same of a text that `write` gives in pieces; on its error no file is left.
+Status write_text(const std::string& file,
+                  const std::function<Status(const evidence::Sink&)>& write);
 
 // `2026-11-24`, `2026-11-24T09:30:00Z` or `90m`, `24h`, `7d` before now: Unix microseconds. Errors:
 // kInvalid.

@@ -22,20 +22,22 @@ int run(const Context& context, const Options& options) {
         open_log(context, options.where, options.payloads ? Need::kBoth : Need::kIndex);
     if (!opened) return report(context, opened.error());
     Opened& log = **opened;
-    const auto found = evidence::trace(*log.index, options.id);
+    const bool json = context.json && !options.html;
+    const auto keep = json || options.payloads ? evidence::Keep::kAll
+                      : options.html           ? evidence::Keep::kFew
+                                               : evidence::Keep::kNone;
+    const auto found = evidence::trace(*log.index, options.id, keep);
     if (!found) return report(context, found.error());
-    std::string text;
-    if (options.html) {
-        text = evidence::to_html(*found, log.payloads.get(), log.log.checkpoint().origin);
-    } else if (context.json) {
-        text = versioned("evidence.trace", evidence::to_json(*found, log.payloads.get())).dump() +
-               "\n";
-    } else {
-        text = evidence::render(*found, log.payloads.get());
-    }
-    if (auto written = write_text(options.out, text); !written) {
-        return report(context, written.error());
-    }
+    const auto written = write_text(options.out, [&](const evidence::Sink& sink) -> Status {
+        auto* const payloads = log.payloads.get();
+        if (options.html)
+            return evidence::to_html(*found, payloads, log.log.checkpoint().origin, sink);
+        if (!json) return evidence::render(*found, payloads, sink);
+        if (auto ok = evidence::to_json(*found, payloads, "writ.evidence.trace/1", sink); !ok)
+            return ok;
+        return sink("\n");
+    });
+    if (!written) return report(context, written.error());
     return kDone;
 }
 

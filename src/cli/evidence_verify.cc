@@ -32,9 +32,8 @@ int verify_log(const Context& context, const Options& options) {
         const int code = report(context, opened.error());
         return opened.error().code == ErrorCode::kCorrupt ? kFound : code;
     }
-    const auto tree = (*opened)->log.verify(progress("tree"));
-    evidence::CheckReport events;
-    if (tree.findings.empty()) events = evidence::check((*opened)->log, progress("events"));
+    const auto [tree, events] = evidence::check_all((*opened)->log, progress("verify"));
+    const std::uint64_t from = (*opened)->log.minimum_index();
     const auto& checkpoint = (*opened)->log.checkpoint();
     std::vector<std::string> findings;
     for (const auto& finding : tree.findings) findings.push_back(finding.what);
@@ -45,6 +44,7 @@ int verify_log(const Context& context, const Options& options) {
         out["size"] = checkpoint.size;
         out["root"] = to_base64(checkpoint.root);
         out["entries"] = tree.entries;
+        out["minimum_index"] = from;
         out["sessions"] = events.sessions;
         out["open_sessions"] = events.open_sessions;
         json::Node list = json::Node::array();
@@ -55,6 +55,11 @@ int verify_log(const Context& context, const Options& options) {
     } else {
         fmt::print("log      {}\nsize     {}\nroot     {}\n", inert(checkpoint.origin),
                    checkpoint.size, to_base64(checkpoint.root));
+        if (from > 0)
+            fmt::print(
+                "pruned   entries below {} are gone: their hashes are verified, and what follows "
+                "as far as it stands for itself\n",
+                from);
         for (const auto& finding : findings) fmt::print("WRONG    {}\n", inert(finding));
         if (findings.empty())
             fmt::print(

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "evidence/sink.h"
 #include "ledger/reader.h"
 
 namespace writ::evidence {
@@ -24,11 +25,15 @@ struct BundleAbout {
 };
 
 // `indexes`: rising. `witnesses`: vkeys of those whose cosignatures may stand under the checkpoint.
-// Errors: kTooLarge, kInvalid (a vkey), and those of LogReader::proof (a log that does not prove
-// its own entries makes no bundle).
-Result<std::string> make_bundle(const ledger::LogReader& log, std::string_view vkey,
-                                const std::vector<std::string>& witnesses, const BundleAbout& about,
-                                const std::vector<std::uint64_t>& indexes);
+struct BundleReport;
+// Writes it to `sink`, each event checked from the bytes that are handed out, and says what the
+// check found to be whole; memory does not grow with the events but for their ids. Errors:
+// kTooLarge, kInvalid (a vkey), kCorrupt (a log that does not prove its own entries makes no
+// bundle), and the sink's: then what was written is no bundle.
+Result<BundleReport> make_bundle(const ledger::LogReader& log, std::string_view vkey,
+                                 const std::vector<std::string>& witnesses,
+                                 const BundleAbout& about,
+                                 const std::vector<std::uint64_t>& indexes, const Sink& sink);
 
 struct BundleReport {
     std::string origin, fingerprint;  // of the log's key

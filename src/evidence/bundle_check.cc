@@ -20,15 +20,11 @@ namespace {
 
 constexpr std::size_t kMaxBundleFindings = 1000;
 
+}  // namespace
+
 class BundleChecker {
   public:
     BundleChecker(const Bundle& bundle, BundleReport& report) : bundle_(bundle), report_(report) {}
-
-    void run(std::string_view vkey, const std::vector<std::string>& witnesses, std::size_t quorum) {
-        if (!check_key(vkey) || !check_checkpoint(witnesses, quorum)) return;
-        for (const auto& event : bundle_.events) check_event(event);
-        check_chains();
-    }
 
   private:
     struct Chain {
@@ -44,6 +40,7 @@ class BundleChecker {
         }
     }
 
+  public:
     // Finding 2.
     bool check_key(std::string_view vkey) {
         const BundleKey& own = bundle_.log;
@@ -99,6 +96,7 @@ class BundleChecker {
         return true;
     }
 
+  private:
     // cosignature/v1 (c2sp.org/tlog-cosignature): type 0x04, 8 bytes of time and a signature over
     // a header with that time and the checkpoint's text.
     enum class Cosigned : std::uint8_t { kNo, kYes, kBad };
@@ -139,6 +137,7 @@ class BundleChecker {
         return out;
     }
 
+  public:
     // Findings 4, 5 and 9.
     void check_event(const BundleEvent& event) {
         const Sha256 hash = leaf_hash(event.leaf);
@@ -176,6 +175,7 @@ class BundleChecker {
         check_place(event.index, *leaf, hash);
     }
 
+  private:
     void check_call(std::uint64_t index, const Leaf& leaf) {
         const std::string key = fmt::format("{}/{}", leaf.call, leaf.attempt);
         if (leaf.type == "call.decided" && !leaf.call.empty()) {
@@ -226,10 +226,11 @@ class BundleChecker {
         }
     }
 
+  public:
     // Findings 7 and 8.
-    void check_chains() {
+    void check_chains(const std::vector<BundleChain>& chains) {
         std::map<std::string_view, const BundleChain*> declared;
-        for (const auto& chain : bundle_.chains) declared[chain.uid] = &chain;
+        for (const auto& chain : chains) declared[chain.uid] = &chain;
         for (const auto& [uid, chain] : chains_) {
             const auto it = declared.find(uid);
             if (it == declared.end() || it->second->events != chain.events) {
@@ -255,6 +256,7 @@ class BundleChecker {
         }
     }
 
+  private:
     const Bundle& bundle_;
     BundleReport& report_;
     ledger::NoteVerifier key_;
@@ -266,7 +268,23 @@ class BundleChecker {
     std::map<std::string, Chain> chains_;
 };
 
-}  // namespace
+BundleCheck::BundleCheck(const Bundle& head, std::string_view vkey,
+                         const std::vector<std::string>& witnesses, std::size_t quorum)
+    : checker_(std::make_unique<BundleChecker>(head, report_)) {
+    report_.about = head.about;
+    usable_ = checker_->check_key(vkey) && checker_->check_checkpoint(witnesses, quorum);
+}
+BundleCheck::~BundleCheck() = default;
+
+void BundleCheck::event(const BundleEvent& event) {
+    ++report_.events;
+    if (usable_) checker_->check_event(event);
+}
+
+BundleReport BundleCheck::finish(const std::vector<BundleChain>& chains) {
+    if (usable_) checker_->check_chains(chains);
+    return std::move(report_);
+}
 
 BundleReport check_bundle(std::string_view text, std::string_view vkey,
                           const std::vector<std::string>& witnesses, std::size_t quorum) {
@@ -276,10 +294,9 @@ BundleReport check_bundle(std::string_view text, std::string_view vkey,
         report.findings.push_back(inert(bundle.error().message(), 512));
         return report;
     }
-    report.about = bundle->about;
-    report.events = bundle->events.size();
-    BundleChecker(*bundle, report).run(vkey, witnesses, quorum);
-    return report;
+    BundleCheck check(*bundle, vkey, witnesses, quorum);
+    for (const auto& event : bundle->events) check.event(event);
+    return check.finish(bundle->chains);
 }
 
 namespace {

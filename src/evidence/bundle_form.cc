@@ -127,6 +127,12 @@ Status read_head(const json::Value& root, Bundle& out) {
 
 }  // namespace
 
+Result<BundleEvent> parse_bundle_event(std::string_view text) {
+    const auto document = json::parse(text, {kMaxBundleBytes, 8});
+    if (!document) return fail(document.error().in("bundle"));
+    return event(document->root());
+}
+
 Result<Bundle> parse_bundle(std::string_view bytes) {
     const auto document = json::parse(bytes, {kMaxBundleBytes, 8});
     if (!document) return fail(document.error().in("bundle"));

@@ -2,6 +2,7 @@
 // anything is believed. Inner header of the room.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,5 +36,28 @@ struct Bundle {
 
 // Errors: kInvalid naming the member, kTooLarge.
 Result<Bundle> parse_bundle(std::string_view text);
+// One element of `events`. Errors: kInvalid.
+Result<BundleEvent> parse_bundle_event(std::string_view text);
+
+class BundleChecker;  // in bundle_check.cc
+
+// The check of a bundle whose events come one after another.
+class BundleCheck {
+  public:
+    // `head` (its events and chains are not looked at) must outlive it; the rest as check_bundle().
+    BundleCheck(const Bundle& head, std::string_view vkey,
+                const std::vector<std::string>& witnesses, std::size_t quorum);
+    ~BundleCheck();
+    BundleCheck(const BundleCheck&) = delete;
+    BundleCheck& operator=(const BundleCheck&) = delete;
+    void event(const BundleEvent& event);
+    bool found_nothing() const { return report_.findings.empty(); }
+    BundleReport finish(const std::vector<BundleChain>& chains);
+
+  private:
+    BundleReport report_;
+    std::unique_ptr<BundleChecker> checker_;
+    bool usable_ = false;  // key and checkpoint hold: the events can be checked
+};
 
 }  // namespace writ::evidence

@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "base/inert.h"
-#include "evidence/encode.h"
 
 namespace writ::evidence {
 
@@ -34,11 +33,7 @@ void Checker::finding(std::uint64_t index, std::string_view what) {
     }
 }
 
-std::string Checker::key(const Leaf& leaf) {
-    return fmt::format("{}#{}", leaf.emitter, leaf.boot);
-}
-
-void Checker::feed(std::uint64_t index, std::string_view bytes) {
+void Checker::feed(std::uint64_t index, std::string_view bytes, const Sha256& hash) {
     ++report_.events;
     const auto leaf = read_leaf(bytes);
     if (!leaf) {
@@ -51,26 +46,21 @@ void Checker::feed(std::uint64_t index, std::string_view bytes) {
     if (leaf->tenant != tenant_) {
         finding(index, fmt::format("tenant `{}` in the log of `{}`", leaf->tenant, tenant_));
     }
-    check_causes(index, *leaf);
-    if (!seen_.insert(kId, leaf->id)) {
-        finding(index, fmt::format("id {} occurs a second time", leaf->id));
-    }
+    for (const auto& cause : leaf->causes) mentions_.cause(index, cause.id);
+    mentions_.id(index, leaf->id);
+    key_.assign(leaf->emitter).append("#").append(leaf->boot);
     check_emitter(index, *leaf);
-    check_chain(index, *leaf, bytes);
-    check_call(index, *leaf);
-}
-
-void Checker::check_causes(std::uint64_t index, const Leaf& leaf) {
-    for (const auto& cause : leaf.causes) {
-        if (!seen_.contains(kId, cause.id)) {
-            finding(index,
-                    fmt::format("{} {}, which is not an earlier event", cause.rel, cause.id));
-        }
-    }
+    check_call(index, *leaf, check_chain(index, *leaf, hash));
 }
 
 void Checker::check_emitter(std::uint64_t index, const Leaf& leaf) {
-    Emitter& emitter = emitters_[key(leaf)];
+    if (emitter_ == nullptr || emitter_key_ != key_) {
+        emitter_ = &emitters_[key_];
+        emitter_key_ = key_;
+    }
+    Emitter& emitter = *emitter_;
+    if (!emitter.begun && !from_start_) emitter.next = leaf.seq;
+    emitter.begun = true;
     if (leaf.seq > emitter.next) emitter.holes.emplace_back(emitter.next, leaf.seq - 1);
     if (leaf.seq < emitter.next) {
         finding(index, fmt::format("sequence number {} of {} comes after {}", leaf.seq,
@@ -95,22 +85,28 @@ void Checker::check_emitter(std::uint64_t index, const Leaf& leaf) {
     }
 }
 
-void Checker::check_chain(std::uint64_t index, const Leaf& leaf, std::string_view bytes) {
+bool Checker::check_chain(std::uint64_t index, const Leaf& leaf, const Sha256& hash) {
     const bool of_session = leaf.chain == leaf.session && !leaf.session.empty();
-    if (!of_session && leaf.chain != key(leaf)) {
+    if (!of_session && leaf.chain != key_) {
         finding(index,
                 fmt::format("chain `{}` is neither its session's nor its emitter's", leaf.chain));
-        return;
+        return from_start_;
     }
-    if (of_session && seen_.contains(kSealed, leaf.chain)) {
+    if (of_session && sealed_.contains(0, leaf.chain)) {
         finding(index, fmt::format("chain of session {} goes on after its seal", leaf.session));
-        return;
+        return from_start_;
     }
-    const auto [it, first] = chains_.try_emplace(std::string(leaf.chain));
+    auto it = chains_.find(leaf.chain);
+    const bool first = it == chains_.end();
+    if (first) it = chains_.try_emplace(std::string(leaf.chain)).first;
     Chain& chain = it->second;
     if (first) chain.session = of_session;
     if (first && of_session) ++report_.sessions;
-    if (first && of_session && leaf.type != "session.started") {
+    const bool taken_up = first && !from_start_ && leaf.chain_seq > 0;
+    if (taken_up) {
+        chain.whole = false;
+        chain.next = leaf.chain_seq;
+    } else if (first && of_session && leaf.type != "session.started") {
         finding(index, fmt::format("chain of session {} does not begin with session.started",
                                    leaf.session));
     }
@@ -118,24 +114,28 @@ void Checker::check_chain(std::uint64_t index, const Leaf& leaf, std::string_vie
     if (leaf.chain_seq < chain.next) {
         finding(index, fmt::format("chain {} number {} comes after {}", leaf.chain, leaf.chain_seq,
                                    chain.next - 1));
+    } else if (taken_up) {
+        // What it links to is gone.
     } else if (leaf.chain_seq > chain.next || starts == leaf.prev.has_value() ||
                (!starts && *leaf.prev != chain.prev)) {
         if (breaks_.size() < kMaxFindings)
             breaks_.push_back({index,
                                fmt::format("chain {} does not link: number {} after {} events",
                                            leaf.chain, leaf.chain_seq, chain.next),
-                               key(leaf), leaf.seq});
+                               key_, leaf.seq});
     }
     chain.next = std::max(chain.next, leaf.chain_seq + 1);
-    chain.prev = leaf_hash(bytes);
+    chain.prev = hash;
     ++chain.seen;
     chain.calls += leaf.type == "call.decided" ? 1 : 0;
     chain.denied += leaf.type == "call.decided" && leaf.text("kind") == "forbid" ? 1 : 0;
-    if (leaf.type != "session.sealed") return;
+    const bool whole = chain.whole && (chain.session || from_start_);
+    if (leaf.type != "session.sealed") return whole;
     check_seal(index, leaf, chain);
-    if (!chain.session) return;
-    seen_.insert(kSealed, leaf.chain);
+    if (!chain.session) return whole;
+    sealed_.insert(0, leaf.chain);
     chains_.erase(it);
+    return whole;
 }
 
 void Checker::check_seal(std::uint64_t index, const Leaf& leaf, Chain& chain) {
@@ -145,7 +145,7 @@ void Checker::check_seal(std::uint64_t index, const Leaf& leaf, Chain& chain) {
     }
     const auto events = static_cast<std::uint64_t>(leaf.number("events"));
     // With a lost event in the chain the counts cannot be compared; the break is judged at the end.
-    const bool whole = chain.seen == chain.next;
+    const bool whole = chain.whole && chain.seen == chain.next;
     if (events != chain.next) {
         finding(index, fmt::format("seal of session {} counts {} events, the chain has {}",
                                    leaf.session, events, chain.next));
@@ -160,27 +160,50 @@ void Checker::check_seal(std::uint64_t index, const Leaf& leaf, Chain& chain) {
     }
 }
 
-void Checker::check_call(std::uint64_t index, const Leaf& leaf) {
+void Checker::check_call(std::uint64_t index, const Leaf& leaf, bool whole) {
     const bool decided = leaf.type == "call.decided";
     if (!decided && leaf.type != "call.ended") return;
     if (leaf.call.empty()) {
         finding(index, fmt::format("{} without a call", leaf.type));
         return;
     }
-    const std::string key = fmt::format("{}/{}", leaf.call, leaf.attempt);
-    if (decided) {
-        if (leaf.text("kind") == "permit" && !seen_.insert(kPermit, key)) {
-            finding(index, fmt::format("call {} is permitted twice", leaf.call));
-        }
-        return;
-    }
-    if (!seen_.contains(kPermit, key)) {
-        finding(index, fmt::format("call {} ended without a decision that permits it", leaf.call));
-    }
-    if (!seen_.insert(kEnd, key)) finding(index, fmt::format("call {} ended twice", leaf.call));
+    call_.assign(leaf.call).append("/").append(std::to_string(leaf.attempt));
+    if (!decided) mentions_.end(index, call_, whole);
+    if (decided && leaf.text("kind") == "permit") mentions_.permit(index, call_);
 }
 
-CheckReport Checker::finish() {
+void Checker::say(const Mentions::Found& found, const ReadAgain& entry) {
+    const std::string bytes = entry(found.index);
+    const auto leaf = read_leaf(bytes);
+    if (!leaf) return finding(found.index, leaf.error().detail);
+    switch (found.what) {
+        case Mentions::Wrong::kSecondId:
+            return finding(found.index, fmt::format("id {} occurs a second time", leaf->id));
+        case Mentions::Wrong::kSecondPermit:
+            return finding(found.index, fmt::format("call {} is permitted twice", leaf->call));
+        case Mentions::Wrong::kEndBeforePermit:
+            return finding(
+                found.index,
+                fmt::format("call {} ended without a decision that permits it", leaf->call));
+        case Mentions::Wrong::kSecondEnd:
+            return finding(found.index, fmt::format("call {} ended twice", leaf->call));
+        case Mentions::Wrong::kUnknownCause:
+            break;
+    }
+    for (const auto& cause : leaf->causes) {
+        if (mentions_.fingerprint_of_id(cause.id) != found.fingerprint) continue;
+        return finding(found.index,
+                       fmt::format("{} {}, which is not an earlier event", cause.rel, cause.id));
+    }
+}
+
+CheckReport Checker::finish(const ReadAgain& entry) {
+    if (const auto wrong = mentions_.finish(kMaxFindings); wrong) {
+        for (const auto& found : wrong->found) say(found, entry);
+        unsaid_ += wrong->more;
+    } else {
+        report_.findings.push_back("ids were not checked: " + wrong.error().message());
+    }
     for (const auto& [name, emitter] : emitters_) {
         for (const auto& [from, to] : emitter.holes) {
             if (covered(from, to, emitter.declared)) continue;

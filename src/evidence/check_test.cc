@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "evidence/encode.h"
 #include "evidence/fingerprints.h"
 #include "evidence/samples.h"
 #include "evidence/sequence.h"
@@ -16,8 +17,9 @@ using Leaves = std::vector<std::string>;
 
 CheckReport check_leaves(const Leaves& leaves) {
     Checker checker;
-    for (std::size_t i = 0; i < leaves.size(); ++i) checker.feed(i, leaves[i]);
-    return checker.finish();
+    for (std::size_t i = 0; i < leaves.size(); ++i)
+        checker.feed(i, leaves[i], leaf_hash(leaves[i]));
+    return checker.finish([&](std::uint64_t index) { return leaves[index]; });
 }
 
 std::string joined(const CheckReport& report) {

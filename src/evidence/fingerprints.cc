@@ -46,12 +46,12 @@ struct Sip {
 
 }  // namespace
 
-Fingerprints::Fingerprints() : slots_(kFirstSlots) {
+FingerprintKey::FingerprintKey() {
     const Bytes key = random_bytes(sizeof key_);
     std::memcpy(key_, key.data(), sizeof key_);
 }
 
-std::uint64_t Fingerprints::hash(std::uint8_t domain, std::string_view id) const {
+std::uint64_t FingerprintKey::of(std::uint8_t domain, std::string_view id) const {
     Sip sip(key_[0], key_[1] ^ domain);
     std::uint64_t word = 0;
     std::size_t at = 0;
@@ -66,6 +66,8 @@ std::uint64_t Fingerprints::hash(std::uint8_t domain, std::string_view id) const
     return out == 0 ? 1 : out;
 }
 
+Fingerprints::Fingerprints() : slots_(kFirstSlots) {}
+
 std::size_t Fingerprints::place(std::uint64_t hash) const {
     const std::size_t mask = slots_.size() - 1;
     std::size_t at = static_cast<std::size_t>(hash) & mask;
@@ -74,7 +76,7 @@ std::size_t Fingerprints::place(std::uint64_t hash) const {
 }
 
 bool Fingerprints::insert(std::uint8_t domain, std::string_view id) {
-    const std::uint64_t value = hash(domain, id);
+    const std::uint64_t value = key_.of(domain, id);
     std::size_t at = place(value);
     if (slots_[at] != 0) return false;
     if ((size_ + 1) * 5 > slots_.size() * 4) {
@@ -87,7 +89,7 @@ bool Fingerprints::insert(std::uint8_t domain, std::string_view id) {
 }
 
 bool Fingerprints::contains(std::uint8_t domain, std::string_view id) const {
-    return slots_[place(hash(domain, id))] != 0;
+    return slots_[place(key_.of(domain, id))] != 0;
 }
 
 void Fingerprints::grow() {

@@ -17,7 +17,7 @@ namespace {
 
 // Beyond this many events a line is all there is of each, without what unfolds under it: a browser
 // takes minutes over 100,000 elements that fold, and seconds over as many lines.
-constexpr std::size_t kMaxEventsInFull = 5'000;
+constexpr std::size_t kMaxEventsInFull = kMaxFewLeaves;
 // Beyond this many the rest is counted and not shown: the file must still open.
 constexpr std::size_t kMaxEventsShown = 250'000;
 // More siblings than twice as many are folded into groups of this size, the first of them open.
@@ -134,19 +134,22 @@ std::string shown_lines(std::string_view text, std::size_t bytes_max) {
     return out;
 }
 
-std::string_view tone(const Leaf& leaf) {
-    if (leaf.type == "call.decided" || leaf.type == "call.inward") {
-        const auto kind = leaf.text("kind");
-        if (kind == "permit") return "permit";
-        return kind == "hold" ? "hold" : "forbid";
+std::string_view class_of(Tone tone) {
+    switch (tone) {
+        case Tone::kPermit:
+            return "permit";
+        case Tone::kForbid:
+            return "forbid";
+        case Tone::kHold:
+            return "hold";
+        case Tone::kOk:
+            return "ok";
+        case Tone::kBad:
+            return "bad";
+        case Tone::kOther:
+            break;
     }
-    if (leaf.type == "call.ended") {
-        return leaf.text("status") == "ok" && leaf.text("agreement") == "match" ? "ok" : "bad";
-    }
-    const bool bad = leaf.type == "evidence.gap" || leaf.type == "evidence.degraded" ||
-                     leaf.type == "limit.tripped" || leaf.type == "clock.step" ||
-                     leaf.type == "containment.applied";
-    return bad ? "bad" : "other";
+    return "other";
 }
 
 struct Counts {
@@ -154,10 +157,9 @@ struct Counts {
     std::int64_t first_us = 0, last_us = 0;
     void add(const TraceNode& node) {
         ++events;
-        const auto leaf = read_leaf(node.event.json);
-        if (leaf && leaf->type == "call.decided") {
-            const auto kind = leaf->text("kind");
-            (kind == "permit" ? permits : kind == "hold" ? holds : forbids) += 1;
+        if (node.event.type == "call.decided") {
+            const Tone tone = node.event.tone;
+            (tone == Tone::kPermit ? permits : tone == Tone::kHold ? holds : forbids) += 1;
         }
         gaps += node.event.type == "evidence.gap" ? 1 : 0;
         const auto t = node.event.t_us;
@@ -169,49 +171,49 @@ struct Counts {
 
 class Page {
   public:
-    Page(PayloadReader* payloads, bool in_full) : payloads_(payloads), in_full_(in_full) {}
+    Page(PayloadReader* payloads, bool in_full, Pieces& out)
+        : payloads_(payloads), in_full_(in_full), out_(out) {}
 
     // A list of events, each with what it caused below it.
     void list(std::span<const TraceNode> nodes) {
-        text_ += "<ul>\n";
+        out_.text() += "<ul>\n";
         if (nodes.size() <= 2 * kGroup) {
             for (const auto& node : nodes) this->node(node);
         } else {
             for (std::size_t at = 0; at < nodes.size() && left_ > 0; at += kGroup)
                 group(nodes.subspan(at, std::min(kGroup, nodes.size() - at)), at == 0);
         }
-        text_ += "</ul>";
+        out_.text() += "</ul>";
     }
 
     // Events that were not shown.
     std::size_t missing(std::size_t events) const { return events - (kMaxEventsShown - left_); }
-    std::string take() { return std::move(text_); }
 
   private:
     void node(const TraceNode& node) {
         if (left_ == 0) return;
         --left_;
-        const auto leaf = read_leaf(node.event.json);
-        if (!leaf) return;
-        fmt::format_to(out(), "<li class=\"{}\">{}", tone(*leaf),
-                       in_full_ ? "<details><summary>" : "<div class=\"line\">");
+        auto& text = out_.text();
+        text.append("<li class=\"").append(class_of(node.event.tone)).append("\">");
+        text += in_full_ ? "<details><summary>" : "<div class=\"line\">";
         line(node.event);
         if (in_full_) {
-            text_ += "</summary><div class=\"more\">";
-            about(node.event, *leaf);
-            text_ += "</div></details>";
+            text += "</summary><div class=\"more\">";
+            about(node.event);
+            text += "</div></details>";
         } else {
             fmt::format_to(out(), "<span class=\"t\">#{}</span></div>", node.event.index);
         }
+        out_.pause();
         if (!node.effects.empty()) list(node.effects);
-        text_ += "</li>\n";
+        text += "</li>\n";
     }
 
     void line(const TrailEvent& event) {
-        fmt::format_to(out(),
-                       "<span class=\"t\">{}</span><span class=\"y\">{}</span>"
-                       "<span class=\"s\">{}</span>",
-                       rfc3339(event.t_us), shown(event.type, 60), escaped(event.summary));
+        auto& text = out_.text();
+        text.append("<span class=\"t\">").append(rfc3339(event.t_us));
+        text.append("</span><span class=\"y\">").append(shown(event.type, 60));
+        text.append("</span><span class=\"s\">").append(escaped(event.summary)).append("</span>");
         for (const auto& cause : event.causes) {
             if (cause.basis == "observed") continue;
             fmt::format_to(out(), "<span class=\"tag\">{} ({})</span>", shown(cause.rel, 40),
@@ -234,28 +236,32 @@ class Page {
         alarm(counts.forbids, "forbidden");
         alarm(counts.holds, "held");
         alarm(counts.gaps, "gaps");
-        text_ += "</span></summary><ul>\n";
+        out_.text() += "</span></summary><ul>\n";
         for (const auto& node : nodes) this->node(node);
-        text_ += "</ul></details></li>\n";
+        out_.text() += "</ul></details></li>\n";
     }
 
-    std::back_insert_iterator<std::string> out() { return std::back_inserter(text_); }
+    std::back_insert_iterator<std::string> out() { return std::back_inserter(out_.text()); }
 
-    void about(const TrailEvent& event, const Leaf& leaf) {
-        fmt::format_to(out(), "<p>entry {} · event <span class=\"id\">{}</span></p>", event.index,
-                       shown(event.id, 40));
+    void about(const TrailEvent& event) {
+        auto& text = out_.text();
+        text.append("<p>entry ").append(std::to_string(event.index));
+        text.append(" · event <span class=\"id\">").append(event.id.text());
+        text.append("</span></p>");
         for (const auto& cause : event.causes) {
-            fmt::format_to(out(),
-                           "<p>{} <span class=\"id\">{}</span> <span class=\"tag\">{}</span>"
-                           "</p>",
-                           shown(cause.rel, 40), shown(cause.id, 40), shown(cause.basis, 20));
+            text.append("<p>").append(shown(cause.rel, 40)).append(" <span class=\"id\">");
+            text.append(cause.id.text()).append("</span> <span class=\"tag\">");
+            text.append(shown(cause.basis, 20)).append("</span></p>");
         }
+        if (event.json.empty()) return;
+        const auto leaf = read_leaf(event.json);
+        if (!leaf) return;
         if (payloads_ != nullptr) {
-            for (const auto& view : payloads_->read(leaf)) payload(view);
+            for (const auto& view : payloads_->read(*leaf)) payload(view);
         }
         fmt::format_to(
             out(), "<h2>event</h2><pre>{}</pre>",
-            shown_lines(json::Node::from(leaf.document->root()).pretty(), kShownJsonBytes));
+            shown_lines(json::Node::from(leaf->document->root()).pretty(), kShownJsonBytes));
     }
 
     void payload(const PayloadView& view) {
@@ -273,7 +279,7 @@ class Page {
     PayloadReader* payloads_;
     const bool in_full_;
     std::size_t left_ = kMaxEventsShown;
-    std::string text_;
+    Pieces& out_;
 };
 
 std::string fact(std::string_view what, std::size_t n) {
@@ -282,10 +288,13 @@ std::string fact(std::string_view what, std::size_t n) {
 
 }  // namespace
 
-std::string to_html(const Trace_& trace, PayloadReader* payloads, std::string_view origin) {
+Status to_html(const Trace_& trace, PayloadReader* payloads, std::string_view origin,
+               const Sink& sink) {
     Counts counts;
     for (const auto& root : trace.roots) counts.add(root);
-    std::string out(kHead);
+    Pieces pieces(sink);
+    std::string& out = pieces.text();
+    out += kHead;
     const std::string name = shown(trace.id, 200);
     out += fmt::format("<title>Writ: {} {}</title>\n", trace.kind, name);
     out += kStyle;
@@ -297,9 +306,8 @@ std::string to_html(const Trace_& trace, PayloadReader* payloads, std::string_vi
            fact("calls permitted", counts.permits) + fact("forbidden", counts.forbids) +
            fact("held for a person", counts.holds) + fact("gaps", counts.gaps) + "</div>\n";
     const bool in_full = counts.events <= kMaxEventsInFull;
-    Page page(payloads, in_full);
+    Page page(payloads, in_full, pieces);
     page.list(trace.roots);
-    out += page.take();
     if (!in_full) {
         out +=
             "<p class=\"sub\">There are too many events to show more of each than a line; "
@@ -314,7 +322,7 @@ std::string to_html(const Trace_& trace, PayloadReader* payloads, std::string_vi
         "caused. This page is a view and proves nothing by itself: "
         "<code>writ evidence bundle</code> makes the file that does.</footer>"
         "</main></body></html>\n";
-    return out;
+    return pieces.finish();
 }
 
 }  // namespace writ::evidence

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
 
 #include "base/ids.h"
 #include "evidence/encode.h"
@@ -178,6 +179,7 @@ class CanonicalScan {
         const bool name = depth_ > 0 && stack_[depth_ - 1].name_next;
         std::size_t at = 1;
         for (;; ++at) {
+            while (at + 8 <= rest_.size() && plain(rest_.data() + at, name)) at += 8;
             if (at >= rest_.size()) return false;
             const auto c = static_cast<unsigned char>(rest_[at]);
             if (c == '"') break;
@@ -198,6 +200,16 @@ class CanonicalScan {
         top.any = true;
         top.name_next = false;
         return rises;
+    }
+
+    // Whether none of eight bytes is a quote or a backslash nor, in a name, beyond ASCII.
+    static bool plain(const char* bytes, bool name) {
+        constexpr std::uint64_t kOnes = 0x0101010101010101, kHighs = kOnes << 7;
+        std::uint64_t word = 0;
+        std::memcpy(&word, bytes, sizeof word);
+        const std::uint64_t quote = word ^ (kOnes * '"'), slash = word ^ (kOnes * '\\');
+        const std::uint64_t zero = ((quote - kOnes) & ~quote) | ((slash - kOnes) & ~slash);
+        return ((zero | (name ? word : 0)) & kHighs) == 0;
     }
 
     // Four digits that RFC 8785 writes: a control character without an escape of its own.

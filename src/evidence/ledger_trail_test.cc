@@ -79,7 +79,8 @@ TEST_F(LedgerTrail, WhatIsRecordedIsPublishedProvableAndTraceable) {
     ASSERT_TRUE(found);
     EXPECT_EQ(found->events, 4u);
     PayloadReader payloads(*vault);
-    EXPECT_NE(render(*found, &payloads).find("args: {\"amount\":9900"), std::string::npos);
+    const auto text = whole_text([&](const Sink& sink) { return render(*found, &payloads, sink); });
+    EXPECT_NE(text.find("args: {\"amount\":9900"), std::string::npos);
 }
 
 TEST_F(LedgerTrail, ManyAtOnceKeepTheirOrder) {

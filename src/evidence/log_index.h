@@ -18,6 +18,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,8 +60,8 @@ class LogIndex {
     // if there is no such session or task.
     virtual Result<std::vector<std::uint64_t>> by_session(const Uuid& id) = 0;
     virtual Result<std::vector<std::uint64_t>> by_task(const Uuid& id, bool alone = false) = 0;
-    // Entries that may name event `id` as a cause (its first 8 bytes agree).
-    virtual Result<std::vector<std::uint64_t>> naming(const Uuid& id) = 0;
+    // Entries that may name one of the events `ids` as a cause (its first 8 bytes agree). Rising.
+    virtual Result<std::vector<std::uint64_t>> naming(std::span<const Uuid> ids) = 0;
     // Entries that match, newest first unless asked otherwise; each was read again.
     virtual Result<std::vector<std::uint64_t>> search(const Query& query) = 0;
 

@@ -19,6 +19,12 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kNovember = 1'795'460'000'000'000;
 constexpr std::int64_t kOctober = kNovember - 40LL * 86'400 * 1'000'000;
 
+std::string rendered(LogIndex& index, const CallId& call, PayloadReader& payloads) {
+    const auto shown = trace(index, call.text());
+    EXPECT_TRUE(shown);
+    return whole_text([&](const Sink& sink) { return render(*shown, &payloads, sink); });
+}
+
 class PrivacyTest : public ::testing::Test {
   protected:
     std::unique_ptr<Vault> open(std::shared_ptr<const Custody> custody = file_custody()) {
@@ -130,7 +136,7 @@ TEST_F(PrivacyTest, AShreddingIsRecordedBeforeItHappensAndProofsStay) {
         const auto log = rig.reader();
         auto index = LogIndex::open({}, source_of(log));
         PayloadReader payloads(*rig.vault, index->get());
-        EXPECT_NE(render(*trace(**index, rig.call.text()), &payloads).find("args: {\"amount\""),
+        EXPECT_NE(rendered(**index, rig.call, payloads).find("args: {\"amount\""),
                   std::string::npos);
     }
     const auto done = ask(false);
@@ -141,7 +147,7 @@ TEST_F(PrivacyTest, AShreddingIsRecordedBeforeItHappensAndProofsStay) {
     EXPECT_TRUE(check(log).findings.empty());
     auto index = LogIndex::open({}, source_of(log));
     PayloadReader payloads(*rig.vault, index->get());
-    const std::string text = render(*trace(**index, rig.call.text()), &payloads);
+    const std::string text = rendered(**index, rig.call, payloads);
     EXPECT_NE(text.find("args: (shredded by event " + done->events.front().text() + ")"),
               std::string::npos)
         << text;
@@ -159,7 +165,7 @@ TEST_F(PrivacyTest, AKeyThatIsGoneWithoutAnEventIsMissingNotShredded) {
     const auto log = rig.reader();
     auto index = LogIndex::open({}, source_of(log));
     PayloadReader payloads(*rig.vault, index->get());
-    EXPECT_NE(render(*trace(**index, rig.call.text()), &payloads).find("(MISSING: its key is gone"),
+    EXPECT_NE(rendered(**index, rig.call, payloads).find("(MISSING: its key is gone"),
               std::string::npos);
 }
 

@@ -27,9 +27,9 @@ Leaf leaf_at(const Rig& rig, std::size_t at) {
 std::vector<std::string> findings(const Rig& rig) {
     Checker checker;
     for (std::size_t i = 0; i < rig.ledger.entries.size(); ++i) {
-        checker.feed(i, rig.ledger.entries[i]);
+        checker.feed(i, rig.ledger.entries[i], leaf_hash(rig.ledger.entries[i]));
     }
-    return checker.finish().findings;
+    return checker.finish([&](std::uint64_t index) { return rig.ledger.entries[index]; }).findings;
 }
 
 TEST(Recorder, AReceiptSaysWhereTheEventIs) {

@@ -2,10 +2,13 @@
 // may have written passes inert().
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "base/clock.h"
 #include "base/inert.h"
 #include "evidence/leaf.h"
 #include "evidence/trail.h"
+#include "json/node.h"
 
 namespace writ::evidence {
 
@@ -21,23 +24,25 @@ std::string payload_text(const PayloadView& view) {
 
 class Renderer {
   public:
-    explicit Renderer(PayloadReader* payloads) : payloads_(payloads) {}
+    Renderer(PayloadReader* payloads, const Sink& sink) : payloads_(payloads), out_(sink) {}
 
     // `lead`: what stands before the branch of this node; `last`: no sibling follows.
     void node(const TraceNode& node, const std::string& lead, bool root, bool last) {
         const std::string branch = root ? "" : last ? "└─ " : "├─ ";
         const std::string below = root ? lead : lead + (last ? "   " : "│  ");
         const std::string time = rfc3339(node.event.t_us);
-        out_ += fmt::format("{}  {}{}{}  {}{}\n", time, lead, branch,
-                            inert(node.event.type, kShownBytes), node.event.summary,
-                            other_causes(node.event));
+        auto& out = out_.text();
+        out.append(time).append("  ").append(lead).append(branch);
+        out.append(inert(node.event.type, kShownBytes)).append("  ").append(node.event.summary);
+        out.append(other_causes(node.event)).append("\n");
+        out_.pause();
         if (payloads_ != nullptr) payloads(node.event, below, time.size(), !node.effects.empty());
         for (std::size_t i = 0; i < node.effects.size(); ++i) {
             this->node(node.effects[i], below, false, i + 1 == node.effects.size());
         }
     }
 
-    std::string take() { return std::move(out_); }
+    Status finish() { return out_.finish(); }
 
   private:
     // The tree shows the first cause; the others, and whatever was not observed, are said.
@@ -46,7 +51,7 @@ class Renderer {
         for (std::size_t i = 0; i < event.causes.size(); ++i) {
             const auto& cause = event.causes[i];
             if (i == 0 && cause.basis == "observed") continue;
-            out += fmt::format("  [{} {}, {}]", inert(cause.rel, 40), inert(cause.id, 40),
+            out += fmt::format("  [{} {}, {}]", inert(cause.rel, 40), cause.id.text(),
                                inert(cause.basis, 20));
         }
         return out;
@@ -56,13 +61,13 @@ class Renderer {
         const auto leaf = read_leaf(event.json);
         if (!leaf) return;
         for (const auto& view : payloads_->read(*leaf)) {
-            out_ += fmt::format("{:{}}  {}{}  {}: {}\n", "", indent, lead, more ? "│" : " ",
-                                inert(view.role, kShownBytes), payload_text(view));
+            out_.text() += fmt::format("{:{}}  {}{}  {}: {}\n", "", indent, lead, more ? "│" : " ",
+                                       inert(view.role, kShownBytes), payload_text(view));
         }
     }
 
     PayloadReader* payloads_;
-    std::string out_;
+    Pieces out_;
 };
 
 json::Node payloads_json(const TrailEvent& event, PayloadReader& payloads) {
@@ -81,34 +86,48 @@ json::Node payloads_json(const TrailEvent& event, PayloadReader& payloads) {
     return out;
 }
 
-json::Node node_json(const TraceNode& node, PayloadReader* payloads) {
-    json::Node out = json::Node::object();
-    out["index"] = node.event.index;
-    out["event"] = json::Node::raw(node.event.json);
-    if (payloads != nullptr) out["payloads"] = payloads_json(node.event, *payloads);
-    json::Node effects = json::Node::array();
-    for (const auto& effect : node.effects) effects.push_back(node_json(effect, payloads));
-    out["effects"] = std::move(effects);
-    return out;
+// Members in the order of the canonical form; no tree of the whole is built.
+void write_nodes(const std::vector<TraceNode>& nodes, PayloadReader* payloads, Pieces& out) {
+    out.text() += '[';
+    bool first = true;
+    for (const auto& node : nodes) {
+        out.text() += std::exchange(first, false) ? "{\"effects\":" : ",{\"effects\":";
+        write_nodes(node.effects, payloads, out);
+        auto& text = out.text();
+        text.append(",\"event\":").append(node.event.json);
+        text.append(",\"index\":").append(std::to_string(node.event.index));
+        if (payloads != nullptr)
+            text.append(",\"payloads\":").append(payloads_json(node.event, *payloads).dump());
+        text += '}';
+        out.pause();
+    }
+    out.text() += ']';
 }
 
 }  // namespace
 
-std::string render(const Trace_& trace, PayloadReader* payloads) {
-    Renderer renderer(payloads);
+Status render(const Trace_& trace, PayloadReader* payloads, const Sink& sink) {
+    Renderer renderer(payloads, sink);
     for (const auto& root : trace.roots) renderer.node(root, "", true, true);
-    return renderer.take();
+    return renderer.finish();
 }
 
-json::Node to_json(const Trace_& trace, PayloadReader* payloads) {
-    json::Node out = json::Node::object();
-    out["id"] = trace.id;
-    out["kind"] = trace.kind;
-    out["events"] = trace.events;
-    json::Node roots = json::Node::array();
-    for (const auto& root : trace.roots) roots.push_back(node_json(root, payloads));
-    out["roots"] = std::move(roots);
-    return out;
+Status to_json(const Trace_& trace, PayloadReader* payloads, std::string_view schema,
+               const Sink& sink) {
+    Pieces out(sink);
+    auto& head = out.text();
+    head.append("{\"events\":").append(std::to_string(trace.events)).append(",\"id\":");
+    json::append_string(head, trace.id);
+    head += ",\"kind\":";
+    json::append_string(head, trace.kind);
+    head += ",\"roots\":";
+    write_nodes(trace.roots, payloads, out);
+    if (!schema.empty()) {
+        out.text() += ",\"schema\":";
+        json::append_string(out.text(), schema);
+    }
+    out.text() += '}';
+    return out.finish();
 }
 
 }  // namespace writ::evidence

@@ -13,8 +13,9 @@ struct Forest {
     std::vector<std::vector<std::size_t>> children;
 };
 
-Forest arrange(const std::vector<TrailEvent>& events) {
-    std::unordered_map<std::string_view, std::size_t> at;
+Forest arrange(const std::deque<TrailEvent>& events) {
+    std::unordered_map<Uuid, std::size_t> at;
+    at.reserve(events.size());
     Forest forest;
     forest.children.resize(events.size());
     std::vector<std::size_t> parent(events.size()), depth(events.size());
@@ -36,7 +37,7 @@ Forest arrange(const std::vector<TrailEvent>& events) {
     return forest;
 }
 
-TraceNode assemble(const Forest& forest, std::vector<TrailEvent>& events, std::size_t at) {
+TraceNode assemble(const Forest& forest, std::deque<TrailEvent>& events, std::size_t at) {
     TraceNode node;
     node.event = std::move(events[at]);
     node.effects.reserve(forest.children[at].size());
@@ -48,12 +49,10 @@ TraceNode assemble(const Forest& forest, std::vector<TrailEvent>& events, std::s
 
 }  // namespace
 
-Result<Trace_> trace(LogIndex& index, std::string_view what) {
-    auto all = collect_connected(index, what);
+Result<Trace_> trace(LogIndex& index, std::string_view what, Keep keep) {
+    auto all = collect_connected(index, what, keep);
     if (!all) return fail(all.error());
-    std::vector<TrailEvent> events;
-    events.reserve(all->events.size());
-    for (auto& [at, event] : all->events) events.push_back(std::move(event));
+    auto& events = all->events;
     const Forest forest = arrange(events);
     Trace_ out;
     out.id = what;

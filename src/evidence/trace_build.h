@@ -1,7 +1,7 @@
 // The events of a trace, and how they become a tree. Inner header of the room.
 #pragma once
 
-#include <map>
+#include <deque>
 #include <string>
 #include <string_view>
 
@@ -11,9 +11,9 @@ namespace writ::evidence {
 
 struct Connected {
     std::string kind;
-    std::map<std::uint64_t, TrailEvent> events;  // by index
+    std::deque<TrailEvent> events;  // in the order of the log
 };
 // As find_connected(), with the events.
-Result<Connected> collect_connected(LogIndex& index, std::string_view what);
+Result<Connected> collect_connected(LogIndex& index, std::string_view what, Keep keep);
 
 }  // namespace writ::evidence

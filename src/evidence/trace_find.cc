@@ -1,5 +1,6 @@
 // From a name to the entries that belong to it.
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <set>
 #include <unordered_set>
@@ -112,14 +113,17 @@ Result<Named> find_named(LogIndex& index, std::string_view what) {
 
 namespace {
 
-// Reads events once, and knows which ids are among them.
+// Reads events once, hands each that belongs here to `take`, and knows which ids are among them.
 class Collector {
   public:
-    explicit Collector(LogIndex& index) : index_(index) {}
+    using Take = std::function<void(std::uint64_t at, std::string_view bytes, const Leaf& leaf)>;
+    Collector(LogIndex& index, Take take) : index_(index), take_(std::move(take)) {}
 
     // `wanted` rising; with `only_effects` an event stays out unless one of its causes is in.
     Status read(const Indexes& wanted, bool only_effects) {
         fresh_.clear();
+        here_.reserve(here_.size() + wanted.size());
+        ids_.reserve(ids_.size() + wanted.size());
         return index_.source().pick(wanted, [&](std::uint64_t at, std::string_view bytes) {
             const auto leaf = read_leaf(bytes);
             if (!leaf) return true;  // the check reports it
@@ -134,15 +138,9 @@ class Collector {
 
     // Entries that name one of the events read last.
     Result<Indexes> effects() {
-        std::set<std::uint64_t> next;
-        for (const auto& id : fresh_) {
-            const auto naming = index_.naming(id);
-            if (!naming) return naming;
-            for (const auto at : *naming) {
-                if (!events_.contains(at)) next.insert(at);
-            }
-        }
-        return Indexes(next.begin(), next.end());
+        auto next = index_.naming(fresh_);
+        if (next) std::erase_if(*next, [&](std::uint64_t at) { return here_.contains(at); });
+        return next;
     }
 
     // Entries of causes that are not in yet.
@@ -157,45 +155,63 @@ class Collector {
         return Indexes(next.begin(), next.end());
     }
 
-    std::map<std::uint64_t, TrailEvent> take() { return std::move(events_); }
-
   private:
     void add(std::uint64_t at, std::string_view bytes, const Leaf& leaf) {
-        TrailEvent event;
-        event.index = at;
-        event.json = bytes;
-        event.id = leaf.id;
-        event.type = leaf.type;
-        event.session = leaf.session;
-        event.task = leaf.task;
-        event.call = leaf.call;
-        event.t_us = leaf.t_us;
-        event.summary = summary(leaf);
+        if (!here_.insert(at).second) return;
         for (const auto& cause : leaf.causes) {
-            event.causes.push_back(
-                {std::string(cause.rel), std::string(cause.id), std::string(cause.basis)});
             if (const auto id = Uuid::parse(cause.id)) up_.push_back(*id);
         }
         if (const auto id = Uuid::parse(leaf.id)) {
             ids_.insert(*id);
             fresh_.push_back(*id);
         }
-        events_.emplace(at, std::move(event));
+        take_(at, bytes, leaf);
     }
 
     LogIndex& index_;
-    std::map<std::uint64_t, TrailEvent> events_;
+    const Take take_;
+    std::unordered_set<std::uint64_t> here_;
     std::unordered_set<Uuid> ids_;
     std::set<Uuid> asked_;
     std::vector<Uuid> fresh_, up_;
 };
 
-}  // namespace
+Tone tone_of(const Leaf& leaf) {
+    if (leaf.type == "call.decided" || leaf.type == "call.inward") {
+        const auto kind = leaf.text("kind");
+        return kind == "permit" ? Tone::kPermit : kind == "hold" ? Tone::kHold : Tone::kForbid;
+    }
+    if (leaf.type == "call.ended") {
+        return leaf.text("status") == "ok" && leaf.text("agreement") == "match" ? Tone::kOk
+                                                                                : Tone::kBad;
+    }
+    const bool bad = leaf.type == "evidence.gap" || leaf.type == "evidence.degraded" ||
+                     leaf.type == "limit.tripped" || leaf.type == "clock.step" ||
+                     leaf.type == "containment.applied";
+    return bad ? Tone::kBad : Tone::kOther;
+}
 
-Result<Connected> collect_connected(LogIndex& index, std::string_view what) {
+TrailEvent trail_event(std::uint64_t at, const Leaf& leaf) {
+    TrailEvent event;
+    event.index = at;
+    event.id = Uuid::parse(leaf.id).value_or(Uuid{});
+    event.t_us = leaf.t_us;
+    event.tone = tone_of(leaf);
+    event.type = leaf.type;
+    event.summary = summary(leaf);
+    event.causes.reserve(leaf.causes.size());
+    for (const auto& cause : leaf.causes) {
+        event.causes.push_back({std::string(cause.rel), std::string(cause.basis),
+                                Uuid::parse(cause.id).value_or(Uuid{})});
+    }
+    return event;
+}
+
+// Everything connected to `what`, in no order. What `what` is.
+Result<std::string> walk(LogIndex& index, std::string_view what, Collector::Take take) {
     auto named = find_named(index, what);
     if (!named) return fail(named.error());
-    Collector collector(index);
+    Collector collector(index, std::move(take));
     if (auto ok = collector.read(named->indexes, false); !ok) return fail(ok.error());
     while (true) {  // forwards: whoever names one of them
         const auto next = collector.effects();
@@ -209,14 +225,36 @@ Result<Connected> collect_connected(LogIndex& index, std::string_view what) {
         if (next->empty()) break;
         if (auto ok = collector.read(*next, false); !ok) return fail(ok.error());
     }
-    return Connected{std::move(named->kind), collector.take()};
+    return std::move(named->kind);
+}
+
+}  // namespace
+
+Result<Connected> collect_connected(LogIndex& index, std::string_view what, Keep keep) {
+    Connected out;
+    bool keeps = keep != Keep::kNone;
+    auto kind = walk(index, what, [&](std::uint64_t at, std::string_view bytes, const Leaf& leaf) {
+        out.events.push_back(trail_event(at, leaf));
+        if (keeps && keep == Keep::kFew && out.events.size() > kMaxFewLeaves) {
+            keeps = false;
+            for (auto& event : out.events) event.json = {};
+        }
+        if (keeps) out.events.back().json = bytes;
+    });
+    if (!kind) return fail(kind.error());
+    out.kind = std::move(*kind);
+    std::ranges::sort(out.events, {}, &TrailEvent::index);
+    return out;
 }
 
 Result<Named> find_connected(LogIndex& index, std::string_view what) {
-    auto all = collect_connected(index, what);
-    if (!all) return fail(all.error());
-    Named out{std::move(all->kind), {}};
-    for (const auto& [at, event] : all->events) out.indexes.push_back(at);
+    Named out;
+    auto kind = walk(index, what, [&out](std::uint64_t at, std::string_view, const Leaf&) {
+        out.indexes.push_back(at);
+    });
+    if (!kind) return fail(kind.error());
+    out.kind = std::move(*kind);
+    std::ranges::sort(out.indexes);
     return out;
 }
 

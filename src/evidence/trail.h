@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "evidence/log_index.h"
 #include "evidence/payloads.h"
-#include "json/node.h"
+#include "evidence/sink.h"
 #include "ledger/reader.h"
 
 namespace writ::evidence {
@@ -21,19 +21,32 @@ namespace writ::evidence {
 inline constexpr std::size_t kMaxTraceDepth = 64;
 
 struct TrailCause {
-    std::string rel, id, basis;
+    std::string rel, basis;
+    Uuid id;
 };
 
-// One event of the trail with its place; `json` is the leaf's exact bytes, `summary` what it says
-// in a few words, inert.
+// How a person is to see an event: the verdict of a call, whether an outcome is good, whether
+// something is wrong.
+enum class Tone : std::uint8_t { kOther, kPermit, kForbid, kHold, kOk, kBad };
+
+// One event of the trail with its place; `json` is the leaf's exact bytes where they were asked
+// for, `summary` what it says in a few words, inert.
 struct TrailEvent {
     std::uint64_t index = 0;
-    std::string id, type, session, task, call;
+    Uuid id;
     std::int64_t t_us = 0;
+    Tone tone = Tone::kOther;
+    std::string type;
     std::string json;
     std::string summary;
     std::vector<TrailCause> causes;
 };
+
+// What of the leaves a trace keeps: their bytes are most of its memory. A text needs none of them,
+// a page those of a small trace, JSON and payloads all.
+enum class Keep : std::uint8_t { kNone, kFew, kAll };
+// Beyond this many events kFew keeps none, and a page shows none: it must still open.
+inline constexpr std::size_t kMaxFewLeaves = 5'000;
 
 struct TraceNode {
     TrailEvent event;
@@ -61,17 +74,22 @@ Result<Named> find_named(LogIndex& index, std::string_view what);
 // find_named() with everything that it led to and everything that led to any of these.
 Result<Named> find_connected(LogIndex& index, std::string_view what);
 
-Result<Trace_> trace(LogIndex& index, std::string_view what);
+Result<Trace_> trace(LogIndex& index, std::string_view what, Keep keep = Keep::kAll);
 // The same over an index made for this once.
 Result<Trace_> trace(const ledger::LogReader& log, std::string_view what);
 
 // For a terminal: one line an event, indented by cause, with verdict and reasons; foreign text
-// inert. With `payloads`, their first bytes too.
-std::string render(const Trace_& trace, PayloadReader* payloads);
-json::Node to_json(const Trace_& trace, PayloadReader* payloads = nullptr);
+// inert. With `payloads`, their first bytes too (the trace must have kept its leaves). Errors: the
+// sink's.
+Status render(const Trace_& trace, PayloadReader* payloads, const Sink& sink);
+// One canonical JSON object with the exact leaves, `schema` among its members if not empty.
+Status to_json(const Trace_& trace, PayloadReader* payloads, std::string_view schema,
+               const Sink& sink);
 // One HTML file that needs nothing else: no script from elsewhere, no picture, no font; its
-// Content-Security-Policy forbids loading any. Foreign text is escaped.
-std::string to_html(const Trace_& trace, PayloadReader* payloads, std::string_view origin);
+// Content-Security-Policy forbids loading any. Foreign text is escaped. It shows the leaves that
+// the trace has kept.
+Status to_html(const Trace_& trace, PayloadReader* payloads, std::string_view origin,
+               const Sink& sink);
 
 struct CheckReport {
     std::uint64_t events = 0;
@@ -84,5 +102,14 @@ struct CheckReport {
 // permitting call.decided.
 CheckReport check(const ledger::LogReader& log,
                   const std::function<void(std::uint64_t, std::uint64_t)>& progress = {});
+
+// LogReader::verify() and check() in one pass over the entries. Where the tree has findings, the
+// events are not spoken of.
+struct LogCheck {
+    ledger::LogReader::Report tree;
+    CheckReport events;
+};
+LogCheck check_all(const ledger::LogReader& log,
+                   const std::function<void(std::uint64_t, std::uint64_t)>& progress = {});
 
 }  // namespace writ::evidence

@@ -31,6 +31,14 @@ std::vector<std::string> types(const Trace_& trace) {
     return out;
 }
 
+std::string text_of(const Trace_& trace, PayloadReader* payloads = nullptr) {
+    return whole_text([&](const Sink& sink) { return render(trace, payloads, sink); });
+}
+
+std::string page_of(const Trace_& trace, PayloadReader& payloads, std::string_view origin) {
+    return whole_text([&](const Sink& sink) { return to_html(trace, &payloads, origin, sink); });
+}
+
 class TrailTest : public ::testing::Test {
   protected:
     EventId must(Draft draft) {
@@ -93,7 +101,7 @@ TEST_F(TrailTest, AnUnknownIdIsNotFound) {
 }
 
 TEST_F(TrailTest, IsShownAsATreeWithVerdictsAndReasons) {
-    const std::string text = render(trace(call), nullptr);
+    const std::string text = text_of(trace(call));
     EXPECT_EQ(text,
               "2026-11-23T18:53:20.003Z  task.started  invoice-bot for ps:9d1f4c0011223344: pay "
               "the invoices\n"
@@ -105,18 +113,18 @@ TEST_F(TrailTest, IsShownAsATreeWithVerdictsAndReasons) {
 
 TEST_F(TrailTest, WithTheVaultThePayloadsAreShownAndTheThreeAnswersDiffer) {
     PayloadReader payloads(*rig.vault);
-    const std::string text = render(trace(call), &payloads);
+    const std::string text = text_of(trace(call), &payloads);
     EXPECT_NE(text.find(R"(args: {"amount":9900,"iban":"DE00"})"), std::string::npos) << text;
     EXPECT_NE(text.find("prompt: pay what is due"), std::string::npos) << text;
     ASSERT_TRUE(rig.vault->flush());
     auto fresh = Vault::open(rig.dir.path() / "vault", "acme");
     PayloadReader again(**fresh);
     std::filesystem::remove_all(rig.dir.path() / "vault" / "packs");
-    EXPECT_NE(render(trace(call), &again).find("args: (MISSING"), std::string::npos);
+    EXPECT_NE(text_of(trace(call), &again).find("args: (MISSING"), std::string::npos);
     for (const auto& file : std::filesystem::directory_iterator(rig.dir.path() / "vault/keys")) {
         if (file.path().extension() == ".key") std::filesystem::remove(file.path());
     }
-    EXPECT_NE(render(trace(call), &again).find("args: (shredded)"), std::string::npos);
+    EXPECT_NE(text_of(trace(call), &again).find("args: (shredded)"), std::string::npos);
 }
 
 TEST_F(TrailTest, ForeignTextIsShownInert) {
@@ -127,7 +135,7 @@ TEST_F(TrailTest, ForeignTextIsShownInert) {
     evil.payloads = {{"args", "\x1b[31m{\"a\":1}\n"}};
     const auto id = must(std::move(evil));
     PayloadReader payloads(*rig.vault);
-    const std::string text = render(trace(id), &payloads);
+    const std::string text = text_of(trace(id), &payloads);
     EXPECT_EQ(text.find('\x1b'), std::string::npos);
     EXPECT_EQ(text.find('\x07'), std::string::npos);
     EXPECT_EQ(text.find("\xe2\x80\xae"), std::string::npos);
@@ -174,7 +182,7 @@ TEST_F(TrailTest, TheHtmlPageLoadsNothingAndForeignTextIsInertInIt) {
     evil.payloads = {{"args", "{\"x\":\"</pre><script src=//evil.example></script>\"}"}};
     const auto id = must(std::move(evil));
     PayloadReader payloads(*rig.vault);
-    const std::string page = to_html(trace(id), &payloads, "<b>origin</b>");
+    const std::string page = page_of(trace(id), payloads, "<b>origin</b>");
     for (const char* bad : {"<script", "<img", "<b>origin", "onmouseover=\"", "\x1b"}) {
         EXPECT_EQ(page.find(bad), std::string::npos) << bad;
     }
@@ -219,12 +227,13 @@ TEST_F(TrailTest, WhatWasNotObservedIsMarked) {
     Draft draft = story.decided(rig.ids.mint<CallId>(), "permit");
     draft.cause.push_back({"derived_from", decision, Basis::kInferred});
     const auto id = must(std::move(draft));
-    EXPECT_NE(render(trace(id), nullptr).find("[derived_from " + decision.text() + ", inferred]"),
+    EXPECT_NE(text_of(trace(id)).find("[derived_from " + decision.text() + ", inferred]"),
               std::string::npos);
 }
 
 TEST_F(TrailTest, JsonCarriesTheExactLeaves) {
-    const std::string text = to_json(trace(call)).dump();
+    const std::string text =
+        whole_text([&](const Sink& sink) { return to_json(trace(call), nullptr, {}, sink); });
     const auto parsed = json::parse(text);
     ASSERT_TRUE(parsed);
     EXPECT_EQ(parsed->root().i64("events"), 4);

@@ -17,7 +17,8 @@ inline constexpr std::size_t kMaxWords = 512;
 // ASCII letters and digits and everything beyond ASCII make words; all else parts them. ASCII is
 // lowered. Words of over 64 bytes are cut.
 void split_words(std::string_view text, std::set<std::string>& out);
-std::set<std::string> words_of(const Leaf& leaf);
+// Sorted, each once, at most kMaxWords.
+std::vector<std::string> words_of(const Leaf& leaf);
 // The agent's SPIFFE id, or empty.
 std::string_view agent_of(const Leaf& leaf);
 

@@ -12,11 +12,11 @@
 namespace writ::gate {
 
 // The codes of verdicts that are counted by name, permitted first; anything else is `other`.
-inline constexpr std::array<std::string_view, 19> kCountedCodes = {
+inline constexpr std::array<std::string_view, 20> kCountedCodes = {
     "permitted",  "held",         "not_granted",  "condition",    "domain",
     "expired",    "no_permit",    "forbidden",    "policy_error", "policy_invalid",
     "obligation", "bad_argument", "unknown_tool", "tool_changed", "policy_changed",
-    "budget",     "busy",         "no_decision",  "other"};
+    "budget",     "busy",         "unavailable",  "no_decision",  "other"};
 // Of RefusalKind and Status_, in their order.
 inline constexpr std::size_t kRefusalKinds = 5, kEndings = 7;
 

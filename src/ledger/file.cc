@@ -115,7 +115,7 @@ Result<std::string> read_at(int fd, std::size_t size, std::uint64_t offset) {
     return out;
 }
 
-Result<std::string> read_file(const std::filesystem::path& path, std::size_t bytes_max) {
+Status read_file(const std::filesystem::path& path, std::size_t bytes_max, std::string& into) {
     const auto file = File::open(path, O_RDONLY | O_NONBLOCK);
     if (!file) return fail(file.error());
     struct stat info{};
@@ -125,7 +125,17 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t byt
         return fail(ErrorCode::kCorrupt, "`" + path.string() + "` is not a regular file");
     if (static_cast<std::uint64_t>(info.st_size) > bytes_max)
         return fail(ErrorCode::kTooLarge, "`" + path.string() + "` is too large");
-    return read_at(file->fd(), static_cast<std::size_t>(info.st_size), 0);
+    into.resize(static_cast<std::size_t>(info.st_size));
+    const auto have = read_at(file->fd(), std::span(into), 0);
+    if (!have) return fail(have.error());
+    into.resize(*have);
+    return {};
+}
+
+Result<std::string> read_file(const std::filesystem::path& path, std::size_t bytes_max) {
+    std::string out;
+    if (auto done = read_file(path, bytes_max, out); !done) return fail(done.error());
+    return out;
 }
 
 Status sync_dir(Disk& disk, const std::filesystem::path& dir) {

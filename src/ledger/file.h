@@ -78,6 +78,8 @@ Result<std::string> read_at(int fd, std::size_t size,
 // A regular file whole. Errors: kNotFound, kTooLarge, kCorrupt (no regular file: a pipe would never
 // end), kIo.
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t bytes_max);
+// The same into a buffer that is used again: its memory is neither cleared nor mapped anew.
+Status read_file(const std::filesystem::path& path, std::size_t bytes_max, std::string& into);
 Status sync_dir(Disk& disk, const std::filesystem::path& dir);
 // Creates `dir` and what is missing above it, each durable in its parent.
 Status make_dirs(Disk& disk, const std::filesystem::path& dir);

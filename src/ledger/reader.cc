@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <bit>
 #include <functional>
 #include <map>
@@ -32,40 +33,53 @@ unsigned width_at(std::uint64_t count, std::uint64_t n) {
 
 // Reads a tile or bundle by its path; a partial one may have been replaced by the full one
 // (tlog-tiles allows that).
-Result<std::string> read_either(const fs::path& dir, const std::string& partial,
-                                const std::string& full, std::size_t bytes_max) {
-    auto bytes = read_file(dir / partial, bytes_max);
-    if (!bytes && bytes.error().code == ErrorCode::kNotFound && partial != full)
-        bytes = read_file(dir / full, bytes_max);
+Status read_either(const fs::path& dir, const std::string& partial, const std::string& full,
+                   std::size_t bytes_max, std::string& into) {
+    auto done = read_file(dir / partial, bytes_max, into);
+    if (!done && done.error().code == ErrorCode::kNotFound && partial != full)
+        done = read_file(dir / full, bytes_max, into);
     // The checkpoint promises it: that it is missing is damage, not an answer.
-    if (!bytes) return fail(ErrorCode::kCorrupt, bytes.error().detail);
-    return bytes;
+    if (!done) return fail(ErrorCode::kCorrupt, done.error().detail);
+    return {};
 }
 
 // `width` hashes of tile `n` of `level`.
 Result<std::vector<Sha256>> read_tile(const fs::path& dir, unsigned level, std::uint64_t n,
                                       unsigned width) {
-    const auto bytes = read_either(dir, tile_path(level, n, width), tile_path(level, n, kTileWidth),
-                                   kTileWidth * 32);
-    if (!bytes) return fail(bytes.error());
-    if (bytes->size() < width * 32u)
+    std::string bytes;
+    if (auto done = read_either(dir, tile_path(level, n, width), tile_path(level, n, kTileWidth),
+                                kTileWidth * 32, bytes);
+        !done)
+        return fail(done.error());
+    if (bytes.size() < width * 32u)
         return fail(ErrorCode::kCorrupt,
                     fmt::format("`{}` is truncated", tile_path(level, n, width)));
     std::vector<Sha256> out(width);
     for (unsigned i = 0; i < width; ++i)
-        std::copy_n(reinterpret_cast<const std::uint8_t*>(bytes->data()) + i * 32u, 32,
+        std::copy_n(reinterpret_cast<const std::uint8_t*>(bytes.data()) + i * 32u, 32,
                     out[i].begin());
     return out;
 }
 
-Result<std::vector<std::string>> read_bundle(const fs::path& dir, std::uint64_t n, unsigned width) {
-    const auto bytes =
-        read_either(dir, bundle_path(n, width), bundle_path(n, kTileWidth), kMaxBundleBytes);
-    if (!bytes) return fail(bytes.error());
-    auto entries = split_bundle(*bytes, width);
-    if (!entries) return fail(entries.error().in(fmt::format("`{}`", bundle_path(n, width))));
-    return entries;
-}
+// One entry bundle after another, in memory that is used again.
+class BundleEntries {
+  public:
+    Status read(const fs::path& dir, std::uint64_t n, unsigned width) {
+        if (auto done = read_either(dir, bundle_path(n, width), bundle_path(n, kTileWidth),
+                                    kMaxBundleBytes, bytes_);
+            !done)
+            return done;
+        if (auto done = split_bundle(bytes_, width, entries_); !done)
+            return fail(done.error().in(fmt::format("`{}`", bundle_path(n, width))));
+        return {};
+    }
+    // Valid until the next read().
+    const std::vector<std::string_view>& entries() const { return entries_; }
+
+  private:
+    std::string bytes_;
+    std::vector<std::string_view> entries_;
+};
 
 // MTH of RFC 6962 section 2.1 over hashes of complete subtrees of one size, the last of which may
 // be smaller. Written from the definition, unlike the writer's incremental tree.
@@ -143,15 +157,30 @@ class Recount {
     std::vector<Row> rows_;
 };
 
-using Tile = std::shared_ptr<const std::vector<Sha256>>;
+// The hashes of a tile and of the complete subtrees above them within it: row h has those of
+// height h over the tile's hashes.
+struct TileTree {
+    std::array<std::vector<Sha256>, 9> rows;
+
+    explicit TileTree(std::vector<Sha256> hashes) {
+        rows[0] = std::move(hashes);
+        for (std::size_t h = 1; h < rows.size(); ++h) {
+            const auto& below = rows[h - 1];
+            rows[h].reserve(below.size() / 2);
+            for (std::size_t i = 0; i + 1 < below.size(); i += 2)
+                rows[h].push_back(crypto::merkle_node(below[i], below[i + 1]));
+        }
+    }
+};
+using Tile = std::shared_ptr<const TileTree>;
 
 }  // namespace
 
-// OPTIMIZATION: proofs of neighbours need the same tiles, of every level one; a bundle of many
-// events would read each of them hundreds of times. What comes from here is checked against the
-// signed root like what comes from the disk.
+// OPTIMIZATION: proofs of neighbours need the same tiles, of every level one, and the same hashes
+// above those of a tile; a bundle of many events would read and fold each of them hundreds of
+// times. What comes from here is checked against the signed root like what comes from the disk.
 struct LogReader::Tiles {
-    static constexpr std::size_t kMax = 256;  // of 8 KiB
+    static constexpr std::size_t kMax = 256;  // of 16 KiB
 
     std::mutex mutex;
     std::map<std::pair<unsigned, std::uint64_t>, Tile> tiles;
@@ -164,7 +193,7 @@ struct LogReader::Tiles {
         }
         auto row = read_tile(dir, level, n, width);
         if (!row) return fail(row.error());
-        Tile made = std::make_shared<const std::vector<Sha256>>(std::move(*row));
+        Tile made = std::make_shared<const TileTree>(std::move(*row));
         const std::lock_guard lock(mutex);
         if (tiles.size() >= kMax) tiles.clear();
         tiles[place] = made;
@@ -190,12 +219,11 @@ class LogReader::RangeHashes {
         }
         const unsigned height = static_cast<unsigned>(std::countr_zero(count));
         const unsigned level = height / 8;
-        const std::size_t hashes = std::size_t{1} << (height % 8);
         const std::uint64_t at = from >> (8 * level);
         const std::uint64_t tile = at / kTileWidth;
         const auto row = tiles_.get(dir_, level, tile, width_at(size_ >> (8 * level), tile));
         if (!row) return fail(row.error());
-        return mth((*row)->data() + at % kTileWidth, hashes);
+        return (*row)->rows[height % 8][at % kTileWidth >> (height % 8)];
     }
 
     // PATH(m, D[from:to]), RFC 6962 section 2.1.1.
@@ -253,36 +281,44 @@ Result<std::string> LogReader::entry(std::uint64_t index) const {
             ErrorCode::kNotFound,
             fmt::format("entry {} is pruned: entries below {} are gone", index, minimum_index_));
     const std::uint64_t n = index / kTileWidth;
-    const auto entries = read_bundle(dir_, n, width_at(checkpoint_.size, n));
-    if (!entries) return fail(entries.error());
-    return (*entries)[index % kTileWidth];
+    BundleEntries bundle;
+    if (auto done = bundle.read(dir_, n, width_at(checkpoint_.size, n)); !done)
+        return fail(done.error());
+    return std::string(bundle.entries()[index % kTileWidth]);
 }
 
 Status LogReader::entries(std::uint64_t from,
                           const std::function<bool(std::uint64_t, std::string_view)>& each) const {
     from = std::max(from, minimum_index_);
+    BundleEntries bundle;
     for (std::uint64_t n = from / kTileWidth; n * kTileWidth < checkpoint_.size; ++n) {
-        const auto entries = read_bundle(dir_, n, width_at(checkpoint_.size, n));
-        if (!entries) return fail(entries.error());
-        for (std::size_t i = 0; i < entries->size(); ++i) {
+        if (auto done = bundle.read(dir_, n, width_at(checkpoint_.size, n)); !done) return done;
+        for (std::size_t i = 0; i < bundle.entries().size(); ++i) {
             const std::uint64_t index = n * kTileWidth + i;
-            if (index >= from && !each(index, (*entries)[i])) return {};
+            if (index >= from && !each(index, bundle.entries()[i])) return {};
         }
     }
     return {};
 }
 
-// The path is checked against the root before it is handed out: with the tiles' leaf hash here,
-// with the entry's own in proof().
-Result<std::vector<Sha256>> LogReader::inclusion(std::uint64_t index) const {
+Result<std::vector<Sha256>> LogReader::path(std::uint64_t index) const {
     if (index >= checkpoint_.size)
         return fail(ErrorCode::kNotFound, fmt::format("the log has {} entries", checkpoint_.size));
     std::vector<Sha256> out;
     const RangeHashes hashes(dir_, checkpoint_.size, *tiles_);
     if (auto done = hashes.path(index, 0, checkpoint_.size, out); !done) return fail(done.error());
+    return out;
+}
+
+// The path is checked against the root before it is handed out: with the tiles' leaf hash here,
+// with the entry's own in proof().
+Result<std::vector<Sha256>> LogReader::inclusion(std::uint64_t index) const {
+    auto out = path(index);
+    if (!out) return out;
+    const RangeHashes hashes(dir_, checkpoint_.size, *tiles_);
     const auto leaf = hashes.range(index, index + 1);
     if (!leaf) return fail(leaf.error());
-    if (!check_inclusion(index, checkpoint_.size, *leaf, out, checkpoint_.root))
+    if (!check_inclusion(index, checkpoint_.size, *leaf, *out, checkpoint_.root))
         return fail(ErrorCode::kCorrupt,
                     fmt::format("the tiles do not prove entry {}: they were altered", index));
     return out;
@@ -290,9 +326,13 @@ Result<std::vector<Sha256>> LogReader::inclusion(std::uint64_t index) const {
 
 Result<std::vector<Sha256>> LogReader::consistency(std::uint64_t old_size,
                                                    const Sha256& old_root) const {
-    Prover prover([this](unsigned level, std::uint64_t n, unsigned width) {
-        return read_either(dir_, tile_path(level, n, width), tile_path(level, n, kTileWidth),
-                           kTileWidth * 32);
+    Prover prover([this](unsigned level, std::uint64_t n, unsigned width) -> Result<std::string> {
+        std::string out;
+        if (auto done = read_either(dir_, tile_path(level, n, width),
+                                    tile_path(level, n, kTileWidth), kTileWidth * 32, out);
+            !done)
+            return fail(done.error());
+        return out;
     });
     auto path = prover.consistency(old_size, checkpoint_.size);
     if (!path) return path;
@@ -318,19 +358,20 @@ Result<std::string> LogReader::proof(std::uint64_t index) const {
 }
 
 LogReader::Report LogReader::verify(
-    const std::function<void(std::uint64_t, std::uint64_t)>& progress) const {
+    const std::function<void(std::uint64_t, std::uint64_t)>& progress, const EachLeaf& each) const {
     Report report;
+    BundleEntries bundle;
     Recount recount(dir_, report.findings);
     std::uint64_t minimum = minimum_index_;
     for (std::uint64_t n = 0; n * kTileWidth < checkpoint_.size; ++n) {
         const auto pruned = [&] { return n * kTileWidth < minimum; };
-        Result<std::vector<std::string>> entries = std::vector<std::string>();
-        if (!pruned()) entries = read_bundle(dir_, n, width_at(checkpoint_.size, n));
-        if (!entries) {
+        Status read;
+        if (!pruned()) read = bundle.read(dir_, n, width_at(checkpoint_.size, n));
+        if (!read) {
             // A writer that prunes beside us publishes the new bound before it removes anything.
             minimum = std::max(minimum, ledger::minimum_index(dir_).value_or(0));
             if (!pruned()) {
-                report.findings.push_back({entries.error().detail});
+                report.findings.push_back({read.error().detail});
                 return report;
             }
         }
@@ -343,8 +384,12 @@ LogReader::Report LogReader::verify(
             for (const Sha256& hash : *row) recount.add(0, hash);
             continue;
         }
-        for (const std::string& entry : *entries) recount.add(0, own_leaf_hash(entry));
-        report.entries += entries->size();
+        for (std::size_t i = 0; i < bundle.entries().size(); ++i) {
+            const Sha256 leaf = own_leaf_hash(bundle.entries()[i]);
+            recount.add(0, leaf);
+            if (each) each(n * kTileWidth + i, bundle.entries()[i], leaf);
+        }
+        report.entries += bundle.entries().size();
         if (progress && (n % 64 == 0 || report.entries == checkpoint_.size))
             progress(report.entries, checkpoint_.size);
     }

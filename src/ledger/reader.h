@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
@@ -40,6 +41,8 @@ class LogReader {
     // RFC 6962 inclusion path of `index` from the tiles, checked against the root. Errors:
     // kNotFound, kCorrupt.
     Result<std::vector<Sha256>> inclusion(std::uint64_t index) const;
+    // The same unchecked, for who checks it against the root anyway.
+    Result<std::vector<Sha256>> path(std::uint64_t index) const;
     // RFC 6962 consistency path from the first `old_size` entries to the checkpoint, checked
     // against `old_root`. Errors: kInvalid (a larger size), kCorrupt (the log does not contain that
     // root: it was rewritten or is a fork).
@@ -57,8 +60,13 @@ class LogReader {
     };
     // Re-hashes every entry, compares every tile of every level, recomputes the root. At most a
     // hundred findings, then `and more`.
-    // `progress(done, total)` now and then.
-    Report verify(const std::function<void(std::uint64_t, std::uint64_t)>& progress = {}) const;
+    // `progress(done, total)` now and then. `each` gets every entry that is not pruned in order
+    // with its leaf hash, before it is known whether the root is right: what it concludes counts
+    // only if there are no findings.
+    using EachLeaf =
+        std::function<void(std::uint64_t index, std::string_view entry, const Sha256& leaf)>;
+    Report verify(const std::function<void(std::uint64_t, std::uint64_t)>& progress = {},
+                  const EachLeaf& each = {}) const;
 
   private:
     struct Tiles;

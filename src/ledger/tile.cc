@@ -80,8 +80,9 @@ void append_entry(std::string& bundle, std::string_view entry) {
     bundle += entry;
 }
 
-Result<std::vector<std::string>> split_bundle(std::string_view bundle, std::size_t count) {
-    std::vector<std::string> out;
+Status split_bundle(std::string_view bundle, std::size_t count,
+                    std::vector<std::string_view>& out) {
+    out.clear();
     while (out.size() < count) {
         if (bundle.size() < 2) return fail(ErrorCode::kCorrupt, "the entry bundle is truncated");
         const std::size_t length = static_cast<std::size_t>(static_cast<std::uint8_t>(bundle[0]))
@@ -89,10 +90,16 @@ Result<std::vector<std::string>> split_bundle(std::string_view bundle, std::size
                                    static_cast<std::uint8_t>(bundle[1]);
         if (bundle.size() < 2 + length)
             return fail(ErrorCode::kCorrupt, "the entry bundle is truncated");
-        out.emplace_back(bundle.substr(2, length));
+        out.push_back(bundle.substr(2, length));
         bundle.remove_prefix(2 + length);
     }
-    return out;
+    return {};
+}
+
+Result<std::vector<std::string>> split_bundle(std::string_view bundle, std::size_t count) {
+    std::vector<std::string_view> views;
+    if (auto done = split_bundle(bundle, count, views); !done) return fail(done.error());
+    return std::vector<std::string>(views.begin(), views.end());
 }
 
 }  // namespace writ::ledger

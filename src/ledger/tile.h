@@ -37,5 +37,7 @@ std::string bundle_path(std::uint64_t n, unsigned width);
 void append_entry(std::string& bundle, std::string_view entry);
 // The first `count` entries. Errors: kCorrupt (truncated).
 Result<std::vector<std::string>> split_bundle(std::string_view bundle, std::size_t count);
+// The same as views into `bundle`.
+Status split_bundle(std::string_view bundle, std::size_t count, std::vector<std::string_view>& out);
 
 }  // namespace writ::ledger
