@@ -207,7 +207,7 @@ TEST_F(TrailTest, AnHtmlPageOfManyEventsStandsInGroupsAndThenInLines) {
         TraceNode one = many.roots.at(0);
         one.effects.clear();
         many.roots.assign(events, one);
-        return to_html(many, nullptr, "o");
+        return whole_text([&](const Sink& sink) { return to_html(many, nullptr, "o", sink); });
     };
     const std::string few = page_of(200);
     EXPECT_EQ(count(few, "class=\"group\""), 0u);
