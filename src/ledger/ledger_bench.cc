@@ -256,6 +256,7 @@ void measure_verifier(const fs::path& base, const fs::path& verifier, std::uint6
     }
     const fs::path log = dir / "log/default/node";
     const auto began = SteadyClock::now();
+    std::fflush(stdout);  // or the child writes again what is waiting
     const pid_t child = fork();
     if (child == 0) {
         if (std::freopen("/dev/null", "w", stdout) == nullptr) _exit(9);
