@@ -24,8 +24,9 @@ struct BundleAbout {
     std::int64_t made_us = 0;
 };
 
-// `indexes`: rising. `witnesses`: vkeys of those whose cosignatures may stand under the checkpoint.
 struct BundleReport;
+
+// `indexes`: rising. `witnesses`: vkeys of those whose cosignatures may stand under the checkpoint.
 // Writes it to `sink`, each event checked from the bytes that are handed out, and says what the
 // check found to be whole; memory does not grow with the events but for their ids. Errors:
 // kTooLarge, kInvalid (a vkey), kCorrupt (a log that does not prove its own entries makes no

@@ -68,14 +68,18 @@ TEST(GateEnding, AnAnswerOfAToolThatWasRedefinedMeanwhileDiverges) {
     EXPECT_TRUE(w.events("call.ended").back().has(R"("agreement":"match")"));
 }
 
-// A door that tells an answer which did not pass whole through what the permit asks for.
-TEST(GateEnding, AnAnswerThatEscapedAnObligationDiverges) {
-    World w;
+void oblige_to_redact(World& w) {
     w.gate->set_engine(std::make_shared<TestEngine>([](const policy::Question&) {
         policy::Verdict v = permit();
         v.obligations.push_back({"redact", "email"});
         return v;
     }));
+}
+
+// A door that tells an answer which did not pass whole through what the permit asks for.
+TEST(GateEnding, AnAnswerThatEscapedAnObligationDiverges) {
+    World w;
+    oblige_to_redact(w);
     AdmissionPtr admission = w.allow(w.call(w.session(w.task())));
     ASSERT_TRUE(admission);
     EXPECT_TRUE(admission->depart());
@@ -121,11 +125,7 @@ TEST(GateEnding, ARequestWithoutANameIsNotRecordedAsACall) {
 // An auditor looks for one `obligation.fulfilled` for every call whose permit obliged to something.
 TEST(GateEnding, AnObligationIsSaidToBeFulfilledAlsoWhereNothingHadToGo) {
     World w;
-    w.gate->set_engine(std::make_shared<TestEngine>([](const policy::Question&) {
-        policy::Verdict v = permit();
-        v.obligations.push_back({"redact", "email"});
-        return v;
-    }));
+    oblige_to_redact(w);
     AdmissionPtr admission = w.allow(w.call(w.session(w.task())));
     ASSERT_TRUE(admission);
     EXPECT_EQ(w.run(admission->chunk(R"({"a":1})")).value(), "");

@@ -82,7 +82,10 @@ std::optional<TaskId> Tree::deny(const identity::Session& session, bool excused)
         count(links_[t->id].spent);
     }
     if (Chain* own = chain(session.id)) count(own->spent);
-    if (excused) return std::nullopt;
+    if (excused) {
+        const bool endless = links_[task.root].spent.excused >= kMaxExcused_per_tree;
+        return endless ? std::optional(task.root) : std::nullopt;
+    }
     if (links_[task.root].spent.strikes() >= kMaxDenials_per_tree) return task.root;
     if (++links_[task.id].own_denied >= kMaxDenials_per_task) return task.id;
     return std::nullopt;

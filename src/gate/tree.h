@@ -24,6 +24,8 @@ inline constexpr std::int64_t kMaxDenials_per_task = 100;
 // The same for all tasks of a tree together, so that spawning children does not renew the
 // allowance.
 inline constexpr std::int64_t kMaxDenials_per_tree = 1'000;
+// Excused refusals of a tree (Spent::excused): each is an event, so they end too.
+inline constexpr std::int64_t kMaxExcused_per_tree = 10'000;
 // Calls of one tree that are admitted and not yet closed. Agents run tens at once.
 inline constexpr std::int64_t kMaxLiveCalls_per_tree = 1'000;
 
@@ -60,7 +62,7 @@ class Tree {
     // Takes a debit back: its decision could not be recorded, so nothing happened.
     void credit(const identity::Session& session);
     // Counts one refusal. Returns the task to revoke when a limit was reached by it; one that is
-    // `excused` reaches none.
+    // `excused` has a limit of its own.
     std::optional<TaskId> deny(const identity::Session& session, bool excused = false);
 
     Chain* chain(const SessionId& id);

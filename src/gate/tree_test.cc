@@ -78,6 +78,18 @@ TEST(Tree, SpawningChildrenDoesNotRenewTheAllowanceOfDenials) {
     EXPECT_EQ(denials, kMaxDenials_per_tree);
 }
 
+// A server that never starts must not let a caller fill the log.
+TEST(Tree, ExcusedRefusalsAreNoStrikesAndEndToo) {
+    Family f;
+    const auto root = f.task(0);
+    const auto session = f.session(root);
+    Tree tree;
+    for (std::int64_t i = 1; i < kMaxExcused_per_tree; ++i)
+        ASSERT_FALSE(tree.deny(*session, true)) << i;
+    EXPECT_FALSE(tree.deny(*session)) << "the first that counts";
+    EXPECT_EQ(tree.deny(*session, true), root->id);
+}
+
 TEST(Tree, EndingATaskFindsItselfAndAllBelowOnce) {
     Family f;
     const auto root = f.task(0);
