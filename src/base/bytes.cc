@@ -67,14 +67,14 @@ constexpr auto kHexPairs = [] {
     return out;
 }();
 
-void put_hex(char* at, ByteView bytes) {
+}  // namespace
+
+void put_hex(char* to, ByteView bytes) {
     for (const std::uint8_t b : bytes) {
-        std::memcpy(at, kHexPairs[b].data(), 2);
-        at += 2;
+        std::memcpy(to, kHexPairs[b].data(), 2);
+        to += 2;
     }
 }
-
-}  // namespace
 
 std::string to_hex(ByteView bytes) {
     std::string out(bytes.size() * 2, '\0');

@@ -25,6 +25,8 @@ inline std::string_view as_text(ByteView bytes) {
 }
 
 std::string to_hex(ByteView bytes);
+// The same 2 * bytes.size() characters at `to`.
+void put_hex(char* to, ByteView bytes);
 std::optional<Bytes> from_hex(std::string_view text);
 std::string to_base64(ByteView bytes);
 std::optional<Bytes> from_base64(std::string_view text);

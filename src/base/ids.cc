@@ -30,15 +30,19 @@ int hex_value(char c) {
 }  // namespace
 
 std::string Uuid::text() const {
-    constexpr std::string_view digits = "0123456789abcdef";
     std::string out(36, '-');
-    std::size_t at = 0;
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) ++at;  // the dash that stands there
-        out[at++] = digits[bytes[i] >> 4];
-        out[at++] = digits[bytes[i] & 15];
-    }
+    put(out.data());
     return out;
+}
+
+void Uuid::put(char* to) const {
+    const ByteView all(bytes);
+    put_hex(to, all.first(4));
+    put_hex(to + 9, all.subspan(4, 2));
+    put_hex(to + 14, all.subspan(6, 2));
+    put_hex(to + 19, all.subspan(8, 2));
+    put_hex(to + 24, all.subspan(10));
+    for (const int dash : {8, 13, 18, 23}) to[dash] = '-';
 }
 
 std::optional<Uuid> Uuid::parse(std::string_view text) {

@@ -21,6 +21,8 @@ struct Uuid {
     bool is_nil() const { return *this == Uuid{}; }
     // `01a209c1-6900-7043-aa71-8774c572bd8a`
     std::string text() const;
+    // The same 36 characters at `to`.
+    void put(char* to) const;
     // Accepts exactly what text() writes, version 7 only.
     static std::optional<Uuid> parse(std::string_view text);
 };

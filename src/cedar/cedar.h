@@ -189,11 +189,13 @@ struct EntityData {
     std::vector<EntityUid> parents;
 };
 
-// A store with its parents closed transitively. Immutable.
+// A store with its parents closed transitively. Immutable: copies share it.
 class Entities {
   public:
     Entities();
     ~Entities();
+    Entities(const Entities&);
+    Entities& operator=(const Entities&);
     Entities(Entities&&) noexcept;
     Entities& operator=(Entities&&) noexcept;
     // Cedar's entities JSON. Errors: kInvalid (duplicates that differ, cycles, bad values).

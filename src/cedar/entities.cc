@@ -217,6 +217,8 @@ Entities::Entities() {
     impl_ = empty;
 }
 Entities::~Entities() = default;
+Entities::Entities(const Entities&) = default;
+Entities& Entities::operator=(const Entities&) = default;
 Entities::Entities(Entities&&) noexcept = default;
 Entities& Entities::operator=(Entities&&) noexcept = default;
 

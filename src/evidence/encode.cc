@@ -163,7 +163,7 @@ void write_causes(Writer& out, const std::vector<Cause>& causes) {
     const std::size_t n = std::min(causes.size(), kMaxCauses);
     for (std::size_t i = 0; i < n; ++i) {
         const auto& cause = causes[i];
-        out.comma().open('{').member("basis", name(cause.basis)).member("id", cause.id.text());
+        out.comma().open('{').member("basis", name(cause.basis)).member("id", cause.id);
         out.member("rel", cause.rel).close('}');
     }
     out.close(']');
@@ -197,17 +197,15 @@ void write_trace(Writer& out, const Trace& trace) {
 // `data_text` is `data` already written, or empty.
 std::string write_event(const Draft& draft, std::string_view data_text, const json::Node& data,
                         const Place& place, const std::vector<StoredPayload>& payloads) {
-    std::string text;
-    text.reserve(2048);
-    Writer out(text);
+    Writer out(2048);
     out.open('{').key("actor");
     write_actor(out, draft.actor);
     if (draft.call) out.key("attempt").number(std::max<std::int64_t>(draft.attempt, 1));
     out.member("basis", name(draft.basis));
-    if (draft.call) out.member("call", draft.call->text());
+    if (draft.call) out.member("call", *draft.call);
     if (!draft.cause.empty()) write_causes(out.key("cause"), draft.cause);
     out.key("chain").open('{');
-    if (place.prev != nullptr) out.member("prev", digest_text(*place.prev));
+    if (place.prev != nullptr) out.member("prev", *place.prev);
     out.key("seq").number(place.chain_seq).member("uid", place.chain).close('}');
     if (!data_text.empty()) {
         out.key("data").verbatim(data_text);
@@ -216,15 +214,14 @@ std::string write_event(const Draft& draft, std::string_view data_text, const js
     }
     out.key("emitter").open('{').member("boot", place.boot).member("id", place.emitter);
     out.key("seq").number(place.seq).close('}');
-    out.member("id", place.id.text());
+    out.member("id", place.id);
     if (!payloads.empty()) write_payloads(out.key("payloads"), payloads);
-    if (draft.session) out.member("session", draft.session->text());
+    if (draft.session) out.member("session", *draft.session);
     out.key("t_us").number(place.t_us);
-    if (draft.task) out.member("task", draft.task->text());
+    if (draft.task) out.member("task", *draft.task);
     out.member("tenant", place.tenant);
     if (draft.trace) write_trace(out.key("trace"), *draft.trace);
-    out.member("type", draft.type).member("v", "writ.evidence/1").close('}');
-    return text;
+    return out.member("type", draft.type).member("v", "writ.evidence/1").close('}').take();
 }
 
 // `node` with strings of at most `bytes_max` and arrays of at most `items_max`; counts what it cut.

@@ -45,7 +45,10 @@ template <std::size_t N>
 void list(Writer& out, const char (&name)[N], const std::vector<std::string>& texts) {
     out.key(name).open('[');
     const std::size_t n = std::min(texts.size(), kMaxListEntries);
-    for (std::size_t i = 0; i < n; ++i) out.comma().text(clip(texts[i], kMaxNameBytes));
+    for (std::size_t i = 0; i < n; ++i) {
+        out.comma().text(texts[i].size() <= kMaxNameBytes ? texts[i]
+                                                          : clip(texts[i], kMaxNameBytes));
+    }
     out.close(']');
 }
 
@@ -98,15 +101,13 @@ std::string decision_text(const Passage& p, const policy::Verdict& verdict,
     const catalog::Tool* const tool = p.tool.get();
     const bool call = !method;
     const auto* const resource = call && p.resource ? &*p.resource : nullptr;
-    std::string text;
-    text.reserve(1024);
-    Writer out(text);
+    Writer out(1024);
     out.open('{');
     if (tool != nullptr) clipped(out, "action", tool->qualified(), kMaxNameBytes);
     if (call && p.budget) {
         out.key("budget").open('{').key("calls").number(p.budget->calls);
         out.key("limit").number(p.budget->limit);
-        out.member("task", p.budget->task.text()).close('}');
+        out.member("task", p.budget->task).close('}');
     }
     out.member("code", verdict.code);
     put_determining(out, verdict);
@@ -121,17 +122,14 @@ std::string decision_text(const Passage& p, const policy::Verdict& verdict,
     if (call) out.key("latency_us").number(p.latency_us);
     if (method) clipped(out, "method", *method, kMaxNameBytes);
     put_obligations(out, verdict);
-    if (tool != nullptr) out.member("pin", digest_text(tool->pin));
-    if (call && p.engine.engine) {
-        out.member("policy_set", digest_text(p.engine.engine->digest()));
-    }
+    if (tool != nullptr) out.member("pin", tool->pin);
+    if (call && p.engine.engine) out.member("policy_set", p.engine.engine->digest());
     clipped(out, "reason", verdict.reason, kMaxReasonBytes);
     if (resource != nullptr) clipped(out, "resource", resource->uri, kMaxUriBytes);
-    if (call && p.call.retry_of) out.member("retry_of", p.call.retry_of->text());
+    if (call && p.call.retry_of) out.member("retry_of", *p.call.retry_of);
     if (resource != nullptr) out.member("sensitivity", catalog::name(resource->sensitivity));
     if (tool != nullptr) out.member("server", tool->server);
-    clipped(out, "tool", p.call.tool, kMaxNameBytes).close('}');
-    return text;
+    return clipped(out, "tool", p.call.tool, kMaxNameBytes).close('}').take();
 }
 
 evidence::Payload payload(std::string role, std::string bytes, bool is_json) {
@@ -305,13 +303,13 @@ evidence::Draft call_ended(const Passage& passage, evidence::Actor actor, Outcom
     evidence::Draft draft = of_call("call.ended", passage, std::move(actor));
     draft.cause.push_back(cause("decided_by", passage.decision));
     const std::uint64_t passed = passage.bytes.load(std::memory_order_relaxed);
-    Writer out(draft.data_text);
+    Writer out(256);
     out.open('{').member("agreement", agreement(passage, outcome, seen));
     out.key("bytes").number(std::max<std::uint64_t>(passed, outcome.output.size()));
     out.key("duration_us").number(now_boot_us - passage.began_us);
     if (!outcome.error.empty()) clipped(out, "error", outcome.error, kMaxNameBytes);
     if (passage.inward > 0) out.key("inward").number(passage.inward);
-    out.member("status", name(outcome.status)).close('}');
+    draft.data_text = out.member("status", name(outcome.status)).close('}').take();
     if (!outcome.output.empty()) {
         draft.payloads.push_back(payload("result", std::move(outcome.output), true));
     }

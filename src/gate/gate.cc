@@ -196,7 +196,6 @@ std::optional<RefusalKind> Core::resolve(Passage& p) const {
         p.verdict = forbid("unknown_tool", "no server offers this tool", {}, false);
         return RefusalKind::kUnknown;
     }
-    const bool granted = p.engine.engine->visible(p.task(), *p.tool);
     std::optional<RefusalKind> no;
     if (p.tool->changed) {
         p.verdict = forbid("tool_changed", "the definition is not the one that was pinned",
@@ -207,7 +206,7 @@ std::optional<RefusalKind> Core::resolve(Passage& p) const {
         p.verdict = forbid("bad_argument", why, events::clip(why, events::kMaxReasonBytes), true);
         no = RefusalKind::kInvalid;
     }
-    if (!no || granted) return no;
+    if (!no || p.engine.engine->visible(p.task(), *p.tool)) return no;
     p.verdict.granted = false;
     return RefusalKind::kUnknown;
 }

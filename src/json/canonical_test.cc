@@ -8,7 +8,6 @@
 #include <limits>
 
 #include "json/node.h"
-#include "json/writer.h"
 
 namespace writ::json {
 namespace {
@@ -130,27 +129,6 @@ TEST(AppendString, FindsWhatNeedsAnEscapeAtEveryPlace) {
             }
         }
     }
-}
-
-TEST(Writer, WritesWhatANodeWould) {
-    std::string out;
-    Writer writer(out);
-    writer.open('{').key("a").open('[').comma().number(std::int64_t{-3}).comma().boolean(true);
-    writer.close(']').key("b").open('{').close('}').member("c", "x\"y");
-    writer.key(std::string_view("d\n")).verbatim("null").close('}');
-    Node node = Node::object();
-    node["a"].push_back(-3);
-    node["a"].push_back(true);
-    node["b"] = Node::object();
-    node["c"] = "x\"y";
-    node["d\n"] = nullptr;
-    EXPECT_EQ(out, node.dump());
-}
-
-TEST(Writer, NumbersThatReadersRoundAreText) {
-    std::string out;
-    Writer(out).open('[').comma().number(kMaxSafeInteger).comma().number(kMaxSafeInteger + 1);
-    EXPECT_EQ(out, "[9007199254740991,\"9007199254740992\"");
 }
 
 }  // namespace

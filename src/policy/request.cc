@@ -1,5 +1,6 @@
 #include "policy/request.h"
 
+#include <cstring>
 #include <map>
 #include <unordered_map>
 
@@ -25,6 +26,31 @@ Value task_of(const identity::Task& task) {
 Value tool_of(const catalog::Tool& tool) {
     return Value::record(
         {{"effect", text(catalog::name(tool.effect))}, {"pin", text(digest_text(tool.pin))}});
+}
+
+struct PinHash {
+    std::size_t operator()(const Sha256& pin) const {
+        std::size_t head = 0;
+        std::memcpy(&head, pin.data(), sizeof head);
+        return head;
+    }
+};
+
+// OPTIMIZATION: a thread keeps what it made for the tools it saw last, as below for tasks.
+constexpr std::size_t kKeptTools = 256;
+
+Value kept_tool(const catalog::Tool& tool) {
+    struct Made {
+        catalog::Effect effect;
+        Value value;
+    };
+    thread_local std::unordered_map<Sha256, Made, PinHash> kept;
+    const auto found = kept.find(tool.pin);
+    if (found != kept.end() && found->second.effect == tool.effect) return found->second.value;
+    if (kept.size() >= kKeptTools) kept.clear();
+    Value value = tool_of(tool);
+    kept.insert_or_assign(tool.pin, Made{tool.effect, value});
+    return value;
 }
 
 // What the calls of one task have in common in their context, with all it was made of.
@@ -81,7 +107,7 @@ Value context_of(const Question& question, Value input) {
                           {"now", Value::datetime_ms(question.now_us / 1'000)},
                           {"subject", task.subject},
                           {"task", task.task},
-                          {"tool", tool_of(question.tool)}});
+                          {"tool", kept_tool(question.tool)}});
 }
 
 // Levels of nested arguments of which the members are told apart; below, anything may be there.
@@ -116,6 +142,27 @@ cedar::EntityData resource_entity(const catalog::Resource& resource) {
                        {"sensitivity", text(catalog::name(resource.sensitivity))}};
     for (const auto& domain : resource.domains) data.parents.push_back({"Writ::Domain", domain});
     return data;
+}
+
+// OPTIMIZATION: a thread keeps the store and its layer for the resources it saw last. One standing
+// store has one catalog, whose resources of one name may still differ: all of it is compared.
+constexpr std::size_t kKeptResources = 256;
+
+Result<cedar::Entities> kept_entities(const catalog::Resource& resource,
+                                      const std::shared_ptr<const cedar::Entities>& standing) {
+    struct Made {
+        catalog::Resource of;
+        cedar::Entities entities;
+    };
+    thread_local std::shared_ptr<const cedar::Entities> under;
+    thread_local std::unordered_map<std::string, Made> kept;
+    if (under != standing || kept.size() >= kKeptResources) kept.clear();
+    under = standing;
+    const auto found = kept.find(resource.uri);
+    if (found != kept.end() && found->second.of == resource) return found->second.entities;
+    auto made = cedar::Entities::overlay(standing, {resource_entity(resource)});
+    if (made) kept.insert_or_assign(resource.uri, Made{resource, *made});
+    return made;
 }
 
 }  // namespace
@@ -176,7 +223,7 @@ Result<Prepared> prepare(const Question& question, const Shape& shape,
                          const std::shared_ptr<const cedar::Entities>& standing) {
     auto input = input_value(question.arguments, shape);
     if (!input) return fail(input.error());
-    auto entities = cedar::Entities::overlay(standing, {resource_entity(question.resource)});
+    auto entities = kept_entities(question.resource, standing);
     if (!entities) return fail(entities.error());
     cedar::Request request{agent_uid(*question.task.agent),
                            action_uid(question.tool),

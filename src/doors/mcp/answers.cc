@@ -45,14 +45,43 @@ std::string exposed_definition(const catalog::Tool& tool, ToolNames names) {
     return out;
 }
 
+// `result`, an object whose `_meta` is `theirs`, with `meta` in it.
+std::string with_meta(const json::Value& result, const std::optional<json::Value>& theirs,
+                      std::string_view meta) {
+    std::string object = "{";
+    if (theirs) {
+        for (const auto& [key, value] : theirs->members())
+            if (!key.starts_with(kMetaPrefix)) append_member(object, key, value.raw());
+    }
+    if (object.back() != '{' && !meta.empty()) object += ',';
+    object += meta;
+    object += '}';
+
+    const std::string_view whole = result.raw();
+    std::string out;
+    out.reserve(whole.size() + object.size() + 16);
+    if (theirs) {
+        const auto raw = theirs->raw();
+        const auto at = static_cast<std::size_t>(raw.data() - whole.data());
+        out += whole.substr(0, at);
+        out += object;
+        out += whole.substr(at + raw.size());
+        return out;
+    }
+    out += whole.substr(0, whole.size() - 1);  // without the closing brace
+    if (result.size() != 0) out += ',';
+    out += R"("_meta":)";
+    out += object;
+    out += '}';
+    return out;
+}
+
 }  // namespace
 
 std::string receipt_json(const evidence::Receipt& receipt) {
-    std::string text;
-    json::Writer out(text);
-    out.open('{').member("event", receipt.event.text()).key("index").number(receipt.index);
-    out.member("leaf", digest_text(receipt.leaf)).member("origin", receipt.origin).close('}');
-    return text;
+    json::Writer out(256);
+    out.open('{').member("event", receipt.event).key("index").number(receipt.index);
+    return out.member("leaf", receipt.leaf).member("origin", receipt.origin).close('}').take();
 }
 
 std::string tools_result(const std::vector<std::shared_ptr<const catalog::Tool>>& tools,
@@ -132,53 +161,19 @@ std::string refused_result(std::string_view text, const std::optional<CallId>& c
     return node.dump();
 }
 
-Result<ToolResult> read_tool_result(std::string bytes) {
+Result<ToolResult> read_tool_result(std::string bytes, std::string_view meta) {
     const auto document = json::parse(bytes, kAnswerLimits);
     if (!document) return fail(document.error());
     const json::Value root = document->root();
     if (!root.is_object()) return fail(ErrorCode::kInvalid, "`result` is not an object");
-    const auto meta = root.find("_meta");
-    if (meta && !meta->is_object())
+    const auto theirs = root.find("_meta");
+    if (theirs && !theirs->is_object())
         return fail(ErrorCode::kInvalid, "`result._meta` is not an object");
     const auto flag = root.find("isError");
     if (flag && !flag->is_bool())
         return fail(ErrorCode::kInvalid, "`result.isError` is not a boolean");
-    const bool is_error = flag && *flag->as_bool();
-    return ToolResult{is_error, std::move(bytes)};
-}
-
-Result<std::string> with_meta(std::string_view result, std::string_view meta) {
-    const auto document = json::parse(result, kAnswerLimits);
-    if (!document) return fail(document.error());
-    const json::Value root = document->root();
-    if (!root.is_object()) return fail(ErrorCode::kInvalid, "`result` is not an object");
-    std::string object = "{";
-    const auto theirs = root.find("_meta");
-    if (theirs) {
-        for (const auto& [key, value] : theirs->members())
-            if (!key.starts_with(kMetaPrefix)) append_member(object, key, value.raw());
-    }
-    if (object.back() != '{' && !meta.empty()) object += ',';
-    object += meta;
-    object += '}';
-
-    const std::string_view whole = root.raw();
-    std::string out;
-    out.reserve(whole.size() + object.size() + 16);
-    if (theirs) {
-        const auto raw = theirs->raw();
-        const auto at = static_cast<std::size_t>(raw.data() - whole.data());
-        out += whole.substr(0, at);
-        out += object;
-        out += whole.substr(at + raw.size());
-        return out;
-    }
-    out += whole.substr(0, whole.size() - 1);  // without the closing brace
-    if (root.size() != 0) out += ',';
-    out += R"("_meta":)";
-    out += object;
-    out += '}';
-    return out;
+    std::string told = with_meta(root, theirs, meta);
+    return ToolResult{flag && *flag->as_bool(), std::move(bytes), std::move(told)};
 }
 
 }  // namespace writ::mcp

@@ -61,17 +61,15 @@ std::optional<std::string> log_params(const json::Value& params, std::string_vie
 std::string refused_result(std::string_view text, const std::optional<CallId>& call,
                            const evidence::Receipt* receipt);
 
-// A tool's result as it came from the server.
+// A tool's result as it came from the server, and as it is told to the client.
 struct ToolResult {
     bool is_error = false;
     std::string bytes;  // the raw object
+    std::string told;   // the same with `meta` in its `_meta`
 };
-// Reads a raw `result` strictly. Errors: kInvalid (not an object, `isError` not a boolean, `_meta`
-// not an object).
-Result<ToolResult> read_tool_result(std::string bytes);
-
-// `result`, a raw object that read_tool_result has accepted, with `meta` (raw members, e.g.
-// `"k":1`) added to its `_meta`.
-Result<std::string> with_meta(std::string_view result, std::string_view meta);
+// Reads a raw `result` strictly and adds `meta` (raw members, e.g. `"k":1`). What the server wrote
+// under our prefix is left out of `told`. Errors: kInvalid (not an object, `isError` not a boolean,
+// `_meta` not an object).
+Result<ToolResult> read_tool_result(std::string bytes, std::string_view meta);
 
 }  // namespace writ::mcp

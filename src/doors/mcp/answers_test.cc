@@ -19,10 +19,11 @@ struct Splice {
 class WithMeta : public testing::TestWithParam<Splice> {};
 
 TEST_P(WithMeta, AddsTheReceiptAndChangesNothingElse) {
-    const auto out = with_meta(GetParam().result, kMeta);
+    const auto out = read_tool_result(GetParam().result, kMeta);
     ASSERT_TRUE(out.has_value()) << out.error().detail;
-    EXPECT_EQ(*out, GetParam().expected);
-    EXPECT_TRUE(json::parse(*out).has_value()) << *out;
+    EXPECT_EQ(out->bytes, GetParam().result);
+    EXPECT_EQ(out->told, GetParam().expected);
+    EXPECT_TRUE(json::parse(out->told).has_value()) << out->told;
 }
 
 const Splice kSplices[] = {
@@ -46,19 +47,19 @@ TEST(Answers, AServerCannotForgeAReceipt) {
     for (const char* forged : {R"({"_meta":{"dev.writ/receipt":{"forged":1},"x":2}})",
                                R"({"_meta":{"dev\u002ewrit/receipt":{"forged":1},"x":2}})",
                                R"({"_meta":{"x":2,"dev.writ/other":{"forged":1}}})"}) {
-        const auto out = with_meta(forged, kMeta);
+        const auto out = read_tool_result(forged, kMeta);
         ASSERT_TRUE(out.has_value());
-        EXPECT_EQ(*out, R"({"_meta":{"x":2,"dev.writ/receipt":{"index":1}}})");
+        EXPECT_EQ(out->told, R"({"_meta":{"x":2,"dev.writ/receipt":{"index":1}}})");
     }
 }
 
 TEST(Answers, ReadsToolResultsStrictly) {
-    EXPECT_TRUE(read_tool_result(R"({"content":[],"isError":true})")->is_error);
-    EXPECT_FALSE(read_tool_result(R"({"content":[],"isError":false})")->is_error);
-    EXPECT_FALSE(read_tool_result(R"({"content":[]})")->is_error);
+    EXPECT_TRUE(read_tool_result(R"({"content":[],"isError":true})", kMeta)->is_error);
+    EXPECT_FALSE(read_tool_result(R"({"content":[],"isError":false})", kMeta)->is_error);
+    EXPECT_FALSE(read_tool_result(R"({"content":[]})", kMeta)->is_error);
     for (const char* bad : {"[]", "\"x\"", R"({"isError":"true"})", R"({"_meta":[]})",
                             R"({"isError":false,"isError":true})", "{"})
-        EXPECT_FALSE(read_tool_result(bad).has_value()) << bad;
+        EXPECT_FALSE(read_tool_result(bad, kMeta).has_value()) << bad;
 }
 
 TEST(Answers, ListsPinnedDefinitionsUnderExposedNames) {

@@ -253,26 +253,20 @@ net::Task<Door::Ending> Door::conclude(std::string id, gate::Admission& admissio
                                                          data ? data->raw() : std::string_view{}));
         co_return ending;
     }
-    auto result = read_tool_result(std::move(*released));
-    if (!result) {
-        failed(gate::Status_::kProtocolError, "the answer is not a tool result",
-               "the call was made, but the tool server's answer is not valid");
-        co_return ending;
-    }
     std::string meta;
     json::append_string(meta, kMetaCall);
     meta += ":\"" + admission.call().text() + "\",";
     json::append_string(meta, kMetaReceipt);
     meta += ":" + receipt_json(admission.receipt());
-    auto completed = with_meta(result->bytes, meta);
-    if (!completed) {
+    auto result = read_tool_result(std::move(*released), meta);
+    if (!result) {
         failed(gate::Status_::kProtocolError, "the answer is not a tool result",
                "the call was made, but the tool server's answer is not valid");
         co_return ending;
     }
     ending.outcome.status = result->is_error ? gate::Status_::kToolError : gate::Status_::kOk;
     ending.outcome.output = std::move(result->bytes);
-    ending.response = answer_with(id, *completed);
+    ending.response = answer_with(id, result->told);
     co_return ending;
 }
 

@@ -1,0 +1,113 @@
+#include "json/writer.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "json/node.h"
+
+namespace writ::json {
+
+namespace {
+
+constexpr std::uint64_t kOnes = 0x0101'0101'0101'0101;
+constexpr std::uint64_t kHighs = 0x8080'8080'8080'8080;
+
+// Not 0 if one of the eight bytes needs a look: a control character, `"`, `\` or one beyond ASCII.
+// (Where one does, bytes above it may be taken for others; that one did is never missed.)
+std::uint64_t special(std::uint64_t bytes) {
+    const std::uint64_t quote = bytes ^ (kOnes * '"');
+    const std::uint64_t backslash = bytes ^ (kOnes * '\\');
+    return (((bytes - kOnes * 0x20) | (quote - kOnes) | (backslash - kOnes)) | bytes) & kHighs;
+}
+
+// Copies `text` to `to` while it looks at it. Whether nothing in it needs a look; if not, what
+// stands at `to` is void.
+bool copy_plain(char* to, std::string_view text) {
+    const char* from = text.data();
+    const std::size_t size = text.size();
+    std::uint64_t seen = 0, block = 0;
+    if (size < 4) {
+        block = kOnes * ' ';
+        std::memcpy(&block, from, size);
+        std::memcpy(to, from, size);
+        return special(block) == 0;
+    }
+    if (size < sizeof block) {  // its halves, over each other in the middle
+        std::uint32_t front = 0, back = 0;
+        std::memcpy(&front, from, sizeof front);
+        std::memcpy(&back, from + size - sizeof back, sizeof back);
+        std::memcpy(to, &front, sizeof front);
+        std::memcpy(to + size - sizeof back, &back, sizeof back);
+        return special(std::uint64_t{front} << 32 | back) == 0;
+    }
+    const std::size_t last = size - sizeof block;
+    for (std::size_t i = 0; i < last; i += sizeof block) {
+        std::memcpy(&block, from + i, sizeof block);
+        std::memcpy(to + i, &block, sizeof block);
+        seen |= special(block);
+    }
+    std::memcpy(&block, from + last, sizeof block);  // over some that were copied before
+    std::memcpy(to + last, &block, sizeof block);
+    return (seen | special(block)) == 0;
+}
+
+}  // namespace
+
+std::string Writer::take() {
+    text_.resize(static_cast<std::size_t>(at_ - text_.data()));
+    return std::move(text_);
+}
+
+void Writer::grow(std::size_t bytes) {
+    const auto used = static_cast<std::size_t>(at_ - text_.data());
+    text_.resize(std::max(text_.size() * 2, used + bytes));
+    place(used);
+}
+
+Writer& Writer::text(std::string_view value) {
+    need(value.size() + 2);
+    if (copy_plain(at_ + 1, value)) [[likely]] {
+        *at_ = '"';
+        at_ += value.size() + 1;
+        *at_++ = '"';
+        return *this;
+    }
+    std::string escaped;
+    append_string(escaped, value);
+    return verbatim(escaped);
+}
+
+Writer& Writer::number(std::int64_t value) {
+    constexpr std::size_t kDigits = 20;  // of the longest, with its sign
+    const bool fits = value >= -kMaxSafeInteger && value <= kMaxSafeInteger;
+    need(kDigits + 2);
+    if (!fits) *at_++ = '"';
+    at_ = std::to_chars(at_, at_ + kDigits, value).ptr;
+    if (!fits) *at_++ = '"';
+    return *this;
+}
+
+Writer& Writer::id(const Uuid& id) {
+    constexpr std::size_t kTextBytes = 36;
+    need(kTextBytes + 2);
+    *at_++ = '"';
+    id.put(at_);
+    at_ += kTextBytes;
+    *at_++ = '"';
+    return *this;
+}
+
+Writer& Writer::digest(const Sha256& digest) {
+    constexpr std::string_view kName = "sha256:";
+    constexpr std::size_t kDigits = 2 * std::tuple_size_v<Sha256>;
+    need(kName.size() + kDigits + 2);
+    *at_++ = '"';
+    std::memcpy(at_, kName.data(), kName.size());
+    at_ += kName.size();
+    put_hex(at_, digest);
+    at_ += kDigits;
+    *at_++ = '"';
+    return *this;
+}
+
+}  // namespace writ::json
