@@ -135,6 +135,7 @@ struct Recorder::Impl : std::enable_shared_from_this<Recorder::Impl> {
         std::string why;
         std::optional<Gap> gap;
     };
+    using Told = std::vector<std::pair<Done, Receipt>>;  // who is to be told what
 
     void submit(Draft draft, std::size_t limit, Done done);
     Result<std::pair<Sequence::Slot, std::string>> write(Draft& draft, Receipt& receipt);
@@ -145,7 +146,7 @@ struct Recorder::Impl : std::enable_shared_from_this<Recorder::Impl> {
                    Waiting waiting);
     void answered(std::uint64_t seq, Result<ledger::Appended> answer);
     void settle_all();
-    void settle(std::uint64_t seq, Result<ledger::Appended> answer);
+    void settle(std::uint64_t seq, Result<ledger::Appended> answer, Told& told);
     void note_fates();
     void say_gaps();
     void say_gap(Gap gap);
@@ -334,11 +335,17 @@ void Recorder::Impl::settle_all() {
         const std::lock_guard lock(mutex);
         batch.swap(answers);
     }
-    for (auto& [seq, answer] : batch) settle(seq, std::move(answer));
+    // All numbers first: who is told goes on at once, and may record again.
+    Told told;
+    told.reserve(batch.size());
+    for (auto& [seq, answer] : batch) settle(seq, std::move(answer), told);
     say_gaps();
+    for (auto& [done, receipt] : told) {
+        if (!gone) done(std::move(receipt));
+    }
 }
 
-void Recorder::Impl::settle(std::uint64_t seq, Result<ledger::Appended> answer) {
+void Recorder::Impl::settle(std::uint64_t seq, Result<ledger::Appended> answer, Told& told) {
     auto node = waiting.extract(seq);
     WRIT_CHECK(!node.empty());
     Waiting& entry = node.mapped();
@@ -364,7 +371,7 @@ void Recorder::Impl::settle(std::uint64_t seq, Result<ledger::Appended> answer) 
             done(std::move(receipt));
         });
     } else {
-        entry.done(std::move(entry.receipt));
+        told.emplace_back(std::move(entry.done), std::move(entry.receipt));
     }
 }
 
@@ -431,7 +438,7 @@ void Recorder::note(Draft draft) {
 net::Task<Result<Receipt>> Recorder::record(Draft draft) {
     const net::Promise<Result<Receipt>> promise(impl_->reactor);
     record(std::move(draft),
-           [promise](Result<Receipt> outcome) { promise.set(std::move(outcome)); });
+           [promise](Result<Receipt> outcome) { promise.set_here(std::move(outcome)); });
     co_return co_await promise.wait();
 }
 
@@ -449,7 +456,7 @@ net::Task<Result<Receipt>> Recorder::seal(SessionId session, std::string reason,
     }
     const net::Promise<Result<Receipt>> promise(impl_->reactor);
     record(std::move(draft),
-           [promise](Result<Receipt> outcome) { promise.set(std::move(outcome)); });
+           [promise](Result<Receipt> outcome) { promise.set_here(std::move(outcome)); });
     co_return co_await promise.wait();
 }
 

@@ -111,6 +111,13 @@ class Promise {
             if (state->waiting) std::exchange(state->waiting, nullptr).resume();
         });
     }
+    // The same on the reactor itself, from a place that may be entered again: the coroutine goes on
+    // before this returns.
+    void set_here(T value) const {
+        const auto state = state_;  // the coroutine may be the last to hold it
+        state->value.emplace(std::move(value));
+        if (state->waiting) std::exchange(state->waiting, nullptr).resume();
+    }
     auto wait() const {
         struct Awaiter {
             std::shared_ptr<State> state;
