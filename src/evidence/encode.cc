@@ -199,7 +199,7 @@ std::string write_event(const Draft& draft, std::string_view data_text, const js
                         const Place& place, const std::vector<StoredPayload>& payloads) {
     Writer out(2048);
     out.open('{').key("actor");
-    write_actor(out, draft.actor);
+    write_actor(out, *draft.actor);
     if (draft.call) out.key("attempt").number(std::max<std::int64_t>(draft.attempt, 1));
     out.member("basis", name(draft.basis));
     if (draft.call) out.member("call", *draft.call);

@@ -96,12 +96,12 @@ TEST_F(EncodeTest, WritesEveryMemberInCanonicalOrder) {
     draft.attempt = 2;
     draft.cause.push_back({"requested_by", place.id, Basis::kAsserted});
     draft.trace = Trace{std::string(32, 'a'), std::string(16, 'b'), "00-peer"};
-    draft.actor = {"spiffe://acme.example/agent/bot",
-                   "inst",
-                   digest_text(prev),
-                   {{"human", "ps:0123456789abcdef"}},
-                   CredentialRef{"writ", "jti-1", 5, 6, "pid:1@b"},
-                   "writ"};
+    draft.actor = Actor{"spiffe://acme.example/agent/bot",
+                        "inst",
+                        digest_text(prev),
+                        {{"human", "ps:0123456789abcdef"}},
+                        CredentialRef{"writ", "jti-1", 5, 6, "pid:1@b"},
+                        "writ"};
     draft.data["b"] = 1;
     draft.data["a"] = "x";
     payloads.push_back({"args",
@@ -209,11 +209,13 @@ TEST_F(EncodeTest, WhatIsTooLargeIsShortenedNotLost) {
 }
 
 TEST_F(EncodeTest, AnEnvelopeFullOfTextStillFits) {
-    draft.actor.agent = "spiffe://" + std::string(100'000, 'a');
+    Actor actor;
+    actor.agent = "spiffe://" + std::string(100'000, 'a');
     for (int i = 0; i < 1000; ++i) {
-        draft.actor.on_behalf_of.push_back({"human", std::string(1000, 's')});
+        actor.on_behalf_of.push_back({"human", std::string(1000, 's')});
         draft.cause.push_back({"requested_by", place.id, Basis::kObserved});
     }
+    draft.actor = std::move(actor);
     draft.data["reason"] = std::string(100'000, 'r');
     EXPECT_LE(leaf().size(), kMaxEventBytes);
 }

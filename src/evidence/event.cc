@@ -8,6 +8,11 @@
 
 namespace writ::evidence {
 
+ActorRef::ActorRef() {
+    static const auto nobody = std::make_shared<const Actor>();
+    actor_ = nobody;
+}
+
 std::string_view name(Basis basis) {
     switch (basis) {
         case Basis::kObserved:

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -57,6 +59,19 @@ struct Actor {
     std::string op;  // pseudonym of a person acting on Writ, or `writ` itself
 };
 
+// An Actor that many events share, never null: an event of a call copies none of it.
+class ActorRef {
+  public:
+    ActorRef();  // nobody, which reads as Writ itself
+    // NOLINTNEXTLINE(google-explicit-constructor): whoever has an Actor has this
+    ActorRef(Actor actor) : actor_(std::make_shared<const Actor>(std::move(actor))) {}
+    const Actor& operator*() const { return *actor_; }
+    const Actor* operator->() const { return actor_.get(); }
+
+  private:
+    std::shared_ptr<const Actor> actor_;
+};
+
 // Bytes that go to the vault; the event carries only a reference and a keyed commitment.
 struct Payload {
     std::string role;  // prompt args result tool_list policy config note
@@ -75,7 +90,7 @@ struct Draft {
     Basis basis = Basis::kObserved;
     std::vector<Cause> cause;
     std::optional<Trace> trace;
-    Actor actor;
+    ActorRef actor;
     json::Node data = json::Node::object();
     // `data` where it was written straight to text (json::Writer): one canonical object, taken
     // instead.

@@ -224,12 +224,14 @@ TEST(Explain, RanksWhatChangedSinceTheLastGoodRun) {
     // Another run with another charter and another definition of a tool.
     testing::Story third(rig.ids);
     rig.must(third.task_started());
+    Actor other = *third.session_started().actor;
+    other.charter = "sha256:" + std::string(64, 'c');
     Draft started = third.session_started();
-    started.actor.charter = "sha256:" + std::string(64, 'c');
+    started.actor = other;
     rig.must(std::move(started));
     const auto call = rig.ids.mint<CallId>();
     Draft decided = third.decided(call, "permit");
-    decided.actor.charter = "sha256:" + std::string(64, 'c');
+    decided.actor = other;
     const auto decision = rig.must(std::move(decided));
     Draft ended = third.ended(call, decision);
     ended.data["status"] = "ok";

@@ -12,7 +12,6 @@ constexpr std::size_t kMaxTold = 64;
 Draft degraded(std::string_view what, std::string_view state) {
     Draft out;
     out.type = "evidence.degraded";
-    out.actor.op = "writ";
     out.data["what"] = what;
     out.data["state"] = state;
     return out;
@@ -50,7 +49,6 @@ void LogWatch::look_at_witnesses(const ledger::Health& health, std::int64_t now_
     if (health.witnesses.empty() || !health.quorum || !news || !due) return;
     Draft draft;
     draft.type = "checkpoint.witnessed";
-    draft.actor.op = "writ";
     draft.data["size"] = health.witnessed;
     if (!quorum_.empty()) draft.data["quorum"] = quorum_;
     for (const auto& witness : health.witnesses) {

@@ -85,12 +85,12 @@ std::string_view owner_of(const Draft& draft, const Payload& payload) {
         if (payload.role == role) return {};
     }
     if (const std::string* subject = text_of(draft.data, "subject")) return *subject;
-    for (const auto& behalf : draft.actor.on_behalf_of) {
+    for (const auto& behalf : draft.actor->on_behalf_of) {
         if (behalf.kind == "human") return behalf.sub;
     }
-    if (!draft.actor.on_behalf_of.empty()) return draft.actor.on_behalf_of.back().sub;
-    if (!draft.actor.agent.empty()) return draft.actor.agent;
-    return draft.actor.op.starts_with("ps:") ? std::string_view(draft.actor.op)
+    if (!draft.actor->on_behalf_of.empty()) return draft.actor->on_behalf_of.back().sub;
+    if (!draft.actor->agent.empty()) return draft.actor->agent;
+    return draft.actor->op.starts_with("ps:") ? std::string_view(draft.actor->op)
                                              : std::string_view();
 }
 

@@ -38,7 +38,6 @@ class Story {
     Draft of_writ(std::string type) const {
         Draft draft;
         draft.type = std::move(type);
-        draft.actor.op = "writ";
         return draft;
     }
     Draft of_session(std::string type) const {

@@ -82,7 +82,7 @@ net::Task<std::variant<Refusal, std::monostate>> OpenCall::inward(Inward request
     if (passage->closed.load()) {
         refusal.kind = RefusalKind::kUnauthenticated;
     } else if (++passage->inward <= kMaxInward_per_call) {
-        evidence::Actor by = home->actor(passage->call.session);
+        evidence::ActorRef by = home->actor(passage->call.session);
         evidence::Draft draft = events::call_inward(*passage, std::move(by), request, verdict);
         auto recording = home->recorder().record(std::move(draft));
         Result<evidence::Receipt> receipt = co_await std::move(recording);
@@ -167,7 +167,7 @@ net::Task<Result<evidence::Receipt>> OpenCall::close(Outcome outcome) {
             home->recorder().note(events::obligation_fulfilled(
                 *passage, home->actor(passage->call.session), redacted, withheld));
         }
-        evidence::Actor by = home->actor(passage->call.session);
+        evidence::ActorRef by = home->actor(passage->call.session);
         const std::int64_t now = home->shared().clock.boot_us();
         home->counts().count_end(static_cast<std::size_t>(outcome.status), now - passage->began_us);
         evidence::Draft draft =

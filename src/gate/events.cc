@@ -17,7 +17,7 @@ evidence::Cause cause(std::string rel, const EventId& id) {
 }
 
 evidence::Draft of_session(std::string type, const identity::Session& session,
-                           evidence::Actor actor) {
+                           evidence::ActorRef actor) {
     evidence::Draft draft;
     draft.type = std::move(type);
     draft.session = session.id;
@@ -26,7 +26,7 @@ evidence::Draft of_session(std::string type, const identity::Session& session,
     return draft;
 }
 
-evidence::Draft of_call(std::string type, const Passage& passage, evidence::Actor actor) {
+evidence::Draft of_call(std::string type, const Passage& passage, evidence::ActorRef actor) {
     evidence::Draft draft = of_session(std::move(type), passage.session(), std::move(actor));
     draft.call = passage.id;
     draft.attempt = std::max<std::int64_t>(passage.call.attempt, 1);
@@ -101,7 +101,7 @@ std::string decision_text(const Passage& p, const policy::Verdict& verdict,
     const catalog::Tool* const tool = p.tool.get();
     const bool call = !method;
     const auto* const resource = call && p.resource ? &*p.resource : nullptr;
-    Writer out(1024);
+    Writer out(1536);
     out.open('{');
     if (tool != nullptr) clipped(out, "action", tool->qualified(), kMaxNameBytes);
     if (call && p.budget) {
@@ -194,7 +194,8 @@ evidence::Actor by_writ() {
     return actor;
 }
 
-evidence::Draft task_started(const identity::Task& task, evidence::Actor by, std::string subject) {
+evidence::Draft task_started(const identity::Task& task, evidence::ActorRef by,
+                             std::string subject) {
     evidence::Draft draft;
     draft.type = "task.started";
     draft.id = task.started_event;
@@ -222,8 +223,8 @@ evidence::Draft task_started(const identity::Task& task, evidence::Actor by, std
     return draft;
 }
 
-evidence::Draft task_ended(const identity::Task& task, identity::TaskState how, evidence::Actor by,
-                           std::string_view reason, const Spent& spent) {
+evidence::Draft task_ended(const identity::Task& task, identity::TaskState how,
+                           evidence::ActorRef by, std::string_view reason, const Spent& spent) {
     evidence::Draft draft;
     draft.type = "task.ended";
     draft.task = task.id;
@@ -236,7 +237,7 @@ evidence::Draft task_ended(const identity::Task& task, identity::TaskState how, 
     return draft;
 }
 
-evidence::Draft session_started(const identity::Session& session, evidence::Actor actor) {
+evidence::Draft session_started(const identity::Session& session, evidence::ActorRef actor) {
     evidence::Draft draft = of_session("session.started", session, std::move(actor));
     draft.id = session.started_event;
     draft.cause.push_back(cause("spawned_by", session.task->started_event));
@@ -246,7 +247,7 @@ evidence::Draft session_started(const identity::Session& session, evidence::Acto
     return draft;
 }
 
-evidence::Draft identity_issued(const identity::Session& session, evidence::Actor actor) {
+evidence::Draft identity_issued(const identity::Session& session, evidence::ActorRef actor) {
     evidence::Draft draft = of_session("identity.issued", session, std::move(actor));
     draft.cause.push_back(cause("requested_by", session.started_event));
     const bool unix_peer = session.binding == identity::Binding::kUnixPeer;
@@ -257,7 +258,7 @@ evidence::Draft identity_issued(const identity::Session& session, evidence::Acto
     return draft;
 }
 
-evidence::Draft session_sealed(const identity::Session& session, evidence::Actor actor,
+evidence::Draft session_sealed(const identity::Session& session, evidence::ActorRef actor,
                                std::string_view reason, const Spent& spent) {
     evidence::Draft draft = of_session("session.sealed", session, std::move(actor));
     draft.cause.push_back(cause("result_of", session.started_event));
@@ -267,7 +268,7 @@ evidence::Draft session_sealed(const identity::Session& session, evidence::Actor
     return draft;
 }
 
-evidence::Draft call_decided(const Passage& passage, evidence::Actor actor) {
+evidence::Draft call_decided(const Passage& passage, evidence::ActorRef actor) {
     evidence::Draft draft = of_call("call.decided", passage, std::move(actor));
     draft.id = passage.decision;
     draft.cause.push_back(cause("requested_by", passage.session().started_event));
@@ -280,7 +281,7 @@ evidence::Draft call_decided(const Passage& passage, evidence::Actor actor) {
     return draft;
 }
 
-evidence::Draft call_inward(const Passage& passage, evidence::Actor actor, const Inward& request,
+evidence::Draft call_inward(const Passage& passage, evidence::ActorRef actor, const Inward& request,
                             const policy::Verdict& verdict) {
     evidence::Draft draft = of_call("call.inward", passage, std::move(actor));
     draft.cause.push_back(cause("decided_by", passage.decision));
@@ -289,7 +290,7 @@ evidence::Draft call_inward(const Passage& passage, evidence::Actor actor, const
     return draft;
 }
 
-evidence::Draft obligation_fulfilled(const Passage& passage, evidence::Actor actor,
+evidence::Draft obligation_fulfilled(const Passage& passage, evidence::ActorRef actor,
                                      std::size_t redacted, std::size_t withheld) {
     evidence::Draft draft = of_call("obligation.fulfilled", passage, std::move(actor));
     draft.cause.push_back(cause("decided_by", passage.decision));
@@ -298,7 +299,7 @@ evidence::Draft obligation_fulfilled(const Passage& passage, evidence::Actor act
     return draft;
 }
 
-evidence::Draft call_ended(const Passage& passage, evidence::Actor actor, Outcome outcome,
+evidence::Draft call_ended(const Passage& passage, evidence::ActorRef actor, Outcome outcome,
                            std::int64_t now_boot_us, Seen seen) {
     evidence::Draft draft = of_call("call.ended", passage, std::move(actor));
     draft.cause.push_back(cause("decided_by", passage.decision));
@@ -316,7 +317,7 @@ evidence::Draft call_ended(const Passage& passage, evidence::Actor actor, Outcom
     return draft;
 }
 
-evidence::Draft call_lost(const CallStanding& call, evidence::Actor actor) {
+evidence::Draft call_lost(const CallStanding& call, evidence::ActorRef actor) {
     evidence::Draft draft;
     draft.type = "call.ended";
     draft.session = call.session;

@@ -32,20 +32,21 @@ evidence::Actor actor_of(const identity::Session& session, evidence::Behalf subj
 evidence::Actor by_writ();
 
 // `subject` as it may stand in a leaf: a pseudonym or a SPIFFE id.
-evidence::Draft task_started(const identity::Task& task, evidence::Actor by, std::string subject);
-evidence::Draft task_ended(const identity::Task& task, identity::TaskState how, evidence::Actor by,
-                           std::string_view reason, const Spent& spent);
-evidence::Draft session_started(const identity::Session& session, evidence::Actor actor);
-evidence::Draft identity_issued(const identity::Session& session, evidence::Actor actor);
+evidence::Draft task_started(const identity::Task& task, evidence::ActorRef by,
+                             std::string subject);
+evidence::Draft task_ended(const identity::Task& task, identity::TaskState how,
+                           evidence::ActorRef by, std::string_view reason, const Spent& spent);
+evidence::Draft session_started(const identity::Session& session, evidence::ActorRef actor);
+evidence::Draft identity_issued(const identity::Session& session, evidence::ActorRef actor);
 // `calls` are all decisions, `denied` the refusals among them; the Recorder adds `events`.
 // `reason`: what ended it, in words; the schema's word for it is the Recorder's argument.
-evidence::Draft session_sealed(const identity::Session& session, evidence::Actor actor,
+evidence::Draft session_sealed(const identity::Session& session, evidence::ActorRef actor,
                                std::string_view reason, const Spent& spent);
-evidence::Draft call_decided(const Passage& passage, evidence::Actor actor);
-evidence::Draft call_inward(const Passage& passage, evidence::Actor actor, const Inward& request,
+evidence::Draft call_decided(const Passage& passage, evidence::ActorRef actor);
+evidence::Draft call_inward(const Passage& passage, evidence::ActorRef actor, const Inward& request,
                             const policy::Verdict& verdict);
 // Places of the answer that a policy's @redact changed, and lent secrets taken out of it.
-evidence::Draft obligation_fulfilled(const Passage& passage, evidence::Actor actor,
+evidence::Draft obligation_fulfilled(const Passage& passage, evidence::ActorRef actor,
                                      std::size_t redacted, std::size_t withheld);
 // `now_boot_us` gives the duration.
 // What the gate itself saw of a call, against which the decision is held.
@@ -54,10 +55,10 @@ struct Seen {
     bool unfulfilled =
         false;  // an answer went back that what the permit obliges to has not seen whole
 };
-evidence::Draft call_ended(const Passage& passage, evidence::Actor actor, Outcome outcome,
+evidence::Draft call_ended(const Passage& passage, evidence::ActorRef actor, Outcome outcome,
                            std::int64_t now_boot_us, Seen seen);
 // What an earlier run of the gateway left behind and this one closes.
-evidence::Draft call_lost(const CallStanding& call, evidence::Actor actor);
+evidence::Draft call_lost(const CallStanding& call, evidence::ActorRef actor);
 evidence::Draft session_lost(const SessionStanding& session, std::string_view reason);
 evidence::Draft task_lost(const TaskStanding& task, identity::TaskState how,
                           std::string_view reason);

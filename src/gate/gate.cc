@@ -139,7 +139,7 @@ net::Task<Answer> Core::pass(HomeState& home, PassagePtr passage) {
         p.call.trace = evidence::Trace::start();
         p.call.trace.peer = std::move(peer);
     }
-    evidence::Actor by = home.actor(p.call.session);
+    evidence::ActorRef by = home.actor(p.call.session);
 
     std::optional<RefusalKind> no = resolve(p);
     if (!no) no = judge(p);
@@ -264,7 +264,7 @@ net::Task<Answer> Core::refuse(HomeState& home, PassagePtr passage, RefusalKind 
         died = shared_->directory.end(*suspended, identity::TaskState::kRevoked).has_value();
     }
 
-    evidence::Actor by = home.actor(p.call.session);
+    evidence::ActorRef by = home.actor(p.call.session);
     evidence::Draft draft = events::call_decided(p, std::move(by));
     auto recording = home.recorder().record(std::move(draft));
     Result<evidence::Receipt> receipt = co_await std::move(recording);

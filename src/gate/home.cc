@@ -63,7 +63,7 @@ bool HomeState::overlaps(const std::shared_ptr<const catalog::Tool>& tool) {
     return overlaps_.emplace(tool, may_overlap(*tool)).first->second;
 }
 
-evidence::Actor HomeState::actor(const identity::SessionPtr& session) {
+evidence::ActorRef HomeState::actor(const identity::SessionPtr& session) {
     Tree& own = tree(session->task->root);
     Tree::Chain* chain = own.chain(session->id);
     if (chain == nullptr) {
@@ -71,9 +71,13 @@ evidence::Actor HomeState::actor(const identity::SessionPtr& session) {
         evidence::Behalf subject = shared_->behalf(session->task->spec.subject);
         chain = &own.open_chain(session, events::actor_of(*session, std::move(subject)));
     }
-    evidence::Actor actor = chain->actor;
-    actor.credential->exp = session->expires_us.load() / 1'000'000;
-    return actor;
+    const std::int64_t expires = session->expires_us.load() / 1'000'000;
+    if (chain->actor->credential->exp != expires) {  // it was renewed
+        evidence::Actor renewed = *chain->actor;
+        renewed.credential->exp = expires;
+        chain->actor = std::move(renewed);
+    }
+    return chain->actor;
 }
 
 void HomeState::enlist(const PassagePtr& passage) {
@@ -97,7 +101,7 @@ void HomeState::close(const PassagePtr& passage, Status_ status, std::string err
     if (is_stopping() || !finish(*passage) || passage->unrecorded.load()) return;
     const std::int64_t now = shared_->clock.boot_us();
     counts_.count_end(static_cast<std::size_t>(status), now - passage->began_us);
-    evidence::Actor by = actor(passage->call.session);
+    evidence::ActorRef by = actor(passage->call.session);
     Outcome outcome{.status = status, .error = std::move(error), .output = {}};
     recorder().note(events::call_ended(*passage, std::move(by), std::move(outcome), now, {}));
 }

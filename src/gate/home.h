@@ -74,7 +74,7 @@ class HomeState : public std::enable_shared_from_this<HomeState> {
     // Whether calls of `tool` may leave before their decision is durable; judged once a definition.
     bool overlaps(const std::shared_ptr<const catalog::Tool>& tool);
     // The actor of a session's events; opens its chain if it is not open.
-    evidence::Actor actor(const identity::SessionPtr& session);
+    evidence::ActorRef actor(const identity::SessionPtr& session);
 
     // Puts a permitted call on the list of open ones.
     void enlist(const PassagePtr& passage);

@@ -139,7 +139,7 @@ net::Task<Result<identity::SessionPtr>> Core::open_session(identity::TaskPtr tas
         shared_->directory.open(task, binding, std::move(bound_to), event);
     if (opened) {
         const identity::SessionPtr session = *opened;
-        const evidence::Actor actor = home.actor(session);
+        const evidence::ActorRef actor = home.actor(session);
         // Both at once: a seal that comes meanwhile must stand behind both.
         std::vector<Ticket> tickets;
         tickets.push_back(home.submit(events::session_started(*session, actor)));
@@ -221,7 +221,7 @@ void Core::queue_seals(HomeState& home, const std::vector<identity::SessionPtr>&
     for (const auto& session : sessions) dead.insert(session->id);
     home.close_all(dead, word);
     for (const auto& session : sessions) {
-        evidence::Actor actor = home.actor(session);
+        evidence::ActorRef actor = home.actor(session);
         const auto chain = home.tree(session->task->root).seal(session->id);
         evidence::Draft draft =
             events::session_sealed(*session, std::move(actor), reason, chain->spent);

@@ -93,7 +93,7 @@ net::Task<Status> Core::revive(Revival revival) {
         HomeState& home = state(each.session->task->root);
         co_await home.reactor().hop();
         home.recorder().adopt(each.session->id, each.standing.end);
-        evidence::Actor actor = home.actor(each.session);  // opens its chain
+        evidence::ActorRef actor = home.actor(each.session);  // opens its chain
         static_cast<void>(actor);
         home.tree(each.session->task->root).chain(each.session->id)->spent = each.standing.spent;
     }
@@ -107,7 +107,7 @@ net::Task<Status> Core::revive(Revival revival) {
         HomeState& home = home_of(each.task);
         co_await home.reactor().hop();
         const identity::SessionPtr session = shared_->directory.session(each.session);
-        evidence::Actor by = session ? home.actor(session) : events::by_writ();
+        evidence::ActorRef by = session ? home.actor(session) : events::by_writ();
         tickets.emplace_back(&home, home.submit(events::call_lost(each, std::move(by))));
     }
     for (Revival::LostSession& each : revival.lost_sessions) {

@@ -128,7 +128,7 @@ void Tree::describe(std::vector<TaskStanding>& out) const {
     }
 }
 
-Tree::Chain& Tree::open_chain(identity::SessionPtr session, evidence::Actor actor) {
+Tree::Chain& Tree::open_chain(identity::SessionPtr session, evidence::ActorRef actor) {
     Chain& chain = chains_[session->id];
     chain.session = std::move(session);
     chain.actor = std::move(actor);

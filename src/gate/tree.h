@@ -44,7 +44,7 @@ class Tree {
     struct Chain {
         identity::SessionPtr session;
         Spent spent;
-        evidence::Actor
+        evidence::ActorRef
             actor;  // the same for every event of the session, but for the credential's expiry
     };
 
@@ -69,7 +69,7 @@ class Tree {
     const Chain* chain(const SessionId& id) const;
     // Every link whose end is not recorded, with what its sealed sessions have spent.
     void describe(std::vector<TaskStanding>& out) const;
-    Chain& open_chain(identity::SessionPtr session, evidence::Actor actor);
+    Chain& open_chain(identity::SessionPtr session, evidence::ActorRef actor);
     // Sessions with an open chain whose task is `id` or below it.
     std::vector<identity::SessionPtr> chains_below(const TaskId& id) const;
     // Forgets the chain and returns what it counted; nothing if it is not open (never was, or is

@@ -39,7 +39,8 @@ Task<Status> Exchange::send(HttpResponse response) {
     if (head.empty()) co_return unsendable();
     stage_ = Stage::kAnswered;
     const bool bodiless = is_bodiless(response.status);
-    if (!bodiless) head += fmt::format("Content-Length: {}\r\n", response.body.size());
+    if (!bodiless)
+        head.append("Content-Length: ").append(std::to_string(response.body.size())).append("\r\n");
     head += keep_alive_ ? "\r\n" : "Connection: close\r\n\r\n";
     if (bodiless || head_only_) response.body.clear();
     co_return co_await write(std::move(head), std::move(response.body));

@@ -150,7 +150,10 @@ bool is_bodiless(int status) {
 
 std::string response_head(int status, const Headers& headers) {
     if (status < 200 || status > 599) return {};
-    std::string out = fmt::format("HTTP/1.1 {} {}\r\nDate: {}\r\n", status, reason(status), date());
+    std::string out;
+    out.reserve(256);
+    out.append("HTTP/1.1 ").append(std::to_string(status)).append(" ").append(reason(status));
+    out.append("\r\nDate: ").append(date()).append("\r\n");
     for (const auto& [name, value] : headers.fields()) {
         if (is_codec_field(name)) continue;
         if (!is_header_name(name) || !is_header_value(value)) return {};

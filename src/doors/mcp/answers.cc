@@ -45,6 +45,11 @@ std::string exposed_definition(const catalog::Tool& tool, ToolNames names) {
     return out;
 }
 
+void put_receipt(json::Writer& out, const evidence::Receipt& receipt) {
+    out.open('{').member("event", receipt.event).key("index").number(receipt.index);
+    out.member("leaf", receipt.leaf).member("origin", receipt.origin).close('}');
+}
+
 // `result`, an object whose `_meta` is `theirs`, with `meta` in it.
 std::string with_meta(const json::Value& result, const std::optional<json::Value>& theirs,
                       std::string_view meta) {
@@ -80,8 +85,15 @@ std::string with_meta(const json::Value& result, const std::optional<json::Value
 
 std::string receipt_json(const evidence::Receipt& receipt) {
     json::Writer out(256);
-    out.open('{').member("event", receipt.event).key("index").number(receipt.index);
-    return out.member("leaf", receipt.leaf).member("origin", receipt.origin).close('}').take();
+    put_receipt(out, receipt);
+    return out.take();
+}
+
+std::string call_meta(const CallId& call, const evidence::Receipt& receipt) {
+    json::Writer out(384);
+    out.key(kMetaCall).id(call).key(kMetaReceipt);
+    put_receipt(out, receipt);
+    return out.take();
 }
 
 std::string tools_result(const std::vector<std::shared_ptr<const catalog::Tool>>& tools,

@@ -24,6 +24,8 @@ inline constexpr std::string_view kMetaReceipt = "dev.writ/receipt";
 
 // `{"event":…,"index":…,"leaf":…,"origin":…}`: the proof that the decision is in the ledger.
 std::string receipt_json(const evidence::Receipt& receipt);
+// The members that a call's result gets in its `_meta`: kMetaCall and kMetaReceipt, raw.
+std::string call_meta(const CallId& call, const evidence::Receipt& receipt);
 
 // How tools are called: `server__tool`, or by their own names where one server is served alone.
 enum class ToolNames : std::uint8_t { kPrefixed, kOwn };

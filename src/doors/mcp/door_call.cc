@@ -253,12 +253,8 @@ net::Task<Door::Ending> Door::conclude(std::string id, gate::Admission& admissio
                                                          data ? data->raw() : std::string_view{}));
         co_return ending;
     }
-    std::string meta;
-    json::append_string(meta, kMetaCall);
-    meta += ":\"" + admission.call().text() + "\",";
-    json::append_string(meta, kMetaReceipt);
-    meta += ":" + receipt_json(admission.receipt());
-    auto result = read_tool_result(std::move(*released), meta);
+    auto result =
+        read_tool_result(std::move(*released), call_meta(admission.call(), admission.receipt()));
     if (!result) {
         failed(gate::Status_::kProtocolError, "the answer is not a tool result",
                "the call was made, but the tool server's answer is not valid");

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "json/node.h"
+#include "json/writer.h"
 
 namespace writ::mcp {
 
@@ -76,12 +77,9 @@ tl::expected<MessagePtr, Malformed> parse_message(std::string text,
 }
 
 std::string request_text(std::int64_t id, std::string_view method, std::string_view params) {
-    std::string out = fmt::format(R"({{"jsonrpc":"2.0","id":{},"method":)", id);
-    json::append_string(out, method);
-    out += R"(,"params":)";
-    out += params.empty() ? std::string_view("{}") : params;
-    out += '}';
-    return out;
+    json::Writer out(method.size() + params.size() + 80);
+    out.open('{').member("jsonrpc", "2.0").key("id").number(id).member("method", method);
+    return out.key("params").verbatim(params.empty() ? "{}" : params).close('}').take();
 }
 
 std::string notification_text(std::string_view method, std::string_view params) {
