@@ -20,20 +20,52 @@
 
 namespace writ::net {
 
-// Header fields in order of arrival; names compare without case.
+// Header fields in order of arrival; names compare without case. All of their text stands in one
+// string: what is read of it is valid until something is added.
+//
+//   for (const auto [name, value] : headers) …
 class Headers {
   public:
-    void add(std::string name, std::string value) {
-        if (fields_.empty()) fields_.reserve(12);  // what a usual message has
-        fields_.emplace_back(std::move(name), std::move(value));
-    }
+    struct Field {
+        std::string_view name, value;
+    };
+    void add(std::string_view name, std::string_view value);
     // The first value of that name, or nothing.
     std::optional<std::string_view> get(std::string_view name) const;
     std::size_t count(std::string_view name) const;
-    const std::vector<std::pair<std::string, std::string>>& fields() const { return fields_; }
+    std::size_t size() const { return places_.size(); }
+
+    class Iterator {
+      public:
+        Iterator(const Headers& of, std::size_t at) : of_(&of), at_(at) {}
+        Field operator*() const { return of_->field(of_->places_[at_]); }
+        Iterator& operator++() {
+            ++at_;
+            return *this;
+        }
+        bool operator==(const Iterator&) const = default;
+
+      private:
+        const Headers* of_;
+        std::size_t at_;
+    };
+    Iterator begin() const { return {*this, 0}; }
+    Iterator end() const { return {*this, places_.size()}; }
+    bool operator==(const Headers&) const = default;
 
   private:
-    std::vector<std::pair<std::string, std::string>> fields_;
+    struct Place {
+        std::size_t at, name_size, value_size;  // the value follows its name
+        bool operator==(const Place&) const = default;
+    };
+    Field field(const Place& place) const {
+        const std::string_view text = text_;
+        return {text.substr(place.at, place.name_size),
+                text.substr(place.at + place.name_size, place.value_size)};
+    }
+
+    std::string text_;
+    std::vector<Place> places_;
 };
 
 struct HttpRequest {

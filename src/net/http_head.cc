@@ -92,8 +92,8 @@ Refusal parse_fields(std::string_view rest, Headers& out) {
         const std::string_view value = trim(line.substr(colon + 1));
         if (!is_header_name(name)) return kBadField;
         if (!is_header_value(value)) return {400, "control character in a header field"};
-        if (out.fields().size() >= kMaxHeaders) return {431, "too many header fields"};
-        out.add(std::string(name), std::string(value));
+        if (out.size() >= kMaxHeaders) return {431, "too many header fields"};
+        out.add(name, value);
     }
 }
 
@@ -123,14 +123,14 @@ Refusal parse_length(std::string_view text, Framing& out) {
 Refusal parse_framing(const Headers& headers, Framing& out) {
     constexpr std::array<std::string_view, 4> kOnce = {"content-length", "transfer-encoding",
                                                        "host", "authorization"};
-    std::array<const std::string*, kOnce.size()> once{};
+    std::array<std::optional<std::string_view>, kOnce.size()> once;
     bool keep = false;
     bool close = out.http10;
     bool odd = false;
-    for (const auto& [name, value] : headers.fields()) {
+    for (const auto [name, value] : headers) {
         for (std::size_t i = 0; i < kOnce.size(); ++i) {
             if (!equals_ignoring_case(name, kOnce[i])) continue;
-            if (std::exchange(once[i], &value) != nullptr)
+            if (std::exchange(once[i], value))
                 return {400, "a header field that may occur once is repeated"};
         }
         if (!equals_ignoring_case(name, "connection") &&
@@ -143,14 +143,13 @@ Refusal parse_framing(const Headers& headers, Framing& out) {
         });
     }
     const auto [length, coding, host, authorization] = once;
-    if (length != nullptr && coding != nullptr)
-        return {400, "content-length and transfer-encoding together"};
-    if (coding != nullptr) {
+    if (length && coding) return {400, "content-length and transfer-encoding together"};
+    if (coding) {
         if (out.http10) return {400, "transfer-encoding in HTTP/1.0"};
         if (*coding != "chunked") return {501, "the only transfer-encoding offered is `chunked`"};
         out.chunked = true;
     }
-    if (length != nullptr) {
+    if (length) {
         const Refusal bad = parse_length(*length, out);
         if (bad) return bad;
     }
@@ -187,16 +186,25 @@ Refusal parse_request_line(std::string_view line, RequestHead& out) {
 
 }  // namespace
 
+void Headers::add(std::string_view name, std::string_view value) {
+    if (places_.empty()) {  // what a usual message has
+        text_.reserve(512);
+        places_.reserve(12);
+    }
+    places_.push_back({text_.size(), name.size(), value.size()});
+    text_.append(name).append(value);
+}
+
 std::optional<std::string_view> Headers::get(std::string_view name) const {
-    for (const auto& [field, value] : fields_)
+    for (const auto [field, value] : *this)
         if (equals_ignoring_case(field, name)) return value;
     return std::nullopt;
 }
 
 std::size_t Headers::count(std::string_view name) const {
-    return static_cast<std::size_t>(
-        std::count_if(fields_.begin(), fields_.end(),
-                      [&](const auto& f) { return equals_ignoring_case(f.first, name); }));
+    std::size_t n = 0;
+    for (const auto [field, value] : *this) n += equals_ignoring_case(field, name) ? 1 : 0;
+    return n;
 }
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {

@@ -178,7 +178,7 @@ Result<HttpHeadPtr> HttpHead::make(std::string_view method, std::string_view tar
     auto out = std::make_shared<HttpHead>();
     out->text_ = fmt::format("{} {} HTTP/1.1\r\n", method, target);
     if (fields.count("host") == 0) out->text_ += fmt::format("Host: {}\r\n", host);
-    for (const auto& [name, value] : fields.fields()) {
+    for (const auto [name, value] : fields) {
         if (is_codec_field(name) || equals_ignoring_case(name, "expect")) continue;
         if (!is_header_name(name) || !is_header_value(value))
             return fail(ErrorCode::kInvalid, "a header field that cannot be sent");

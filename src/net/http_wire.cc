@@ -154,7 +154,7 @@ std::string response_head(int status, const Headers& headers) {
     out.reserve(256);
     out.append("HTTP/1.1 ").append(std::to_string(status)).append(" ").append(reason(status));
     out.append("\r\nDate: ").append(date()).append("\r\n");
-    for (const auto& [name, value] : headers.fields()) {
+    for (const auto [name, value] : headers) {
         if (is_codec_field(name)) continue;
         if (!is_header_name(name) || !is_header_value(value)) return {};
         out.append(name).append(": ").append(value).append("\r\n");

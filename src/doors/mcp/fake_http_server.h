@@ -77,7 +77,8 @@ class FakeHttpServer {
                                  net::Responder& responder) {
         net::Responder* const to = &responder;
         std::string seen = request.method;
-        for (const auto& [name, value] : request.headers.fields()) seen += " " + name + "=" + value;
+        for (const auto [name, value] : request.headers)
+            seen.append(" ").append(name).append("=").append(value);
         self->received.push_back(seen + " " + request.body);
         const std::string method = between(request.body, R"("method":")", "\"");
         const std::string id = between(request.body, R"("id":)", ",}");

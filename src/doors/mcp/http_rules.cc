@@ -60,7 +60,7 @@ bool loopback_origin(std::string_view origin) {
 // The values of a list header that may be given several times.
 bool lists(const net::Headers& headers, std::string_view name,
            std::initializer_list<std::string_view> wanted) {
-    for (const auto& [field, value] : headers.fields()) {
+    for (const auto [field, value] : headers) {
         if (!same(field, name)) continue;
         for (std::string_view rest = value; !rest.empty();) {
             const auto comma = rest.find(',');
