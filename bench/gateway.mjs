@@ -10,7 +10,7 @@ import { median, report } from './report.mjs';
 const rounds = Number(process.env.WRIT_BENCH_ROUNDS ?? 5), seconds = Number(process.env.WRIT_BENCH_SECONDS ?? 2);
 const cpu = process.env.WRIT_BENCH_CPU ?? '1';
 const only = process.env.WRIT_BENCH_CASES?.split(';');
-const dir = resolve('build/bench/gateway'), bin = resolve('build/release/bin'), writ = `${bin}/writ`;
+const dir = resolve('build/bench/gateway'), bin = resolve('build/release/bin'), writ = resolve(process.env.WRIT_BENCH_WRIT ?? `${bin}/writ`);
 rmSync(dir, { recursive: true, force: true });
 mkdirSync(`${dir}/policies`, { recursive: true });
 const children = [];

@@ -23,6 +23,27 @@ add_link_options(-pie -Wl,-z,relro,-z,now)
 if(CMAKE_BUILD_TYPE MATCHES "Release|RelWithDebInfo")
   add_compile_options(-march=x86-64-v2 -D_FORTIFY_SOURCE=2)
 endif()
+
+# Release builds are laid out by what a gateway under load does (scripts/train).
+option(WRIT_TRAIN "Count what runs, for scripts/train" OFF)
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  # Functions of one file are told apart by its name, wherever the checkout is.
+  add_compile_options("SHELL:-mllvm -static-func-strip-dirname-prefix=99")
+  find_program(WRIT_PROFDATA llvm-profdata-19)
+  if(WRIT_TRAIN)
+    add_compile_options(-fprofile-generate -fprofile-update=prefer-atomic)
+    add_link_options(-fprofile-generate)
+  elseif(WRIT_PROFDATA AND CMAKE_CXX_COMPILER_VERSION MATCHES "^19[.]")
+    set(WRIT_PROFTEXT ${CMAKE_SOURCE_DIR}/cmake/hot.proftext)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${WRIT_PROFTEXT})
+    file(MD5 ${WRIT_PROFTEXT} WRIT_PROFILE_ID)  # in the name, so that another profile compiles anew
+    set(WRIT_PROFILE ${CMAKE_BINARY_DIR}/hot-${WRIT_PROFILE_ID}.profdata)
+    execute_process(COMMAND ${WRIT_PROFDATA} merge -sparse -o ${WRIT_PROFILE} ${WRIT_PROFTEXT} COMMAND_ERROR_IS_FATAL ANY)
+    add_compile_options(-fprofile-use=${WRIT_PROFILE} -Wno-profile-instr-unprofiled -Wno-profile-instr-out-of-date
+                        -Wno-backend-plugin)
+    add_link_options(-Wl,-z,keep-text-section-prefix)  # hot code together
+  endif()
+endif()
 if(CMAKE_BUILD_TYPE STREQUAL "Debug")
   add_compile_definitions(_GLIBCXX_ASSERTIONS)
 endif()

@@ -58,6 +58,7 @@ class Headers {
         std::size_t at, name_size, value_size;  // the value follows its name
         bool operator==(const Place&) const = default;
     };
+    bool is_named(const Place& place, std::string_view name) const;
     Field field(const Place& place) const {
         const std::string_view text = text_;
         return {text.substr(place.at, place.name_size),
