@@ -1,7 +1,9 @@
 #include <benchmark/benchmark.h>
 
 #include "crypto/hash.h"
+#include "crypto/seal.h"
 #include "crypto/sign.h"
+#include "crypto/xaes.h"
 
 namespace writ::crypto {
 namespace {
@@ -23,6 +25,26 @@ void BM_Crc32c4K(benchmark::State& state) {
     for (auto _ : state) benchmark::DoNotOptimize(crc32c(data));
 }
 BENCHMARK(BM_Crc32c4K);
+
+// What the vault binds a blob to has about this length.
+const std::string kAssociated(50, 'a');
+
+void BM_SealXChaCha(benchmark::State& state) {
+    const SecretBytes key(kSealKeyBytes);  // libsodium picks its fast code when the first is made
+    const Bytes nonce(kSealNonceBytes, 0x22);
+    const Bytes plain(static_cast<std::size_t>(state.range(0)), 0x5a);
+    for (auto _ : state)
+        benchmark::DoNotOptimize(seal(key.view(), nonce, plain, as_bytes(kAssociated)));
+}
+BENCHMARK(BM_SealXChaCha)->Arg(64)->Arg(1024)->Arg(16 << 10);
+
+void BM_SealXaes(benchmark::State& state) {
+    const XaesKey key(Bytes(kXaesKeyBytes, 0x11));
+    const Bytes nonce(kXaesNonceBytes, 0x22);
+    const Bytes plain(static_cast<std::size_t>(state.range(0)), 0x5a);
+    for (auto _ : state) benchmark::DoNotOptimize(key.seal(nonce, plain, as_bytes(kAssociated)));
+}
+BENCHMARK(BM_SealXaes)->Arg(64)->Arg(1024)->Arg(16 << 10);
 
 void BM_Es256Sign(benchmark::State& state) {
     Es256Key key = Es256Key::generate();
