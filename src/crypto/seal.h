@@ -1,5 +1,7 @@
-// Authenticated encryption of blobs at rest: XChaCha20-Poly1305 (libsodium). The nonce is the
-// caller's choice because the payload vault derives it from the plaintext (docs/spec/evidence).
+// Authenticated encryption at rest: XChaCha20-Poly1305 (libsodium), for keys, and for the payload
+// vault's blobs under a tenant's own key and under those of version 1 (docs/spec/evidence/vault.md).
+// The nonce is the caller's choice because the vault derives it from the plaintext. What is sealed
+// in numbers is sealed by xaes.h.
 #pragma once
 
 #include "base/bytes.h"

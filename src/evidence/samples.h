@@ -192,7 +192,7 @@ inline std::vector<Draft> gateway_drafts(const Story& story) {
     out.back().payloads.push_back({"tool_list", R"([{"name":"pay"}])"});
     add("tool.pinned", R"({"server":"bank","tool":"fetch","pin":")" + d + R"("})");
     add("payload.shredded",
-        R"({"subject":"ps:9d1f4c0011223344","kids":["k2-0011223344556677"],"months":["2026-10"],)"
+        R"({"subject":"ps:9d1f4c0011223344","kids":["k3-0011223344556677"],"months":["2026-10"],)"
         R"("reason":"erasure request 7"})");
     add("clock.step", R"({"step_us":-3600000000,"held_us":1795460000000000})");
     add("evidence.degraded",

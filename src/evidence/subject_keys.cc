@@ -20,10 +20,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kMagic = "WRITDEK1";
+// Of the files of `k2-` keys and of `k3-` keys; what is made now is a `k3-`.
+constexpr std::string_view kMagic1 = "WRITDEK1", kMagic2 = "WRITDEK2";
+constexpr std::size_t kMagicBytes = kMagic1.size();
 constexpr std::size_t kKeyBytes = 32;
 constexpr std::size_t kTenantKidBytes = 19;  // `k1-` and 16 digits
-constexpr std::size_t kFileBytes = 8 + kTenantKidBytes + 24 + kKeyBytes + 16;
+constexpr std::size_t kFileBytes = kMagicBytes + kTenantKidBytes + 24 + kKeyBytes + 16;
 constexpr std::size_t kTagText = 16;
 constexpr std::size_t kMonthText = 7;
 // Subjects whose key is held; beyond it all are forgotten and made anew.
@@ -48,7 +50,8 @@ std::string_view kid_in(std::string_view name) {
 
 std::string bound_to(std::string_view tenant, std::string_view month, std::string_view tag,
                      std::string_view kid) {
-    std::string out = "writ vault 1 dek";
+    const bool first = subject_cipher(kid) == SubjectCipher::kXChaCha20Poly1305;
+    std::string out = first ? "writ vault 1 dek" : "writ vault 2 dek";
     for (const auto part : {tenant, month, tag, kid}) out.append(1, '\0').append(part);
     return out;
 }
@@ -94,10 +97,11 @@ std::shared_ptr<const VaultKeys> SubjectKeys::current(const PayloadOwner& owner)
     Owned& owned = current_[std::string(owner.subject)];
     if (owned.keys && owned.month == month) return owned.keys;
     const SecretBytes dek = SecretBytes::random(kKeyBytes);
-    auto keys = std::make_shared<VaultKeys>(derive_subject_keys(dek.view(), tenant_));
+    auto keys = std::make_shared<VaultKeys>(
+        derive_subject_keys(dek.view(), tenant_, SubjectCipher::kXaes256Gcm));
     const VaultKeys& tenant = ring_.current();
     const std::string label = tag(owner.subject);
-    Bytes content(kMagic.begin(), kMagic.end());
+    Bytes content(kMagic2.begin(), kMagic2.end());
     content.insert(content.end(), tenant.kid.begin(), tenant.kid.end());
     const Bytes sealed =
         crypto::seal(tenant.wrap.view(), random_bytes(crypto::kSealNonceBytes), dek.view(),
@@ -185,21 +189,23 @@ Result<SubjectKeys::Loaded> SubjectKeys::load(const fs::path& file, std::string_
     const auto read = read_at(fd.get(), content, 0);
     if (!read) return fail(read.error());
     const ByteView view(content);
-    if (!*read || as_text(view.first(kMagic.size())) != kMagic) {
+    const auto cipher = subject_cipher(kid);
+    const auto magic = cipher == SubjectCipher::kXaes256Gcm ? kMagic2 : kMagic1;
+    if (!*read || !cipher || as_text(view.first(kMagicBytes)) != magic) {
         return fail(ErrorCode::kCorrupt, "`" + file.string() + "` is not a subject's key");
     }
-    std::string tenant_kid(as_text(view.subspan(kMagic.size(), kTenantKidBytes)));
+    std::string tenant_kid(as_text(view.subspan(kMagicBytes, kTenantKidBytes)));
     const auto tenant = ring_.find(tenant_kid);
     if (!tenant) return fail(tenant.error());
     const std::string month = file.parent_path().filename().string();
     const std::string label = file.filename().string().substr(0, kTagText);
     const auto dek =
-        crypto::open((*tenant)->wrap.view(), view.subspan(kMagic.size() + kTenantKidBytes),
+        crypto::open((*tenant)->wrap.view(), view.subspan(kMagicBytes + kTenantKidBytes),
                      as_bytes(bound_to(tenant_, month, label, kid)));
     if (!dek) {
         return fail(ErrorCode::kCorrupt, "`" + file.string() + "` was changed or moved here");
     }
-    auto keys = std::make_shared<VaultKeys>(derive_subject_keys(ByteView(*dek), tenant_));
+    auto keys = std::make_shared<VaultKeys>(derive_subject_keys(ByteView(*dek), tenant_, *cipher));
     if (keys->kid != kid) {
         return fail(ErrorCode::kCorrupt, "`" + file.string() + "` holds another key");
     }

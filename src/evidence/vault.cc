@@ -15,7 +15,6 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "crypto/hash.h"
-#include "crypto/seal.h"
 #include "evidence/files.h"
 #include "evidence/packs.h"
 #include "evidence/subject_keys.h"
@@ -29,25 +28,16 @@ namespace {
 constexpr std::size_t kMaxQueuedBytes = 64 << 20;
 constexpr std::chrono::milliseconds kSyncEvery{1000};
 
-std::string associated_text(std::string_view tenant, std::string_view kid) {
-    return std::string("writ vault 1 blob") + '\0' + std::string(tenant) + '\0' + std::string(kid);
-}
-
 std::string commitment_text(const Sha256& mac) {
     return "hmac-sha256:" + to_hex(mac);
-}
-
-std::string commitment(const VaultKeys& keys, std::string_view plain) {
-    return commitment_text(crypto::hmac_sha256(keys.commit.view(), as_bytes(plain)));
 }
 
 class PackVault final : public Vault {
   public:
     PackVault(std::filesystem::path dir, std::string tenant, std::unique_ptr<KeyRing> keys)
         : dir_(dir),
-          tenant_(std::move(tenant)),
           keys_(std::move(keys)),
-          subjects_(dir / "keys", tenant_, *keys_),
+          subjects_(dir / "keys", std::move(tenant), *keys_),
           packs_(dir / "packs") {
         writer_ = std::thread([this] {
             name_this_thread("writ-vault");
@@ -75,13 +65,8 @@ class PackVault final : public Vault {
         }
         const auto held = keys_for(owner);
         const VaultKeys& keys = held ? *held : keys_->current();
-        // The nonce depends on the content, through its commitment: equal content seals to equal
-        // bytes, and no nonce is ever used for two contents.
-        const Sha256 committed = crypto::hmac_sha256(keys.commit.view(), as_bytes(plain));
-        const Sha256 mac = crypto::hmac_sha256(keys.nonce.view(), ByteView(committed));
-        const auto associated = associated_text(tenant_, keys.kid);
-        Bytes sealed = crypto::seal(keys.seal.view(), ByteView(mac).first(crypto::kSealNonceBytes),
-                                    as_bytes(plain), as_bytes(associated));
+        const Sha256 committed = keys.commitment(plain);
+        Bytes sealed = keys.seal(plain, committed);
         const Sha256 cid = crypto::sha256(ByteView(sealed));
         PayloadRef ref{.cid = digest_text(cid),
                        .com = commitment_text(committed),
@@ -103,7 +88,10 @@ class PackVault final : public Vault {
     PayloadRef commit_only(std::string_view plain, const PayloadOwner& owner) override {
         const auto held = keys_for(owner);
         const VaultKeys& keys = held ? *held : keys_->current();
-        return {.cid = {}, .com = commitment(keys, plain), .kid = keys.kid, .bytes = plain.size()};
+        return {.cid = {},
+                .com = commitment_text(keys.commitment(plain)),
+                .kid = keys.kid,
+                .bytes = plain.size()};
     }
 
     Result<std::string> get(std::string_view cid, std::string_view kid) override {
@@ -113,8 +101,7 @@ class PackVault final : public Vault {
         if (!digest) return fail(ErrorCode::kNotFound, "no such payload");
         auto sealed = find(*digest);
         if (!sealed) return fail(sealed.error());
-        const auto associated = associated_text(tenant_, kid);
-        const auto plain = crypto::open((*keys)->seal.view(), *sealed, as_bytes(associated));
+        const auto plain = (*keys)->open(*sealed);
         if (!plain) return fail(plain.error());
         return std::string(as_text(*plain));
     }
@@ -122,7 +109,8 @@ class PackVault final : public Vault {
     bool commits(std::string_view kid, std::string_view com, std::string_view plain) override {
         const auto keys = find_keys(kid);
         if (!keys) return false;
-        return constant_time_equal(as_bytes(commitment(**keys, plain)), as_bytes(com));
+        const std::string expected = commitment_text((*keys)->commitment(plain));
+        return constant_time_equal(as_bytes(expected), as_bytes(com));
     }
 
     Backlog backlog() const override {
@@ -166,7 +154,7 @@ class PackVault final : public Vault {
     }
 
     Result<std::shared_ptr<const VaultKeys>> find_keys(std::string_view kid) {
-        return kid.starts_with("k2-") ? subjects_.find(kid) : keys_->find(kid);
+        return subject_cipher(kid) ? subjects_.find(kid) : keys_->find(kid);
     }
 
     // `holds`: one subject a line, for whom nothing may be shredded.
@@ -273,7 +261,6 @@ class PackVault final : public Vault {
     }
 
     const std::filesystem::path dir_;
-    const std::string tenant_;
     const std::unique_ptr<KeyRing> keys_;
     SubjectKeys subjects_;
 

@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "crypto/hash.h"
+#include "crypto/seal.h"
 #include "evidence/files.h"
 
 namespace writ::evidence {
@@ -35,32 +36,81 @@ bool is_kid(std::string_view text) {
 
 namespace {
 
-SecretBytes part(ByteView key, std::string_view tenant, std::string_view label, std::size_t size) {
-    const std::string info = std::string("writ vault 1 ").append(label) + '\0';
-    return crypto::hkdf(key, info + std::string(tenant), size);
-}
+using Cipher = SubjectCipher;
+constexpr std::string_view kLabels1 = "writ vault 1 ";
+constexpr std::string_view kLabels2 = "writ vault 2 ";
 
-VaultKeys derive_common(ByteView key, std::string_view tenant, std::string_view prefix) {
-    VaultKeys keys;
-    keys.kid = std::string(prefix) + to_hex(part(key, tenant, "kid", kKidBytes).view());
-    keys.seal = part(key, tenant, "seal", kKeyBytes);
-    keys.nonce = part(key, tenant, "nonce", kKeyBytes);
-    keys.commit = part(key, tenant, "commit", kKeyBytes);
-    return keys;
-}
+// HKDF of `key`, labelled with the version of the format.
+struct Derivation {
+    ByteView key;
+    std::string_view tenant;
+    std::string_view labels;
+
+    SecretBytes part(std::string_view label, std::size_t size) const {
+        const std::string info = std::string(labels).append(label) + '\0';
+        return crypto::hkdf(key, info + std::string(tenant), size);
+    }
+    VaultKeys common(std::string_view prefix) const {
+        VaultKeys keys;
+        keys.kid = std::string(prefix) + to_hex(part("kid", kKidBytes).view());
+        keys.bound = std::string(labels) + "blob";
+        for (const auto text : {tenant, std::string_view(keys.kid)}) {
+            keys.bound.append(1, '\0').append(text);
+        }
+        keys.sealing = part("seal", kKeyBytes);
+        keys.nonce = part("nonce", kKeyBytes);
+        keys.commit = part("commit", kKeyBytes);
+        return keys;
+    }
+};
 
 }  // namespace
 
+std::optional<SubjectCipher> subject_cipher(std::string_view kid) {
+    if (kid.starts_with("k2-")) return Cipher::kXChaCha20Poly1305;
+    if (kid.starts_with("k3-")) return Cipher::kXaes256Gcm;
+    return std::nullopt;
+}
+
 VaultKeys derive_keys(ByteView tenant_key, std::string_view tenant) {
-    VaultKeys keys = derive_common(tenant_key, tenant, kKidPrefix);
-    keys.pseudonym = part(tenant_key, tenant, "pseudonym", kKeyBytes);
-    keys.wrap = part(tenant_key, tenant, "wrap", kKeyBytes);
-    keys.tag = part(tenant_key, tenant, "tag", kKeyBytes);
+    const Derivation derived{tenant_key, tenant, kLabels1};
+    VaultKeys keys = derived.common(kKidPrefix);
+    keys.pseudonym = derived.part("pseudonym", kKeyBytes);
+    keys.wrap = derived.part("wrap", kKeyBytes);
+    keys.tag = derived.part("tag", kKeyBytes);
     return keys;
 }
 
-VaultKeys derive_subject_keys(ByteView key, std::string_view tenant) {
-    return derive_common(key, tenant, "k2-");
+VaultKeys derive_subject_keys(ByteView key, std::string_view tenant, SubjectCipher cipher) {
+    if (cipher == Cipher::kXChaCha20Poly1305)
+        return Derivation{key, tenant, kLabels1}.common("k2-");
+    VaultKeys keys = Derivation{key, tenant, kLabels2}.common("k3-");
+    keys.sealing = crypto::XaesKey(std::get<SecretBytes>(keys.sealing).view());
+    return keys;
+}
+
+Sha256 VaultKeys::commitment(std::string_view plain) const {
+    return crypto::hmac_sha256(commit.view(), as_bytes(plain));
+}
+
+// The nonce depends on the content, through its commitment: equal content seals to equal bytes, and
+// no nonce is ever used for two contents.
+Bytes VaultKeys::seal(std::string_view plain, const Sha256& committed) const {
+    const Sha256 mac = crypto::hmac_sha256(nonce.view(), ByteView(committed));
+    const ByteView first = ByteView(mac).first(crypto::kSealNonceBytes);
+    static_assert(crypto::kSealNonceBytes == crypto::kXaesNonceBytes);
+    if (const auto* xaes = std::get_if<crypto::XaesKey>(&sealing)) {
+        return xaes->seal(first, as_bytes(plain), as_bytes(bound));
+    }
+    return crypto::seal(std::get<SecretBytes>(sealing).view(), first, as_bytes(plain),
+                        as_bytes(bound));
+}
+
+Result<Bytes> VaultKeys::open(ByteView blob) const {
+    if (const auto* xaes = std::get_if<crypto::XaesKey>(&sealing)) {
+        return xaes->open(blob, as_bytes(bound));
+    }
+    return crypto::open(std::get<SecretBytes>(sealing).view(), blob, as_bytes(bound));
 }
 
 Result<std::unique_ptr<KeyRing>> KeyRing::open(std::filesystem::path dir, std::string tenant,

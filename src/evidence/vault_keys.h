@@ -7,24 +7,43 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <variant>
 
 #include "base/error.h"
 #include "base/secret.h"
+#include "crypto/xaes.h"
 #include "evidence/custody.h"
 
 namespace writ::evidence {
 
-// What derives from one tenant key. `kid` names the key and is itself derived, so that a key file
-// that was changed or belongs to another tenant does not pass for the one it is named after.
+// What a subject's key seals by; its name says which. `k2-` is only read: until version 2 of the
+// format all were such.
+enum class SubjectCipher : std::uint8_t { kXChaCha20Poly1305, kXaes256Gcm };
+// Nothing where `kid` does not name a subject's key.
+std::optional<SubjectCipher> subject_cipher(std::string_view kid);
+
+// What derives from one key. `kid` names the key and is itself derived, so that a key file that was
+// changed or belongs to another tenant does not pass for the one it is named after. Thread: any.
 struct VaultKeys {
     std::string kid;
-    SecretBytes seal, nonce, commit;
+    std::string bound;                                   // what a blob is bound to: tenant and kid
+    std::variant<SecretBytes, crypto::XaesKey> sealing;  // XChaCha20-Poly1305, or XAES-256-GCM
+    SecretBytes nonce, commit;
     SecretBytes pseudonym, wrap, tag;  // of a tenant's key only
+
+    // HMAC of `plain`: what `com` shows of it.
+    Sha256 commitment(std::string_view plain) const;
+    // The blob of `plain`, whose commitment is `committed`.
+    Bytes seal(std::string_view plain, const Sha256& committed) const;
+    // The plain bytes of a blob. Errors: kCorrupt.
+    Result<Bytes> open(ByteView blob) const;
 };
+// `k1-…`.
 VaultKeys derive_keys(ByteView tenant_key, std::string_view tenant);
-// Of the key of one subject and month: `k2-…`.
-VaultKeys derive_subject_keys(ByteView key, std::string_view tenant);
+// Of the key of one subject and month: `k2-…` or `k3-…`.
+VaultKeys derive_subject_keys(ByteView key, std::string_view tenant, SubjectCipher cipher);
 
 // The folder of key files. Thread: any.
 class KeyRing {

@@ -281,7 +281,8 @@ TEST_F(VaultTest, KeysOfDifferentUseAndTenantDiffer) {
     const auto b = derive_keys(key, "other");
     std::set<std::string> seen;
     for (const auto* keys : {&a, &b}) {
-        for (const auto* part : {&keys->seal, &keys->nonce, &keys->commit, &keys->pseudonym}) {
+        const auto* seal = &std::get<SecretBytes>(keys->sealing);
+        for (const auto* part : {seal, &keys->nonce, &keys->commit, &keys->pseudonym}) {
             seen.insert(to_hex(part->view()));
         }
     }
@@ -289,7 +290,7 @@ TEST_F(VaultTest, KeysOfDifferentUseAndTenantDiffer) {
     EXPECT_NE(a.kid, b.kid);
     // The vectors of docs/spec/evidence/vault.md.
     EXPECT_EQ(a.kid, "k1-f8d99f31c178d5dd");
-    EXPECT_EQ(to_hex(a.seal.view()),
+    EXPECT_EQ(to_hex(std::get<SecretBytes>(a.sealing).view()),
               "8208a74b4c24cbabc9623754410f758f91671e70a1980455733e82bd74fa28ee");
     EXPECT_EQ(to_hex(a.nonce.view()),
               "8a2a010317905a9df62714e4fefa45f60849ef05c4454690fd36b8863d9217d2");
