@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -57,10 +58,26 @@ Error disk_error(std::string_view what, int errno_value) {
     return error;
 }
 
+void write_past_cache(int fd) {
+    const int flags = ::fcntl(fd, F_GETFL);
+    if (flags >= 0) ::fcntl(fd, F_SETFL, flags | O_DIRECT);
+}
+
+namespace {
+
+// False: it was written through the cache already.
+bool write_through_cache(int fd) {
+    const int flags = ::fcntl(fd, F_GETFL);
+    return flags >= 0 && (flags & O_DIRECT) != 0 && ::fcntl(fd, F_SETFL, flags & ~O_DIRECT) == 0;
+}
+
+}  // namespace
+
 Status write_at(Disk& disk, int fd, std::string_view bytes, std::uint64_t offset) {
     while (!bytes.empty()) {
         const ssize_t n = disk.pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
         if (n < 0 && errno == EINTR) continue;
+        if (n < 0 && errno == EINVAL && write_through_cache(fd)) continue;
         if (n <= 0) return fail(disk_error("cannot write the log", n == 0 ? ENOSPC : errno));
         bytes.remove_prefix(static_cast<std::size_t>(n));
         offset += static_cast<std::uint64_t>(n);
@@ -72,10 +89,31 @@ void PageBuffer::Free::operator()(char* bytes) const {
     std::free(bytes);  // NOLINT: of aligned_alloc()
 }
 
-PageBuffer::PageBuffer(std::size_t bytes)
-    : bytes_(static_cast<char*>(std::aligned_alloc(kPageBytes, bytes))), size_(bytes) {
-    WRIT_CHECK(bytes_ != nullptr && bytes % kPageBytes == 0);
-    std::memset(bytes_.get(), 0, bytes);
+void PageBuffer::append(std::string_view bytes) {
+    if (size_ + bytes.size() > capacity_) {
+        const std::size_t wanted = std::max(size_ + bytes.size(), capacity_ * 2);
+        const std::size_t capacity = (wanted + kPageBytes - 1) / kPageBytes * kPageBytes;
+        std::unique_ptr<char[], Free> more(
+            static_cast<char*>(std::aligned_alloc(kPageBytes, capacity)));
+        WRIT_CHECK(more != nullptr);
+        std::copy_n(bytes_.get(), size_, more.get());
+        bytes_ = std::move(more);
+        capacity_ = capacity;
+    }
+    std::copy_n(bytes.data(), bytes.size(), bytes_.get() + size_);
+    size_ += bytes.size();
+}
+
+void PageBuffer::keep_last(std::size_t bytes) {
+    WRIT_CHECK(bytes <= size_);
+    if (bytes > 0) std::memmove(bytes_.get(), bytes_.get() + size_ - bytes, bytes);
+    size_ = bytes;
+}
+
+std::string_view PageBuffer::pages() {
+    const std::size_t end = (size_ + kPageBytes - 1) / kPageBytes * kPageBytes;
+    std::fill(bytes_.get() + size_, bytes_.get() + end, '\0');
+    return {bytes_.get(), end};
 }
 
 Status write_pages_at(Disk& disk, int fd, std::string_view pages, std::uint64_t offset) {

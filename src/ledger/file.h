@@ -46,18 +46,24 @@ class File {
 // room again.
 Error disk_error(std::string_view what, int errno_value);
 
-// Every byte, through short writes. Errors: kUnavailable (no space), kIo.
+// Every byte, through short writes; through the cache what cannot go past it. Errors: kUnavailable
+// (no space), kIo.
 Status write_at(Disk& disk, int fd, std::string_view bytes, std::uint64_t offset);
 
 // What a page holds, and what a write past the system's cache has to be a multiple of.
 inline constexpr std::size_t kPageBytes = 4096;
 
-// Memory that begins at a page, as writes past the cache need it. Zeroed.
+// Bytes in memory that begins at a page, as writes past the cache need it. Grows, and keeps its
+// memory to be filled again.
 class PageBuffer {
   public:
-    explicit PageBuffer(std::size_t bytes);  // a multiple of kPageBytes
-    std::span<char> span() { return {bytes_.get(), size_}; }
+    std::size_t size() const { return size_; }
     std::string_view view() const { return {bytes_.get(), size_}; }
+    // The same with zeros up to the end of the last page.
+    std::string_view pages();
+    void append(std::string_view bytes);
+    // Drops all but the last `bytes`.
+    void keep_last(std::size_t bytes);
 
   private:
     struct Free {
@@ -65,7 +71,13 @@ class PageBuffer {
     };
     std::unique_ptr<char[], Free> bytes_;
     std::size_t size_ = 0;
+    std::size_t capacity_ = 0;  // whole pages
 };
+
+// From now on what is written to `fd` goes past the system's cache, where the file system can.
+// Where it cannot, and for what does not begin and end at a page in file and memory, write_at()
+// gives it up again.
+void write_past_cache(int fd);
 
 // write_at() past the system's cache, where the file system can: bulk that nobody reads soon then
 // neither costs a page of memory for each of its own nor drives out what is read. `pages` begins at

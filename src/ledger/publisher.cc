@@ -222,10 +222,9 @@ Status Publisher::write_bytes(int fd, std::string_view bytes) {
     const std::size_t direct =
         bytes.size() < kDirectBytes ? 0 : bytes.size() / kPageBytes * kPageBytes;
     if (direct > 0) {
-        if (!pages_ || pages_->view().size() < direct) pages_.emplace(direct);
-        std::memcpy(pages_->span().data(), bytes.data(), direct);
-        const auto pages = pages_->view().substr(0, direct);
-        if (auto done = write_pages_at(*disk_, fd, pages, 0); !done) return done;
+        pages_.keep_last(0);
+        pages_.append(bytes.substr(0, direct));
+        if (auto done = write_pages_at(*disk_, fd, pages_.view(), 0); !done) return done;
     }
     return write_at(*disk_, fd, bytes.substr(direct), direct);
 }

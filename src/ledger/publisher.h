@@ -81,7 +81,7 @@ class Publisher {
     std::vector<File> unsynced_;     // written, not synced; few, else sync_all_
     std::set<std::filesystem::path> unsynced_dirs_;
     bool sync_all_ = false;
-    std::optional<PageBuffer> pages_;  // of write_bytes()
+    PageBuffer pages_;                 // of write_bytes()
     std::vector<std::string> filled_;  // tiles and bundles that became full since the last sync
     Status failed_;                    // a write inside a callback that failed
 };

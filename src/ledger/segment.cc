@@ -73,12 +73,15 @@ std::string segment_header(std::uint64_t first) {
     return out;
 }
 
-void append_frame(std::string& out, std::uint64_t index, std::string_view entry) {
+FrameHead frame_head(std::uint64_t index, std::string_view entry) {
     WRIT_CHECK(!entry.empty() && entry.size() <= kMaxEntryBytes);
-    append_number(out, static_cast<std::uint32_t>(entry.size()));
-    append_number(out, frame_crc(index, entry));
-    append_number(out, index);
-    out += entry;
+    const auto length = static_cast<std::uint32_t>(entry.size());
+    const std::uint32_t crc = frame_crc(index, entry);
+    FrameHead out;
+    std::memcpy(out.data(), &length, sizeof length);
+    std::memcpy(out.data() + 4, &crc, sizeof crc);
+    std::memcpy(out.data() + 8, &index, sizeof index);
+    return out;
 }
 
 Result<FrameScan> FrameScan::open(const fs::path& path, std::uint64_t first) {

@@ -20,6 +20,7 @@
 // appended there.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -45,7 +46,17 @@ std::filesystem::path segment_path(const std::filesystem::path& dir, std::uint64
 Result<std::vector<std::uint64_t>> segments_of(const std::filesystem::path& dir);
 
 std::string segment_header(std::uint64_t first);
-void append_frame(std::string& out, std::uint64_t index, std::string_view entry);
+// What stands before an entry.
+using FrameHead = std::array<char, kFrameBytes>;
+FrameHead frame_head(std::uint64_t index, std::string_view entry);
+
+// `Out`: std::string or PageBuffer.
+template <class Out>
+void append_frame(Out& out, std::uint64_t index, std::string_view entry) {
+    const FrameHead head = frame_head(index, entry);
+    out.append(std::string_view(head.data(), head.size()));
+    out.append(entry);
+}
 
 // Reads the frames of one segment, a bounded window at a time.
 class FrameScan {

@@ -84,7 +84,8 @@ Status Spare::make(const std::filesystem::path& path, std::size_t bytes) {
     const std::filesystem::path temp = dir_ / "spare.new";
     const auto file = File::open(temp, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW);
     if (!file) return fail(file.error());
-    const PageBuffer zeros(kPieceBytes);
+    PageBuffer zeros;
+    zeros.append(std::string(kPieceBytes, '\0'));
     for (std::size_t at = 0; at < bytes; at += kPieceBytes) {
         {
             const std::lock_guard lock(mutex_);

@@ -15,10 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 constexpr std::size_t kClearBytes = 1 << 20;
 
-std::uint64_t whole_pages(std::uint64_t bytes) {
-    return (bytes + kPageBytes - 1) / kPageBytes * kPageBytes;
-}
-
 }  // namespace
 
 Result<Wal> Wal::open(fs::path dir, std::size_t segment_bytes, Disk& disk, std::uint64_t from) {
@@ -66,71 +62,81 @@ Status Wal::start() {
     if (!first) {
         auto opened = File::open(segment_path_, O_RDWR);
         if (!opened) return fail(opened.error());
-        const std::uint64_t offset = offset_;
-        if (auto done = use(std::move(*opened), segment_path_); !done) return done;
-        offset_ = offset;
-        if (auto done = clear_tail(); !done) return done;
+        if (auto done = clear_tail(*opened); !done) return done;
+        const std::uint64_t page = offset_ / kPageBytes * kPageBytes;
+        const auto before = read_at(opened->fd(), static_cast<std::size_t>(offset_ - page), page);
+        if (!before) return fail(before.error());
+        if (auto done = use(std::move(*opened), segment_path_, *before); !done) return done;
         next = std::clamp<std::size_t>(capacity_ * 2, next, segment_bytes_);
     }
     spare_ = std::make_unique<Spare>(dir_, next, segment_bytes_, *disk_, first);
     return first ? rotate() : Status();
 }
 
-Status Wal::use(File file, fs::path path) {
+// Goes on in `file` at offset_, which follows `before`, the bytes from its page on.
+Status Wal::use(File file, fs::path path, std::string_view before) {
     struct stat info{};
     if (::fstat(file.fd(), &info) != 0) return fail(io_error("cannot look at a segment", errno));
     segment_ = std::move(file);
     segment_path_ = std::move(path);
     capacity_ = static_cast<std::uint64_t>(info.st_size);
-    offset_ = kSegmentHeaderBytes;
+    batch_.keep_last(0);
+    batch_.append(before);
+    write_past_cache(segment_.fd());
     return {};
 }
 
 // A torn write can leave later frames of a batch whole behind an earlier one that is not: without
 // this they could come back to life when the gap is filled by a frame of the same length.
-Status Wal::clear_tail() {
+Status Wal::clear_tail(const File& file) {
     const std::string zeros(kClearBytes, '\0');
     bool dirty = false;
     for (std::uint64_t at = offset_;; at += kClearBytes) {
-        const auto bytes = read_at(segment_.fd(), kClearBytes, at);
+        const auto bytes = read_at(file.fd(), kClearBytes, at);
         if (!bytes) return fail(bytes.error());
         if (bytes->find_first_not_of('\0') != std::string::npos) {
             dirty = true;
             const auto clear = std::string_view(zeros).substr(0, bytes->size());
-            if (auto done = write_at(*disk_, segment_.fd(), clear, at); !done) return done;
+            if (auto done = write_at(*disk_, file.fd(), clear, at); !done) return done;
         }
         if (bytes->size() < kClearBytes) break;
     }
-    if (dirty && disk_->fdatasync(segment_.fd()) != 0)
+    if (dirty && disk_->fdatasync(file.fd()) != 0)
         return fail(io_error("cannot sync the log", errno));
+    // OPTIMIZATION: commits go past the cache, and would have to drop each of these pages.
+    ::posix_fadvise(file.fd(), static_cast<off_t>(offset_), 0, POSIX_FADV_DONTNEED);
     return {};
 }
 
 bool Wal::add(std::string_view entry) {
-    if (offset_ + batch_.size() + kFrameBytes + entry.size() > capacity_) return false;
+    const std::uint64_t page = offset_ / kPageBytes * kPageBytes;
+    if (page + batch_.size() + kFrameBytes + entry.size() > capacity_) return false;
     append_frame(batch_, end_, entry);
     ++end_;
     return true;
 }
 
+// The batch begins in the middle of a page and its writing goes past the system's cache, so the
+// page's bytes from before are written again, as they would be on the way through the cache. They
+// are acknowledged already, and stay safe when the power fails meanwhile: what they are replaced by
+// is equal to them, and of a write that is torn each sector is the old or the new one, which in
+// these bytes are the same. A disk that destroys a sector while it overwrites it breaks both ways.
+// The zeros after the batch are those that stand there.
 Status Wal::commit() {
-    if (batch_.empty()) return {};
-    const std::size_t bytes = batch_.size();
-    // OPTIMIZATION: to the end of the page with the zeros that stand there, so that a page which is
-    // not in memory need not be read first (the spare is made past the cache).
-    const std::uint64_t to = std::min(capacity_, whole_pages(offset_ + bytes));
-    batch_.resize(bytes + static_cast<std::size_t>(to - offset_ - bytes), '\0');
-    if (auto done = write_at(*disk_, segment_.fd(), batch_, offset_); !done) return done;
-    // A failed sync may have dropped the pages: trying again would report success for data that is
-    // gone.
+    if (batch_is_empty()) return {};
+    const std::uint64_t page = offset_ / kPageBytes * kPageBytes;
+    const auto pages = batch_.pages().substr(0, static_cast<std::size_t>(capacity_ - page));
+    if (auto done = write_at(*disk_, segment_.fd(), pages, page); !done) return done;
+    // A failed sync may have dropped what was written: trying again would report success for data
+    // that is gone.
     if (disk_->fdatasync(segment_.fd()) != 0) return fail(io_error("cannot sync the log", errno));
-    offset_ += bytes;
-    batch_.clear();
+    offset_ = page + batch_.size();
+    batch_.keep_last(static_cast<std::size_t>(offset_ % kPageBytes));
     return {};
 }
 
 Status Wal::rotate() {
-    WRIT_CHECK(batch_.empty());
+    WRIT_CHECK(batch_is_empty());
     if (auto ready = spare_->wait(); !ready) {
         Error later = ready.error();
         later.code = ErrorCode::kUnavailable;
@@ -145,7 +151,7 @@ Status Wal::rotate() {
 }
 
 Status Wal::enter_reserve() {
-    WRIT_CHECK(batch_.empty());
+    WRIT_CHECK(batch_is_empty());
     if (in_reserve_) return fail(ErrorCode::kUnavailable, "the space kept is full");
     auto done = go_on_in(spare_->reserve_path());
     if (done || done.error().code == ErrorCode::kNotFound) spare_->reserve_taken();
@@ -164,9 +170,11 @@ Status Wal::go_on_in(const fs::path& ready) {
         if (later.code != ErrorCode::kNotFound) later.code = ErrorCode::kUnavailable;
         return fail(std::move(later));
     }
-    std::string head = segment_header(end_);
-    head.resize(kPageBytes, '\0');  // as in commit()
-    if (auto done = write_at(*disk_, file->fd(), head, 0); !done)
+    const std::string header = segment_header(end_);
+    PageBuffer head;
+    head.append(header);
+    write_past_cache(file->fd());
+    if (auto done = write_at(*disk_, file->fd(), head.pages(), 0); !done)
         return fail(ErrorCode::kUnavailable, done.error().detail);
     if (disk_->fdatasync(file->fd()) != 0) return fail(io_error("cannot sync a segment", errno));
     const fs::path path = segment_path(dir_, end_);
@@ -178,7 +186,8 @@ Status Wal::go_on_in(const fs::path& ready) {
         const std::lock_guard lock(known_->mutex);
         known_->segments.push_back(end_);
     }
-    return use(std::move(*file), path);
+    offset_ = kSegmentHeaderBytes;
+    return use(std::move(*file), path, header);
 }
 
 bool Wal::in_place() const {

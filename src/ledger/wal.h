@@ -62,9 +62,10 @@ class Wal {
 
   private:
     Wal() = default;
-    Status use(File file, std::filesystem::path path);
+    Status use(File file, std::filesystem::path path, std::string_view before);
+    bool batch_is_empty() const { return batch_.size() == offset_ % kPageBytes; }
     Status go_on_in(const std::filesystem::path& ready);
-    Status clear_tail();
+    Status clear_tail(const File& file);
 
     struct Known {
         std::mutex mutex;  // guards segments
@@ -81,7 +82,7 @@ class Wal {
     std::uint64_t capacity_ = 0;  // bytes of the open segment
     std::uint64_t offset_ = 0;    // where the batch begins in the segment
     std::uint64_t end_ = 0;       // index of the next entry
-    std::string batch_;
+    PageBuffer batch_;            // from the page on that offset_ lies in
     bool in_reserve_ = false;
 };
 
