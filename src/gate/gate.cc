@@ -94,6 +94,8 @@ net::Task<Answer> Core::admit(Call call) {
     auto passage = std::make_shared<Passage>();
     passage->began_us = shared_->clock.boot_us();
     passage->call = std::move(call);
+    if (const auto read = std::exchange(passage->call.read, std::nullopt))
+        passage->document = json::Document::of(*read, passage->call.arguments);
     HomeState& home = state(passage->task().root);
     co_await home.reactor().hop();
     auto passing = pass(home, std::move(passage));
@@ -212,9 +214,11 @@ std::optional<RefusalKind> Core::resolve(Passage& p) const {
 }
 
 Status Core::read_arguments(Passage& p, const catalog::Snapshot& snapshot) const {
-    Result<json::Document> document = json::parse(p.call.arguments);
-    if (!document) return fail(document.error().in("the arguments are not valid"));
-    p.document = std::move(*document);
+    if (!p.document) {
+        Result<json::Document> document = json::parse(p.call.arguments);
+        if (!document) return fail(document.error().in("the arguments are not valid"));
+        p.document = std::move(*document);
+    }
     const json::Value root = p.document->root();
     if (!root.is_object()) return fail(ErrorCode::kInvalid, "the arguments are not an object");
     if (Status ok = snapshot.check_sensitive(*p.tool, root); !ok) return ok;

@@ -44,6 +44,9 @@ struct Call {
         session;       // from the connection or the token; null is refused as unauthenticated
     std::string tool;  // exposed name as the caller wrote it
     std::string arguments = "{}";  // raw JSON bytes, forwarded unchanged
+    // The arguments as the door has read them, in a Document that is there until admit() returns;
+    // without, they are read again.
+    std::optional<json::Value> read = std::nullopt;
     std::int64_t attempt = 1;
     std::optional<CallId> retry_of;
     evidence::Trace trace;

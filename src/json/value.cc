@@ -45,6 +45,24 @@ Document::Document(Document&&) noexcept = default;
 Document& Document::operator=(Document&&) noexcept = default;
 Document::Document(std::unique_ptr<const Tape> tape) : tape_(std::move(tape)) {}
 
+std::optional<Document> Document::of(const Value& value, std::string_view text) {
+    if (value.tape_ == nullptr || value.raw() != text) return std::nullopt;
+    const Tape& whole = *value.tape_;
+    const TapeNode& top = whole.nodes[value.index_];
+    auto tape = std::make_unique<Tape>();
+    tape->text = text;
+    tape->nodes.assign(whole.nodes.begin() + value.index_, whole.nodes.begin() + top.next);
+    bool escaped = false;
+    for (TapeNode& node : tape->nodes) {
+        node.begin -= top.begin;
+        node.end -= top.begin;
+        node.next -= value.index_;
+        escaped = escaped || node.arena_at != kInText;
+    }
+    if (escaped) tape->arena = whole.arena;
+    return Document(std::move(tape));
+}
+
 Value Document::root() const {
     return {tape_ ? tape_.get() : &null_tape(), 0};
 }

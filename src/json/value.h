@@ -88,6 +88,9 @@ class Document {
     Document(Document&&) noexcept;
     Document& operator=(Document&&) noexcept;
     Value root() const;
+    // `value` of another Document as a Document of its own over `text`, which has the very bytes of
+    // value.raw(); nothing if it has not. Nothing is read again: the nodes are copied.
+    static std::optional<Document> of(const Value& value, std::string_view text);
 
   private:
     friend class Parser;

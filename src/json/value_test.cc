@@ -6,6 +6,8 @@
 #include <limits>
 #include <utility>
 
+#include "json/node.h"
+
 namespace writ::json {
 namespace {
 
@@ -112,6 +114,32 @@ TEST(JsonValue, OutlivesAMoveOfItsDocument) {
     EXPECT_EQ(value.as_string(), "x\ny");
     EXPECT_TRUE(Document().root().is_null());
     EXPECT_EQ(Document().root().raw(), "null");
+}
+
+// A value as a Document of its own reads as if its text had been parsed, and outlives the other.
+TEST(JsonDocument, OfAValueReadsAsItsTextDoes) {
+    const std::string text =
+        R"({"n":[1,{"k":"\u0041\n","k\t":[[],{}]}],"s":"plain","e":"\"","x":null,"t":true,"i":-7})";
+    std::optional<Document> whole(parse(text).value());
+    std::vector<std::pair<std::string, Document>> parts;
+    parts.reserve(8);  // the texts stay where they are
+    for (const Member& member : whole->root().members()) {
+        parts.emplace_back(member.value.raw(), Document());
+        parts.back().second = *Document::of(member.value, parts.back().first);
+        EXPECT_FALSE(Document::of(member.value, parts.back().first + " "));
+    }
+    parts.emplace_back(whole->root().raw(), Document());
+    parts.back().second = *Document::of(whole->root(), parts.back().first);
+    for (auto& [raw, document] : parts) document = *Document::of(document.root(), raw);
+    whole.reset();
+    for (const auto& [raw, document] : parts) {
+        EXPECT_EQ(document.root().raw(), raw);
+        EXPECT_EQ(document.root().raw().data(), raw.data());
+        EXPECT_EQ(*canonicalize(document.root()), *canonicalize(parse(raw)->root()));
+    }
+    EXPECT_EQ(parts[0].second.root().elements()[1].string("k"), "A\n");
+    EXPECT_EQ(parts[0].second.root().elements()[1].find("k\t")->elements()[1].size(), 0u);
+    EXPECT_EQ(parts[2].second.root().as_string(), "\"");
 }
 
 }  // namespace

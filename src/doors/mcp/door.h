@@ -120,7 +120,7 @@ class Door {
                                  const Clock* clock, gate::Gate* gate, net::Millis keep_alive);
 
     net::Task<Response> call(Visit& visit, MessagePtr message);
-    net::Task<Response> admit(Visit& visit, std::string id, gate::Call call,
+    net::Task<Response> admit(Visit& visit, MessagePtr message, gate::Call call,
                               std::shared_ptr<Flight> flight);
     net::Task<Response> forward(Visit& visit, std::string id, std::shared_ptr<Flight> flight,
                                 gate::AdmissionPtr admission);

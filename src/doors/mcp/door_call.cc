@@ -85,6 +85,7 @@ Result<gate::Call> read_call(const Message& message) {
     if (const auto arguments = params->find("arguments")) {
         if (!arguments->is_object()) return wrong("`params.arguments` is not an object");
         call.arguments = arguments->raw();
+        call.read = arguments;
     }
     call.trace = evidence::Trace::start();
     if (const auto meta = params->find("_meta")) {
@@ -102,7 +103,6 @@ net::Task<Door::Response> Door::call(Visit& visit, MessagePtr message) {
     auto call = read_call(*message);
     if (!call) co_return error_with(id, kInvalidParams, call.error().detail);
     std::string token = progress_token(*message);
-    message.reset();
     const auto flight = std::make_shared<Flight>(visit, std::move(token));
     std::string key = flight_key(id);
     if (const Status begun = visit.protocol->begin(key, flight); !begun) {
@@ -113,7 +113,7 @@ net::Task<Door::Response> Door::call(Visit& visit, MessagePtr message) {
     }
     watch(visit.protocol);
     call->session = visit.session;
-    auto response = co_await admit(visit, id, std::move(*call), flight);
+    auto response = co_await admit(visit, std::move(message), std::move(*call), flight);
     co_await visit.reactor->hop();
     flight->leave();
     visit.protocol->end(key);
@@ -126,11 +126,13 @@ net::Task<Door::Response> Door::call(Visit& visit, MessagePtr message) {
     co_return response;
 }
 
-net::Task<Door::Response> Door::admit(Visit& visit, std::string id, gate::Call call,
+net::Task<Door::Response> Door::admit(Visit& visit, MessagePtr message, gate::Call call,
                                       std::shared_ptr<Flight> flight) {
+    std::string id(message->id);
     const std::string name = call.tool;
     if (!visit.server.empty()) call.tool = visit.server + "__" + name;
     gate::Answer answer = co_await gate_.admit(std::move(call));
+    message.reset();  // a call may wait long for its tool server
     if (const auto* refusal = std::get_if<gate::Refusal>(&answer))
         co_return refused(visit, id, name, *refusal);
     if (const auto* parked = std::get_if<gate::Parked>(&answer))
