@@ -20,6 +20,19 @@ void BM_MerkleNode(benchmark::State& state) {
 }
 BENCHMARK(BM_MerkleNode);
 
+void BM_Hmac(benchmark::State& state) {
+    const Bytes key(32, 0x11), data(static_cast<std::size_t>(state.range(0)), 0x5a);
+    for (auto _ : state) benchmark::DoNotOptimize(hmac_sha256(key, data));
+}
+BENCHMARK(BM_Hmac)->Arg(32)->Arg(1024);
+
+void BM_HmacKey(benchmark::State& state) {
+    const HmacKey key(Bytes(32, 0x11));
+    const Bytes data(static_cast<std::size_t>(state.range(0)), 0x5a);
+    for (auto _ : state) benchmark::DoNotOptimize(key.mac(data));
+}
+BENCHMARK(BM_HmacKey)->Arg(32)->Arg(1024);
+
 void BM_Crc32c4K(benchmark::State& state) {
     Bytes data(4096, 0x5a);
     for (auto _ : state) benchmark::DoNotOptimize(crc32c(data));

@@ -3,8 +3,8 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "crypto/hash.h"
 
-#include <openssl/crypto.h>
 #include <openssl/sha.h>
+#include <string.h>
 
 #include <algorithm>
 #include <array>
@@ -19,45 +19,53 @@ namespace {
 constexpr std::size_t kBlockBytes = SHA256_CBLOCK;
 constexpr std::size_t kHkdfBlocksMax = 255;  // RFC 5869 section 2.3
 
-// One digest in the making. The state is wiped, since it may have absorbed a key.
-class Hasher {
-  public:
-    Hasher() { SHA256_Init(&state_); }
-    ~Hasher() { OPENSSL_cleanse(&state_, sizeof state_); }
-    Hasher(const Hasher&) = delete;
-    Hasher& operator=(const Hasher&) = delete;
-
-    Hasher& add(ByteView data) {
-        SHA256_Update(&state_, data.data(), data.size());
-        return *this;
-    }
-    Sha256 digest() {
-        Sha256 out;
-        SHA256_Final(out.data(), &state_);
-        return out;
-    }
-
-  private:
-    SHA256_CTX state_;
+// SHA-256 after the first block of either hash of HMAC (RFC 2104): the key ^ ipad, and ^ opad.
+struct HmacStates {
+    SHA256_CTX inner, outer;
 };
+constexpr std::size_t kStatesBytes = sizeof(HmacStates);
 
-// RFC 2104: H(key ^ opad, H(key ^ ipad, data)), `data` given in up to three parts.
-Sha256 hmac(ByteView key, ByteView a, ByteView b = {}, ByteView c = {}) {
+// OPTIMIZATION: glibc's is a memset that stays; OPENSSL_cleanse() takes a loop of a dozen turns.
+void wipe(void* at, std::size_t size) {
+    ::explicit_bzero(at, size);
+}
+
+HmacStates absorb(ByteView key) {
     std::array<std::uint8_t, kBlockBytes> pad{};
     if (key.size() > kBlockBytes) {
         Sha256 short_key = sha256(key);
         std::copy(short_key.begin(), short_key.end(), pad.begin());
-        OPENSSL_cleanse(short_key.data(), short_key.size());
+        wipe(short_key.data(), short_key.size());
     } else {
         std::copy(key.begin(), key.end(), pad.begin());
     }
+    HmacStates out;
     for (std::uint8_t& byte : pad) byte ^= 0x36;
-    Sha256 inner = Hasher().add(pad).add(a).add(b).add(c).digest();
+    SHA256_Init(&out.inner);
+    SHA256_Update(&out.inner, pad.data(), pad.size());
     for (std::uint8_t& byte : pad) byte ^= 0x36 ^ 0x5c;
-    Sha256 out = Hasher().add(pad).add(inner).digest();
-    OPENSSL_cleanse(pad.data(), pad.size());
-    OPENSSL_cleanse(inner.data(), inner.size());
+    SHA256_Init(&out.outer);
+    SHA256_Update(&out.outer, pad.data(), pad.size());
+    wipe(pad.data(), pad.size());
     return out;
+}
+
+// H(key ^ opad, H(key ^ ipad, parts...)). Uses up `states`.
+template <class... Parts>
+Sha256 finish(HmacStates& states, const Parts&... parts) {
+    Sha256 out;
+    (SHA256_Update(&states.inner, parts.data(), parts.size()), ...);
+    SHA256_Final(out.data(), &states.inner);
+    SHA256_Update(&states.outer, out.data(), out.size());
+    SHA256_Final(out.data(), &states.outer);
+    wipe(&states, kStatesBytes);
+    return out;
+}
+
+template <class... Parts>
+Sha256 hmac(ByteView key, const Parts&... parts) {
+    HmacStates states = absorb(key);
+    return finish(states, parts...);
 }
 
 // A digest of what is not secret, so without the wiping.
@@ -93,6 +101,19 @@ Sha256 hmac_sha256(ByteView key, ByteView data) {
     return hmac(key, data);
 }
 
+HmacKey::HmacKey(ByteView key) : states_(kStatesBytes) {
+    HmacStates states = absorb(key);
+    std::memcpy(states_.span().data(), &states, kStatesBytes);
+    wipe(&states, kStatesBytes);
+}
+
+Sha256 HmacKey::mac(ByteView data) const {
+    WRIT_CHECK(states_.view().size() == kStatesBytes);
+    HmacStates states;
+    std::memcpy(&states, states_.view().data(), kStatesBytes);
+    return finish(states, data);
+}
+
 // RFC 5869: PRK = HMAC(salt, key) with a salt of zeros; T(i) = HMAC(PRK, T(i-1) || info || i).
 SecretBytes hkdf(ByteView key, std::string_view info, std::size_t size) {
     WRIT_CHECK(size <= kHkdfBlocksMax * SHA256_DIGEST_LENGTH);
@@ -107,8 +128,8 @@ SecretBytes hkdf(ByteView key, std::string_view info, std::size_t size) {
         std::copy_n(block.begin(), part, out.span().begin() + static_cast<std::ptrdiff_t>(done));
         done += part;
     }
-    OPENSSL_cleanse(prk.data(), prk.size());
-    OPENSSL_cleanse(block.data(), block.size());
+    wipe(prk.data(), prk.size());
+    wipe(block.data(), block.size());
     return out;
 }
 

@@ -23,6 +23,18 @@ Sha256 sha256(ByteView prefix, ByteView data);
 Sha256 merkle_node(const Sha256& left, const Sha256& right);
 
 Sha256 hmac_sha256(ByteView key, ByteView data);
+// A key of HMAC-SHA256 that is used often: the two compressions of the key itself are done once,
+// and only what they left is kept. Without a key, until one is moved into it, mac() is a broken
+// invariant. Thread: any. Cost: see crypto_bench.
+class HmacKey {
+  public:
+    HmacKey() = default;
+    explicit HmacKey(ByteView key);
+    Sha256 mac(ByteView data) const;
+
+  private:
+    SecretBytes states_;
+};
 // `size` bytes of HKDF-SHA256 with an empty salt. More than 255 * 32 bytes are a broken invariant.
 SecretBytes hkdf(ByteView key, std::string_view info, std::size_t size);
 

@@ -75,6 +75,22 @@ TEST(HmacSha256, Rfc4231Vectors) {
         "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
 
+TEST(HmacKey, GivesWhatHmacGivesForKeysAndDataOfEveryLength) {
+    for (const std::size_t size : {0U, 1U, 20U, 32U, 63U, 64U, 65U, 131U}) {
+        const Bytes key = counting(size);
+        const HmacKey kept(key);
+        for (std::size_t n = 0; n < 200; n += 7) {
+            const Bytes data = counting(n);
+            ASSERT_EQ(kept.mac(data), hmac_sha256(key, data)) << size << ", " << n;
+            ASSERT_EQ(kept.mac(data), kept.mac(data)) << "used again";
+        }
+    }
+}
+
+TEST(HmacKeyDeathTest, WithoutAKeyThereIsNoMac) {
+    EXPECT_DEATH((void)HmacKey().mac({}), "");
+}
+
 Bytes openssl_hkdf(const Bytes& key, std::string_view info, std::size_t size) {
     EVP_KDF* kdf = EVP_KDF_fetch(nullptr, "HKDF", nullptr);
     EVP_KDF_CTX* context = EVP_KDF_CTX_new(kdf);

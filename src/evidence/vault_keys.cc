@@ -58,8 +58,8 @@ struct Derivation {
             keys.bound.append(1, '\0').append(text);
         }
         keys.sealing = part("seal", kKeyBytes);
-        keys.nonce = part("nonce", kKeyBytes);
-        keys.commit = part("commit", kKeyBytes);
+        keys.nonce = crypto::HmacKey(part("nonce", kKeyBytes).view());
+        keys.commit = crypto::HmacKey(part("commit", kKeyBytes).view());
         return keys;
     }
 };
@@ -90,13 +90,13 @@ VaultKeys derive_subject_keys(ByteView key, std::string_view tenant, SubjectCiph
 }
 
 Sha256 VaultKeys::commitment(std::string_view plain) const {
-    return crypto::hmac_sha256(commit.view(), as_bytes(plain));
+    return commit.mac(as_bytes(plain));
 }
 
 // The nonce depends on the content, through its commitment: equal content seals to equal bytes, and
 // no nonce is ever used for two contents.
 Bytes VaultKeys::seal(std::string_view plain, const Sha256& committed) const {
-    const Sha256 mac = crypto::hmac_sha256(nonce.view(), ByteView(committed));
+    const Sha256 mac = nonce.mac(committed);
     const ByteView first = ByteView(mac).first(crypto::kSealNonceBytes);
     static_assert(crypto::kSealNonceBytes == crypto::kXaesNonceBytes);
     if (const auto* xaes = std::get_if<crypto::XaesKey>(&sealing)) {

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/secret.h"
+#include "crypto/hash.h"
 #include "crypto/xaes.h"
 #include "evidence/custody.h"
 
@@ -30,7 +31,7 @@ struct VaultKeys {
     std::string kid;
     std::string bound;                                   // what a blob is bound to: tenant and kid
     std::variant<SecretBytes, crypto::XaesKey> sealing;  // XChaCha20-Poly1305, or XAES-256-GCM
-    SecretBytes nonce, commit;
+    crypto::HmacKey nonce, commit;
     SecretBytes pseudonym, wrap, tag;  // of a tenant's key only
 
     // HMAC of `plain`: what `com` shows of it.
