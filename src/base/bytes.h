@@ -25,8 +25,10 @@ inline std::string_view as_text(ByteView bytes) {
 }
 
 std::string to_hex(ByteView bytes);
-// The same 2 * bytes.size() characters at `to`.
-void put_hex(char* to, ByteView bytes);
+// Writes 2 * bytes.size() digits at `out`; returns their end.
+char* write_hex(ByteView bytes, char* out);
+// Whether `text` is the digits of exactly out.size() bytes, which `out` then has.
+[[nodiscard]] bool read_hex(std::string_view text, std::span<std::uint8_t> out);
 std::optional<Bytes> from_hex(std::string_view text);
 std::string to_base64(ByteView bytes);
 std::optional<Bytes> from_base64(std::string_view text);

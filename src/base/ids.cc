@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <mutex>
 #include <span>
 #include <string_view>
@@ -15,50 +16,41 @@ namespace writ {
 
 namespace {
 
-// Of a lower-case hexadecimal digit; -1 of anything else.
-constexpr auto kHexValues = [] {
-    std::array<std::int8_t, 256> out{};
-    out.fill(-1);
-    for (int i = 0; i < 16; ++i)
-        out[static_cast<std::size_t>("0123456789abcdef"[i])] = static_cast<std::int8_t>(i);
-    return out;
-}();
-int hex_value(char c) {
-    return kHexValues[static_cast<unsigned char>(c)];
-}
+// Where the digits of an id stand in its text and where among all 32, and how many: `8-4-4-4-12`.
+struct Group {
+    std::size_t text, digits, size;
+};
+constexpr Group kGroups[] = {{0, 0, 8}, {9, 8, 4}, {14, 12, 4}, {19, 16, 4}, {24, 20, 12}};
+constexpr std::size_t kDigits = 32;
 
 }  // namespace
 
+char* Uuid::write_text(char* out) const {
+    std::array<char, kDigits> digits;
+    write_hex(bytes, digits.data());
+    for (const Group& g : kGroups) {
+        if (g.text > 0) out[g.text - 1] = '-';
+        std::memcpy(out + g.text, digits.data() + g.digits, g.size);
+    }
+    return out + kTextBytes;
+}
+
 std::string Uuid::text() const {
-    std::string out(36, '-');
-    put(out.data());
+    std::string out(kTextBytes, '\0');
+    write_text(out.data());
     return out;
 }
 
-void Uuid::put(char* to) const {
-    const ByteView all(bytes);
-    put_hex(to, all.first(4));
-    put_hex(to + 9, all.subspan(4, 2));
-    put_hex(to + 14, all.subspan(6, 2));
-    put_hex(to + 19, all.subspan(8, 2));
-    put_hex(to + 24, all.subspan(10));
-    for (const int dash : {8, 13, 18, 23}) to[dash] = '-';
-}
-
 std::optional<Uuid> Uuid::parse(std::string_view text) {
-    if (text.size() != 36) return std::nullopt;
-    Uuid out;
-    std::size_t at = 0;
-    int wrong = 0;  // negative where a character is no digit
-    for (std::size_t i = 0; i < out.bytes.size(); ++i, at += 2) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) {
-            if (text[at++] != '-') return std::nullopt;
-        }
-        const int high = hex_value(text[at]), low = hex_value(text[at + 1]);
-        wrong |= high | low;
-        out.bytes[i] = static_cast<std::uint8_t>(high << 4 | low);
+    if (text.size() != kTextBytes) return std::nullopt;
+    std::array<char, kDigits> digits;
+    for (const Group& g : kGroups) {
+        if (g.text > 0 && text[g.text - 1] != '-') return std::nullopt;
+        std::memcpy(digits.data() + g.digits, text.data() + g.text, g.size);
     }
-    if (wrong < 0 || (out.bytes[6] >> 4) != 7 || (out.bytes[8] >> 6) != 2) return std::nullopt;
+    Uuid out;
+    if (!read_hex({digits.data(), digits.size()}, out.bytes)) return std::nullopt;
+    if ((out.bytes[6] >> 4) != 7 || (out.bytes[8] >> 6) != 2) return std::nullopt;
     return out;
 }
 

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -19,10 +20,11 @@ struct Uuid {
     std::array<std::uint8_t, 16> bytes{};
     auto operator<=>(const Uuid&) const = default;
     bool is_nil() const { return *this == Uuid{}; }
+    static constexpr std::size_t kTextBytes = 36;
     // `01a209c1-6900-7043-aa71-8774c572bd8a`
     std::string text() const;
-    // The same 36 characters at `to`.
-    void put(char* to) const;
+    // Writes it to the kTextBytes at `out`; returns their end.
+    char* write_text(char* out) const;
     // Accepts exactly what text() writes, version 7 only.
     static std::optional<Uuid> parse(std::string_view text);
 };

@@ -1,7 +1,7 @@
 // Authenticated encryption at rest: XChaCha20-Poly1305 (libsodium), for keys, and for the payload
-// vault's blobs under a tenant's own key and under those of version 1 (docs/spec/evidence/vault.md).
-// The nonce is the caller's choice because the vault derives it from the plaintext. What is sealed
-// in numbers is sealed by xaes.h.
+// vault's blobs under a tenant's own key and under those of version 1
+// (docs/spec/evidence/vault.md). The nonce is the caller's choice because the vault derives it from
+// the plaintext. What is sealed in numbers is sealed by xaes.h.
 #pragma once
 
 #include "base/bytes.h"

@@ -29,7 +29,11 @@ constexpr std::size_t kMaxQueuedBytes = 64 << 20;
 constexpr std::chrono::milliseconds kSyncEvery{1000};
 
 std::string commitment_text(const Sha256& mac) {
-    return "hmac-sha256:" + to_hex(mac);
+    constexpr std::string_view kName = "hmac-sha256:";
+    std::string out(kName.size() + 2 * mac.size(), '\0');
+    std::ranges::copy(kName, out.begin());
+    write_hex(mac, out.data() + kName.size());
+    return out;
 }
 
 class PackVault final : public Vault {

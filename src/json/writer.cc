@@ -115,24 +115,19 @@ Writer& Writer::number(std::int64_t value) {
 }
 
 Writer& Writer::id(const Uuid& id) {
-    constexpr std::size_t kTextBytes = 36;
-    need(kTextBytes + 2);
+    need(Uuid::kTextBytes + 2);
     *at_++ = '"';
-    id.put(at_);
-    at_ += kTextBytes;
+    at_ = id.write_text(at_);
     *at_++ = '"';
     return *this;
 }
 
 Writer& Writer::digest(const Sha256& digest) {
     constexpr std::string_view kName = "sha256:";
-    constexpr std::size_t kDigits = 2 * std::tuple_size_v<Sha256>;
-    need(kName.size() + kDigits + 2);
+    need(kName.size() + 2 * digest.size() + 2);
     *at_++ = '"';
     std::memcpy(at_, kName.data(), kName.size());
-    at_ += kName.size();
-    put_hex(at_, digest);
-    at_ += kDigits;
+    at_ = write_hex(digest, at_ + kName.size());
     *at_++ = '"';
     return *this;
 }
