@@ -91,11 +91,14 @@ std::string SubjectKeys::tag(std::string_view subject) const {
 }
 
 std::shared_ptr<const VaultKeys> SubjectKeys::current(const PayloadOwner& owner) {
-    const std::string month = month_of(owner.t_us);
+    using std::chrono::days, std::chrono::floor, std::chrono::microseconds;
+    const std::int64_t day = floor<days>(microseconds(owner.t_us)).count();
     const std::lock_guard lock(mutex_);
+    if (day_.month.empty() || day_.number != day) day_ = {day, month_of(owner.t_us)};
+    const std::string& month = day_.month;
+    const auto held = current_.find(owner.subject);
+    if (held != current_.end() && held->second.month == month) return held->second.keys;
     if (current_.size() >= kMaxSubjectsHeld) current_.clear();
-    Owned& owned = current_[std::string(owner.subject)];
-    if (owned.keys && owned.month == month) return owned.keys;
     const SecretBytes dek = SecretBytes::random(kKeyBytes);
     auto keys = std::make_shared<VaultKeys>(
         derive_subject_keys(dek.view(), tenant_, SubjectCipher::kXaes256Gcm));
@@ -111,7 +114,7 @@ std::shared_ptr<const VaultKeys> SubjectKeys::current(const PayloadOwner& owner)
     files_.emplace(keys->kid, file);
     unwritten_.emplace(keys->kid, keys);
     pending_.push_back({std::move(file), std::move(content)});
-    owned = {month, keys};
+    current_.insert_or_assign(std::string(owner.subject), Owned{month, keys});
     return keys;
 }
 

@@ -4,10 +4,12 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -18,6 +20,14 @@ namespace writ::evidence {
 
 // `2026-11`.
 std::string month_of(std::int64_t t_us);
+
+// So that a map of names is asked without making a string.
+struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+        return std::hash<std::string_view>()(text);
+    }
+};
 
 class SubjectKeys {
   public:
@@ -47,6 +57,10 @@ class SubjectKeys {
         std::string month;
         std::shared_ptr<const VaultKeys> keys;
     };
+    struct Day {
+        std::int64_t number = 0;  // since 1970
+        std::string month = {};   // it lies in
+    };
     std::string tag(std::string_view subject) const;
     // With the name of the tenant's key that wraps it.
     struct Loaded {
@@ -61,7 +75,8 @@ class SubjectKeys {
     KeyRing& ring_;
     mutable std::mutex disk_;   // held while key files are written or deleted; before mutex_
     mutable std::mutex mutex_;  // guards everything below; not held while the disk is touched
-    std::unordered_map<std::string, Owned> current_;  // by subject
+    std::unordered_map<std::string, Owned, TextHash, std::equal_to<>> current_;  // by subject
+    Day day_;  // asked for last; no month: none
     std::vector<Pending> pending_;
     std::map<std::string, std::shared_ptr<const VaultKeys>, std::less<>> unwritten_;  // by kid
     std::map<std::string, Loaded, std::less<>> loaded_;                               // by kid

@@ -76,16 +76,18 @@ class PackVault final : public Vault {
                        .com = commitment_text(committed),
                        .kid = keys.kid,
                        .bytes = plain.size()};
-        const std::lock_guard lock(mutex_);
+        std::unique_lock lock(mutex_);
         if (failing_) return fail(ErrorCode::kUnavailable, "the payload vault cannot be written");
-        if (known_.contains(cid)) return ref;
-        if (queued_bytes_ + sealed.size() > kMaxQueuedBytes) {
+        if (queued_bytes_ + sealed.size() > kMaxQueuedBytes && !known_.contains(cid)) {
             return fail(ErrorCode::kExhausted, "the payload vault's queue is full");
         }
+        if (!known_.insert(cid).second) return ref;
         queued_bytes_ += sealed.size();
-        known_.insert(cid);
+        const bool first = queue_.empty();
         queue_.push_back(Blob{cid, std::move(sealed)});
-        wake_.notify_one();
+        lock.unlock();
+        // Where something waited already, the writer knows.
+        if (first) wake_.notify_one();
         return ref;
     }
 
