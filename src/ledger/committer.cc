@@ -25,8 +25,6 @@ constexpr std::size_t kPendingBytes_max = 64 << 20;
 // What narrowing acts have beyond both: a flood of calls must not keep a revocation out.
 constexpr std::size_t kKeptAppends_max = 4096;
 constexpr std::size_t kKeptBytes_max = 8 << 20;
-// Hashes held for the publisher: while it cannot write, it has to hash again what is beyond.
-constexpr std::size_t kFreshLeaves_max = 1 << 16;
 // How often the open segment is looked for under its name.
 constexpr milliseconds kInPlaceEvery{500};
 
@@ -213,13 +211,16 @@ void DiskLedger::acknowledge(std::span<Pending> batch, std::uint64_t first) {
     leaves.reserve(batch.size());
     for (const auto& item : batch)
         leaves.push_back(item.leaf ? *item.leaf : leaf_hash(as_bytes(item.entry)));
+    bool take = false;
     {
         const std::lock_guard lock(mutex_);
         durable_size_ = first + batch.size();
-        if (fresh_.hashes.empty()) fresh_.first = first;
-        if (fresh_.hashes.size() < kFreshLeaves_max && fresh_.first + fresh_.hashes.size() == first)
-            fresh_.hashes.insert(fresh_.hashes.end(), leaves.begin(), leaves.end());
+        const bool enough = takes();
+        for (std::size_t i = 0; i < batch.size(); ++i)
+            fresh_.add(first + i, std::move(batch[i].entry), leaves[i]);
+        take = !enough && takes();
     }
+    if (take) durable_.notify_one();
     for (std::size_t i = 0; i < batch.size(); ++i) batch[i].done(Appended{first + i, leaves[i]});
     {
         const std::lock_guard lock(mutex_);

@@ -78,7 +78,9 @@ class DiskLedger final : public Ledger {
     void acknowledge(std::span<Pending> batch, std::uint64_t first);
     void refuse(std::span<Pending> batch);
     void publish_loop();
-    void publish(std::uint64_t to, const KnownLeaves& known);
+    bool takes() const;
+    enum class Round { kTake, kPublish };
+    void publish(Round round, std::uint64_t to, const Fresh& fresh);
     void stop_writing(const Error& why);
 
     Options options_;
@@ -95,13 +97,13 @@ class DiskLedger final : public Ledger {
     // Guards everything below; held for hand-overs only, never across I/O.
     mutable std::mutex mutex_;
     std::condition_variable arrived_;    // committer: something pending, or stopping
-    std::condition_variable durable_;    // publisher: a flush or stopping
+    std::condition_variable durable_;    // publisher: enough to take, a flush or stopping
     std::condition_variable published_;  // flush(): something was settled, published or failed
     std::deque<Pending> pending_;
     std::size_t pending_bytes_ = 0;
     std::uint64_t accepted_ = 0, settled_ = 0;  // appends taken; of them answered
     std::uint64_t durable_size_ = 0, published_size_ = 0;
-    KnownLeaves fresh_;          // of what became durable since the last publication was begun
+    Fresh fresh_;                // of what became durable since the publisher took the last
     std::uint64_t flushes_ = 0;  // flush() calls waiting: publish at once
     std::uint64_t attempts_ = 0, failed_attempt_ = 0;  // to publish: begun; the last that failed
     std::optional<Error> failed_;                      // for good

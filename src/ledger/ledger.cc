@@ -26,6 +26,9 @@ using std::chrono::milliseconds;
 
 // After tiles could not be written, as on a full disk, the next attempt comes this much later.
 constexpr milliseconds kRetryEvery{1'000};
+// The publisher does not wait for the next checkpoint with this much: entries are still in the
+// processor's cache then, and their memory goes round instead of growing.
+constexpr std::size_t kTakeBytes = 256 << 10;
 
 }  // namespace
 
@@ -119,6 +122,11 @@ DiskLedger::~DiskLedger() {
     if (keeper_) keeper_->finish();
 }
 
+// Whether the publisher should take what is fresh before the next checkpoint is due. Under mutex_.
+bool DiskLedger::takes() const {
+    return fresh_.bytes() >= kTakeBytes && publish_trouble_.empty();
+}
+
 void DiskLedger::publish_loop() {
     const milliseconds cadence(options_.checkpoint_every_ms);
     const std::int64_t heartbeat_us = options_.heartbeat_s * 1'000'000;
@@ -127,13 +135,15 @@ void DiskLedger::publish_loop() {
     while (true) {
         bool finish = false;
         std::uint64_t to = 0;
-        KnownLeaves known;
+        Round round = Round::kPublish;
+        Fresh fresh;
         {
             std::unique_lock lock(mutex_);
             const auto wanted = [&] {
-                return drained_ || (flushes_ > 0 && published_size_ < durable_size_);
+                return drained_ || takes() || (flushes_ > 0 && published_size_ < durable_size_);
             };
-            durable_.wait_for(lock, cadence, wanted);
+            const auto now = std::chrono::steady_clock::now();
+            durable_.wait_until(lock, (last + cadence > now ? last : now) + cadence, wanted);
             const auto pause = publish_trouble_.empty() ? cadence : std::max(cadence, kRetryEvery);
             const bool due = std::chrono::steady_clock::now() >= last + pause;
             const bool dirty = published_size_ < durable_size_;
@@ -141,18 +151,20 @@ void DiskLedger::publish_loop() {
             finish = drained_;
             to = durable_size_;
             if (finish && !dirty) return;
-            if (!finish && !(dirty && (due || flushes_ > 0)) && !(due && idle)) continue;
+            const bool sign = finish || (dirty && (due || flushes_ > 0)) || (due && idle);
+            if (!sign && !takes()) continue;
+            if (!sign) round = Round::kTake;
             ++attempts_;
-            known = std::exchange(fresh_, {});
+            fresh = std::exchange(fresh_, {});
         }
-        last_us = clock_.boot_us();
-        publish(to, known);
-        last = std::chrono::steady_clock::now();
+        if (round == Round::kPublish) last_us = clock_.boot_us();
+        publish(round, to, fresh);
+        if (round == Round::kPublish) last = std::chrono::steady_clock::now();
         if (finish) return;
     }
 }
 
-void DiskLedger::publish(std::uint64_t to, const KnownLeaves& known) {
+void DiskLedger::publish(Round round, std::uint64_t to, const Fresh& fresh) {
     {
         const std::lock_guard lock(mutex_);
         // A log that contradicts what was signed, or lost its files, signs nothing more.
@@ -161,17 +173,18 @@ void DiskLedger::publish(std::uint64_t to, const KnownLeaves& known) {
             return;
         }
     }
-    const auto done = integrator_->publish(to, known);
+    const auto done =
+        round == Round::kPublish ? integrator_->publish(to, fresh) : integrator_->take(to, fresh);
     if (!done && done.error().code == ErrorCode::kCorrupt) stop_writing(done.error());
     bool news = false;
     {
         const std::lock_guard lock(mutex_);
         news = !done && publish_trouble_.empty();
         publish_trouble_ = done ? "" : "checkpoints are late: " + done.error().detail;
-        if (done)
-            published_size_ = to;
-        else
+        if (!done)
             failed_attempt_ = attempts_;
+        else if (round == Round::kPublish)
+            published_size_ = to;
     }
     if (news) log::warn("ledger", "the tiles cannot be written: {}", done.error().message());
     published_.notify_all();

@@ -8,13 +8,13 @@
 //                           quick start
 //
 // Threads: one committer (batches whatever arrived during the last sync; no timer), one publisher
-// (reads back what is durable; tiles, checkpoint every checkpoint_every_ms while dirty, heartbeat
-// when idle), one that zero-fills the next segment. append() may be called from any thread and
-// never blocks on the disk. A failed write or fdatasync, a segment removed, replaced or cut under
-// it, or entries that do not give a signed root stop the writer for good: every append then fails
-// with kUnavailable and health() says why. A full disk refuses append() once the segment made ahead
-// is full, while append_kept() goes on in space kept for it; tiles that cannot be written delay
-// checkpoints. Both pass when there is room again.
+// (bundles and tiles of what is durable, checkpoint every checkpoint_every_ms while dirty,
+// heartbeat when idle), one that zero-fills the next segment. append() may be called from any
+// thread and never blocks on the disk. A failed write or fdatasync, a segment removed, replaced or
+// cut under it, or entries that do not give a signed root stop the writer for good: every append
+// then fails with kUnavailable and health() says why. A full disk refuses append() once the segment
+// made ahead is full, while append_kept() goes on in space kept for it; tiles that cannot be
+// written delay checkpoints. Both pass when there is room again.
 #pragma once
 
 #include <cstdint>
@@ -144,7 +144,7 @@ class Ledger {
     // kTooLarge, kExhausted (kMaxPendingAppends or 64 MiB waiting), kUnavailable.
     virtual void append(std::string entry, AppendDone done) = 0;
     // The same for a caller who knows the entry's leaf hash already: it must be RFC 6962's, since
-    // `Appended::leaf` repeats it. What is signed is hashed anew from the disk.
+    // `Appended::leaf` repeats it and it is signed; the next start hashes anew from the disk.
     virtual void append_hashed(std::string entry, const Sha256& /*leaf*/, AppendDone done) {
         append(std::move(entry), std::move(done));
     }

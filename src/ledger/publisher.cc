@@ -217,15 +217,12 @@ Status Publisher::write_file(const std::string& path, std::string_view bytes) {
     return {};
 }
 
-// Whole bundles are most of the log and are read, if at all, much later.
+// Whole bundles are most of the log and are read, if at all, much later. They begin at a page of
+// memory.
 Status Publisher::write_bytes(int fd, std::string_view bytes) {
     const std::size_t direct =
         bytes.size() < kDirectBytes ? 0 : bytes.size() / kPageBytes * kPageBytes;
-    if (direct > 0) {
-        pages_.keep_last(0);
-        pages_.append(bytes.substr(0, direct));
-        if (auto done = write_pages_at(*disk_, fd, pages_.view(), 0); !done) return done;
-    }
+    if (auto done = write_pages_at(*disk_, fd, bytes.substr(0, direct), 0); !done) return done;
     return write_at(*disk_, fd, bytes.substr(direct), direct);
 }
 
@@ -233,9 +230,9 @@ Status Publisher::append(std::string_view entry, const Sha256& leaf) {
     const std::uint64_t index = tree_.size();
     append_entry(bundle_, entry);
     if (index % kTileWidth == kTileWidth - 1) {
-        const std::string whole = std::exchange(bundle_, {});
         const std::string path = bundle_path(index / kTileWidth, kTileWidth);
-        if (auto done = write_file(path, whole); !done) return done;
+        if (auto done = write_file(path, bundle_.view()); !done) return done;
+        bundle_.keep_last(0);
         filled_.push_back(path);
     }
     tree_.append(leaf, [&](unsigned level, std::uint64_t n, const Sha256& hash) {
@@ -253,10 +250,10 @@ Status Publisher::append(std::string_view entry, const Sha256& leaf) {
 
 Status Publisher::write_partials() {
     const std::uint64_t size = tree_.size();
-    if (!bundle_.empty())
-        if (auto done = write_file(bundle_path(size / kTileWidth, partial_width(size, 0)), bundle_);
-            !done)
-            return done;
+    if (bundle_.size() > 0) {
+        const std::string path = bundle_path(size / kTileWidth, partial_width(size, 0));
+        if (auto done = write_file(path, bundle_.view()); !done) return done;
+    }
     for (unsigned level = 0; level < rows_.size(); ++level) {
         if (rows_[level].empty()) continue;
         const std::uint64_t n = (size >> (8 * level)) / kTileWidth;

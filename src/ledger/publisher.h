@@ -77,11 +77,10 @@ class Publisher {
     std::vector<Signed> signed_;  // what earlier runs signed: by the state, by the checkpoint
     CompactTree tree_;
     std::vector<std::string> rows_;  // per level: the hashes of its unfinished tile
-    std::string bundle_;             // the unfinished bundle
+    PageBuffer bundle_;              // the unfinished bundle
     std::vector<File> unsynced_;     // written, not synced; few, else sync_all_
     std::set<std::filesystem::path> unsynced_dirs_;
     bool sync_all_ = false;
-    PageBuffer pages_;                 // of write_bytes()
     std::vector<std::string> filled_;  // tiles and bundles that became full since the last sync
     Status failed_;                    // a write inside a callback that failed
 };

@@ -169,6 +169,7 @@ Status WalReader::read(std::uint64_t to, const EachEntry& each) {
             if (auto done = enter_segment(); !done) return done;
             continue;
         }
+        if (scan_->next_index() <= next_) continue;  // passed over by go_to()
         ++next_;
         if (!each(next_ - 1, scan_->entry())) return {};
     }

@@ -99,6 +99,8 @@ class WalReader {
     // (older than the first segment), kCorrupt (the files end or are damaged before `to`), kIo.
     Status read(std::uint64_t to, const EachEntry& each);
     std::uint64_t next() const { return next_; }
+    // The next entry read will be `index`, which is not below next().
+    void go_to(std::uint64_t index) { next_ = index; }
 
   private:
     Status enter_segment();

@@ -82,6 +82,20 @@ class LedgerTamper : public ::testing::Test {
         file.put(byte);
     }
 
+    void expect_published(std::uint64_t index, std::string_view entry) const {
+        const auto reader = LogReader::open(log_dir(), ledger->vkey());
+        ASSERT_TRUE(reader);
+        ASSERT_GT(reader->checkpoint().size, index);
+        EXPECT_EQ(*reader->entry(index), entry);
+        EXPECT_TRUE(reader->verify().findings.empty());
+    }
+    void expect_no_start() {
+        ledger.reset();
+        const auto again = Ledger::open(options, *crypto::Ed25519Key::from_seed(seed), clock);
+        ASSERT_FALSE(again) << "nothing goes on over an altered entry";
+        EXPECT_EQ(again.error().code, ErrorCode::kCorrupt) << again.error().message();
+    }
+
     fs::path dir;
     Bytes seed = random_bytes(32);
     Options options;
@@ -106,29 +120,48 @@ TEST_F(LedgerTamper, AClosedSegmentThatIsWrittenToStopsTheLog) {
     EXPECT_TRUE(within_a_second([&] { return !ledger->health().writable; }));
 }
 
-// Acknowledged, altered on disk, and published only then: a frame whose checksum does not fit is
-// not read any more, so nothing is signed.
-TEST_F(LedgerTamper, AFrameAlteredBeforeItsPublicationIsNotSigned) {
+// Acknowledged, altered on disk, and published only then: what is published is what was
+// acknowledged, and the next start sees that the disk says otherwise.
+TEST_F(LedgerTamper, AFrameAlteredBeforeItsPublicationIsNotPublished) {
     options.checkpoint_every_ms = 3'600'000;
     open();
     fill(3);
-    const std::string before = text_of(log_dir() / "checkpoint");
     ASSERT_TRUE(ledger->append_sync("the truth"));
     ASSERT_TRUE(ledger->append_sync("and what came after"));
     const std::string wal = text_of(segment(0));
     const auto at = wal.find("the truth");
     ASSERT_NE(at, std::string::npos);
     flip(segment(0), at);
-    const Status flushed = ledger->flush();
-    EXPECT_FALSE(flushed);
+    ASSERT_TRUE(ledger->flush()) << "the truth is signed";
+    expect_published(3, "the truth");
+    expect_no_start();
+}
+
+// The same after tiles could not be written: the publisher begins again and reads the log.
+TEST_F(LedgerTamper, AFrameAlteredBeforeItIsReadAgainIsNotSigned) {
+    options.checkpoint_every_ms = 3'600'000;
+    options.segment_bytes = 4 << 20;  // one, as closed ones are watched
+    open();
+    fill(3);
+    const std::string before = text_of(log_dir() / "checkpoint");
+    fs::rename(log_dir() / "tile", log_dir() / "gone");
+    std::ofstream(log_dir() / "tile") << "nothing can be written here";
+    for (int i = 0; i < 20 || ledger->health().reason.empty(); ++i)
+        ASSERT_TRUE(ledger->append_sync("entry " + std::to_string(i) + std::string(60'000, 'e')));
+    fs::remove(log_dir() / "tile");
+    fs::rename(log_dir() / "gone", log_dir() / "tile");
+    const std::string wal = text_of(segment(0));
+    const auto at = wal.find("entry 1e");
+    ASSERT_NE(at, std::string::npos);
+    flip(segment(0), at);
+    EXPECT_FALSE(ledger->flush());
     EXPECT_FALSE(ledger->health().reason.empty());
     EXPECT_EQ(text_of(log_dir() / "checkpoint"), before);
     ledger.reset();
     EXPECT_EQ(text_of(log_dir() / "checkpoint"), before) << "nor at the end";
 }
 
-// The same by somebody who makes the checksum fit: what is signed is what was acknowledged, so the
-// other text is under no signature, and every reader and the next start see it.
+// The same by somebody who makes the checksum fit: the other text is under no signature.
 TEST_F(LedgerTamper, AFrameForgedBeforeItsPublicationGetsNoSignature) {
     options.checkpoint_every_ms = 3'600'000;
     open();
@@ -147,15 +180,9 @@ TEST_F(LedgerTamper, AFrameForgedBeforeItsPublicationGetsNoSignature) {
         file << forged;
     }
     ASSERT_TRUE(ledger->flush()) << "the truth is signed";
-    const auto reader = LogReader::open(log_dir(), ledger->vkey());
-    ASSERT_TRUE(reader);
-    ASSERT_GT(reader->checkpoint().size, truth->index);
     EXPECT_EQ(truth->leaf, leaf_hash(as_bytes(std::string_view("the truth"))));
-    EXPECT_FALSE(reader->verify().findings.empty()) << "the bundle does not fit its tile";
-    ledger.reset();
-    auto again = Ledger::open(options, *crypto::Ed25519Key::from_seed(seed), clock);
-    ASSERT_FALSE(again) << "nothing goes on over a forged entry";
-    EXPECT_EQ(again.error().code, ErrorCode::kCorrupt) << again.error().message();
+    expect_published(3, "the truth");
+    expect_no_start();
 }
 
 TEST_F(LedgerTamper, ARemovedLockStopsTheLog) {

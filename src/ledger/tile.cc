@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "base/check.h"
-
 namespace writ::ledger {
 namespace {
 
@@ -71,13 +69,6 @@ std::optional<TilePath> parse_tile_path(std::string_view path) {
         out.entries ? bundle_path(out.n, out.width) : tile_path(out.level, out.n, out.width);
     if (out.level > 63 || again != path) return std::nullopt;
     return out;
-}
-
-void append_entry(std::string& bundle, std::string_view entry) {
-    WRIT_CHECK(entry.size() <= kMaxEntryBytes);
-    bundle += static_cast<char>(entry.size() >> 8);
-    bundle += static_cast<char>(entry.size() & 0xff);
-    bundle += entry;
 }
 
 Status split_bundle(std::string_view bundle, std::size_t count,

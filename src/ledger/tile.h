@@ -6,12 +6,14 @@
 //   x001/x234/067
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/check.h"
 #include "base/error.h"
 
 namespace writ::ledger {
@@ -34,7 +36,15 @@ std::optional<TilePath> parse_tile_path(std::string_view path);
 // Path below the log's folder. `width` 256 is a full tile.
 std::string tile_path(unsigned level, std::uint64_t n, unsigned width);
 std::string bundle_path(std::uint64_t n, unsigned width);
-void append_entry(std::string& bundle, std::string_view entry);
+// `Bundle`: std::string or PageBuffer.
+template <class Bundle>
+void append_entry(Bundle& bundle, std::string_view entry) {
+    WRIT_CHECK(entry.size() <= kMaxEntryBytes);
+    const std::array<char, 2> length = {static_cast<char>(entry.size() >> 8),
+                                        static_cast<char>(entry.size() & 0xff)};
+    bundle.append(std::string_view(length.data(), length.size()));
+    bundle.append(entry);
+}
 // The first `count` entries. Errors: kCorrupt (truncated).
 Result<std::vector<std::string>> split_bundle(std::string_view bundle, std::size_t count);
 // The same as views into `bundle`.
