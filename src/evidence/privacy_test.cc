@@ -275,6 +275,16 @@ TEST(Redaction, TakesSecretsOutOfEveryKindOfContent) {
     }
 }
 
+TEST(Redaction, FindsABlobWhereverItStands) {
+    const std::string blob = to_base64(as_bytes(R"({"password":"hunter2"})"));
+    for (const std::string member : {"blob", "data"}) {
+        for (std::size_t before = 0; before < 40; ++before) {
+            const std::string text = std::string(before, '.') + '"' + member + "\":\"" + blob + '"';
+            EXPECT_EQ(redacted(text).find(blob), std::string::npos) << text;
+        }
+    }
+}
+
 TEST(Redaction, LeavesTheRestAsItIs) {
     for (const char* row : {R"({"path":"/data/a.txt","n":1})", R"({"password":""})",
                             R"({"passwords":["a"]})", "", "plain text", R"({"blob":"not base64!"})",
