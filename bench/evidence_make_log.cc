@@ -107,7 +107,9 @@ net::Task<bool> run(Maker* maker, std::uint64_t n, std::uint64_t calls) {
     first.type = "task.started";
     first.id = task_event;
     first.task = task;
-    first.actor.op = actor.on_behalf_of.front().sub;
+    Actor person;
+    person.op = actor.on_behalf_of.front().sub;
+    first.actor = std::move(person);
     first.data["root"] = task.text();
     first.data["depth"] = 0;
     first.data["agent"] = fmt::format("bot-{}", n % 200);
@@ -144,7 +146,6 @@ net::Task<bool> run(Maker* maker, std::uint64_t n, std::uint64_t calls) {
     Draft last;
     last.type = "task.ended";
     last.task = task;
-    last.actor.op = "writ";
     last.cause.push_back({"result_of", task_event, Basis::kObserved});
     last.data["state"] = "ended";
     last.data["reason"] = "done";
