@@ -91,7 +91,7 @@ std::string_view owner_of(const Draft& draft, const Payload& payload) {
     if (!draft.actor->on_behalf_of.empty()) return draft.actor->on_behalf_of.back().sub;
     if (!draft.actor->agent.empty()) return draft.actor->agent;
     return draft.actor->op.starts_with("ps:") ? std::string_view(draft.actor->op)
-                                             : std::string_view();
+                                              : std::string_view();
 }
 
 bool verdict_is(const Draft& draft, std::string_view word) {
