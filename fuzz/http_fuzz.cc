@@ -43,7 +43,7 @@ void check_accepted(const RequestHead& head) {
     WRIT_CHECK(headers.count("transfer-encoding") + headers.count("content-length") <= 1);
     WRIT_CHECK(head.framing.http10 || headers.count("host") == 1);
     WRIT_CHECK(writ::net::is_origin_form(head.target));
-    for (const auto& [name, value] : headers.fields())
+    for (const auto [name, value] : headers)
         WRIT_CHECK(writ::net::is_header_name(name) && writ::net::is_header_value(value));
 }
 
