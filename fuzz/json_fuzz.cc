@@ -68,6 +68,20 @@ void check_forms(const Value& root, const Walk& walk) {
     WRIT_CHECK(writ::json::canonicalize(again->root()) == *once);
 }
 
+// A value as a Document of its own reads as its text does.
+void check_parts(const Value& root) {
+    std::size_t left = 64;
+    for (const Member& member : root.members()) {
+        if (left-- == 0) return;
+        const std::string text(member.value.raw());
+        const auto part = Document::of(member.value, text);
+        const auto read = writ::json::parse(text);
+        WRIT_CHECK(part.has_value() && read.has_value());
+        WRIT_CHECK(part->root().raw().data() == text.data() && part->root().raw() == text);
+        WRIT_CHECK(Node::from(part->root()).dump() == Node::from(read->root()).dump());
+    }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -84,5 +98,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     visit(doc->root(), walk);
     WRIT_CHECK(other_accepts || walk.wide_number);
     check_forms(doc->root(), walk);
+    check_parts(doc->root());
     return 0;
 }
