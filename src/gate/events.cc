@@ -34,21 +34,21 @@ evidence::Draft of_call(std::string type, const Passage& passage, evidence::Acto
     return draft;
 }
 
-// A member with foreign text, cut to its bound.
+// Foreign text, cut to its bound.
+Writer& clipped(Writer& out, std::string_view text, std::size_t bytes_max) {
+    return text.size() <= bytes_max ? out.text(text) : out.text(clip(text, bytes_max));
+}
+
 template <std::size_t N>
 Writer& clipped(Writer& out, const char (&name)[N], std::string_view text, std::size_t bytes_max) {
-    if (text.size() <= bytes_max) return out.member(name, text);
-    return out.member(name, clip(text, bytes_max));
+    return clipped(out.key(name), text, bytes_max);
 }
 
 template <std::size_t N>
 void list(Writer& out, const char (&name)[N], const std::vector<std::string>& texts) {
     out.key(name).open('[');
     const std::size_t n = std::min(texts.size(), kMaxListEntries);
-    for (std::size_t i = 0; i < n; ++i) {
-        out.comma().text(texts[i].size() <= kMaxNameBytes ? texts[i]
-                                                          : clip(texts[i], kMaxNameBytes));
-    }
+    for (std::size_t i = 0; i < n; ++i) clipped(out.comma(), texts[i], kMaxNameBytes);
     out.close(']');
 }
 

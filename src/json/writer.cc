@@ -50,6 +50,7 @@ bool copy_plain(char* to, std::string_view text) {
     const char* from = text.data();
     const std::size_t size = text.size();
     std::uint64_t seen = 0, block = 0;
+    if (size == 0) return true;  // there may be no address either
     if (size < 4) {
         block = kOnes * ' ';
         std::memcpy(&block, from, size);

@@ -90,6 +90,7 @@ class Writer {
     }
     // Already serialised.
     Writer& verbatim(std::string_view json) {
+        if (json.empty()) return *this;  // there may be no address either
         need(json.size());
         std::memcpy(at_, json.data(), json.size());
         at_ += json.size();

@@ -44,6 +44,12 @@ TEST(Writer, TextIsWhatAppendStringWrites) {
     }
 }
 
+TEST(Writer, NothingMayHaveNoAddress) {
+    const std::string_view nothing;
+    EXPECT_EQ(Writer(0).text(nothing).verbatim(nothing).take(), R"("")");
+    EXPECT_EQ(Writer(0).open('{').key(nothing).text("a").close('}').take(), R"({"":"a"})");
+}
+
 TEST(Writer, IdsAndDigestsAreWrittenAsTheirTexts) {
     Uuid id;
     Sha256 digest;
