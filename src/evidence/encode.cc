@@ -169,7 +169,7 @@ void write_causes(Writer& out, const std::vector<Cause>& causes) {
     out.close(']');
 }
 
-void write_payloads(Writer& out, const std::vector<StoredPayload>& payloads) {
+void write_payloads(Writer& out, std::span<const StoredPayload> payloads) {
     out.open('[');
     for (const auto& payload : payloads) {
         out.comma().open('{');
@@ -191,12 +191,12 @@ void write_payloads(Writer& out, const std::vector<StoredPayload>& payloads) {
 void write_trace(Writer& out, const Trace& trace) {
     out.open('{');
     if (!trace.peer.empty()) clipped(out, "peer", trace.peer);
-    out.member("span_id", trace.span_id).member("trace_id", trace.trace_id).close('}');
+    out.key("span_id").hex(trace.span_id).key("trace_id").hex(trace.trace_id).close('}');
 }
 
 // `data_text` is `data` already written, or empty.
 std::string write_event(const Draft& draft, std::string_view data_text, const json::Node& data,
-                        const Place& place, const std::vector<StoredPayload>& payloads) {
+                        const Place& place, std::span<const StoredPayload> payloads) {
     Writer out(2048);
     out.open('{').key("actor");
     write_actor(out, *draft.actor);
@@ -265,7 +265,7 @@ Sha256 leaf_hash(std::string_view leaf) {
 }
 
 Result<std::string> encode(const Draft& draft, const Place& place,
-                           const std::vector<StoredPayload>& payloads) {
+                           std::span<const StoredPayload> payloads) {
     std::string leaf = write_event(draft, draft.data_text, draft.data, place, payloads);
     if (leaf.size() <= kMaxEventBytes) return leaf;
     json::Node whole = draft.data;

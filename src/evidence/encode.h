@@ -4,7 +4,9 @@
 // becomes U+FFFD, a member name beyond ASCII is percent-encoded.
 #pragma once
 
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "evidence/event.h"
@@ -34,9 +36,9 @@ struct Place {
 
 // What became of a payload.
 struct StoredPayload {
-    std::string role, media_type;
-    std::string state;  // stored | unavailable | too_large
-    PayloadRef ref;     // cid only if stored; com may be empty
+    std::string_view role, media_type;  // the draft's
+    std::string_view state;             // stored | unavailable | too_large; static text
+    PayloadRef ref;                     // cid only if stored; com may be empty
     // What redaction did, where it did: state is `redacted` then.
     std::string redaction_profile = {};
     std::uint64_t redactions = 0;
@@ -45,7 +47,7 @@ struct StoredPayload {
 // The leaf. If it would pass kMaxEventBytes, the strings and arrays of data are shortened, harder
 // at each try, and `data.truncated` says how many. Errors: kTooLarge when even that does not fit.
 Result<std::string> encode(const Draft& draft, const Place& place,
-                           const std::vector<StoredPayload>& payloads);
+                           std::span<const StoredPayload> payloads);
 
 // The RFC 6962 leaf hash: what `chain.prev` of the next event is.
 Sha256 leaf_hash(std::string_view leaf);

@@ -34,11 +34,19 @@ Trace Trace::start() {
     std::array<std::uint8_t, kTraceBytes> random{};
     std::copy(pool.end() - kTraceBytes, pool.end(), random.begin());
     pool.resize(pool.size() - kTraceBytes);
-    // W3C trace context forbids the all-zero ids.
     random[0] |= 1U;
     random[16] |= 1U;
-    const ByteView view(random);
-    return Trace{to_hex(view.first(16)), to_hex(view.subspan(16)), {}};
+    Trace out;
+    std::copy_n(random.begin(), out.trace_id.size(), out.trace_id.begin());
+    std::copy_n(random.begin() + out.trace_id.size(), out.span_id.size(), out.span_id.begin());
+    return out;
+}
+
+bool Trace::valid() const {
+    const auto zeros = [](const auto& id) {
+        return std::ranges::all_of(id, [](std::uint8_t byte) { return byte == 0; });
+    };
+    return !zeros(trace_id) && !zeros(span_id);
 }
 
 }  // namespace writ::evidence

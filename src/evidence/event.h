@@ -2,6 +2,7 @@
 // canonical JSON (RFC 8785 restricted to integers), at most kMaxEventBytes.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -31,10 +32,12 @@ struct Cause {
 // W3C trace context. The gateway's own trace; what the client sent is `peer`: linked, never the
 // parent.
 struct Trace {
-    std::string trace_id;  // 32 hex digits
-    std::string span_id;   // 16 hex digits
-    std::string peer;      // the client's traceparent, at most 256 bytes, or empty
+    std::array<std::uint8_t, 16> trace_id{};
+    std::array<std::uint8_t, 8> span_id{};
+    std::string peer;  // the client's traceparent, at most 256 bytes, or empty
     static Trace start();
+    // W3C trace context forbids ids of zeros only.
+    bool valid() const;
 };
 
 struct Behalf {
@@ -76,7 +79,7 @@ class ActorRef {
 struct Payload {
     std::string role;  // prompt args result tool_list policy config note
     std::string bytes;
-    std::string media_type = "application/json";
+    std::string_view media_type = "application/json";  // static text
 };
 
 // What a room hands to the Recorder. The Recorder fills v, id, t_us, tenant, emitter and chain.

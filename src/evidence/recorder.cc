@@ -1,13 +1,16 @@
-// The Recorder: numbers an event, seals its payloads, hands the leaf to the ledger, and tells the
-// caller when it is durable. The ledger answers on its own thread; answers are gathered and cross
-// to the reactor in one post, however many a sync acknowledged.
+// The Recorder: seals an event's payloads, numbers it, hands the leaf to the ledger, and tells the
+// caller when it is durable. What one turn of the loop records is written together at its end. The
+// ledger answers on its own thread; answers are gathered and cross to the reactor in one post,
+// however many a sync acknowledged.
 #include "evidence/recorder.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <mutex>
+#include <span>
 #include <utility>
 
 #include "base/limits.h"
@@ -27,6 +30,9 @@ constexpr std::size_t kMaxInFlight = kMaxPendingAppends / 4;
 constexpr std::size_t kMaxNotesInFlight = kMaxInFlight / 2;
 // Narrowing acts have room of their own behind it.
 constexpr std::size_t kMaxNarrowingInFlight = kMaxInFlight + kMaxInFlight / 4;
+// Events written together: many enough that code and keys stay in the processor's cache, few enough
+// that the log does not wait.
+constexpr std::size_t kMaxTogether = 32;
 // A clock may be slewed; more than this is a step.
 constexpr std::int64_t kClockSlack_us = 1'000'000;
 
@@ -50,14 +56,6 @@ struct Gap {
         n += earlier.n;
     }
 };
-
-bool trace_is_valid(const Trace& trace) {
-    const auto hex = [](std::string_view text, std::size_t size) {
-        return text.size() == size &&
-               text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-    };
-    return hex(trace.trace_id, 32) && hex(trace.span_id, 16);
-}
 
 // The schema's word for why a session ended.
 std::string_view seal_word(std::string_view reason) {
@@ -135,10 +133,23 @@ struct Recorder::Impl : std::enable_shared_from_this<Recorder::Impl> {
         std::string why;
         std::optional<Gap> gap;
     };
+    // What is to be recorded once this turn of the loop is over.
+    struct Asked {
+        Draft draft;
+        std::size_t limit = 0;
+        Done done;
+        std::vector<StoredPayload> payloads = {};  // of the draft's bytes
+        bool refused = false;                      // too many events wait
+    };
     using Told = std::vector<std::pair<Done, Receipt>>;  // who is to be told what
 
-    void submit(Draft draft, std::size_t limit, Done done);
-    Result<std::pair<Sequence::Slot, std::string>> write(Draft& draft, Receipt& receipt);
+    void submit(Draft&& draft, std::size_t limit, Done done);
+    void write_asked();
+    void write_one(Asked& asked, std::int64_t t_us);
+    Result<std::pair<Sequence::Slot, std::string>> write(Draft& draft,
+                                                         std::span<const StoredPayload> payloads,
+                                                         std::int64_t t_us, Receipt& receipt);
+    void write_own(Draft draft, std::optional<Gap> gap);
     std::vector<StoredPayload> store(Draft& draft, std::int64_t t_us);
     std::int64_t now();
     void say_clock_step();
@@ -168,6 +179,7 @@ struct Recorder::Impl : std::enable_shared_from_this<Recorder::Impl> {
     std::int64_t newest_us;    // of this emitter's events; time never goes back
     std::int64_t stepped = 0;  // how far the clock went back, until an event says it
     bool behind = false;       // the clock is before newest_us, and an event says so
+    std::vector<Asked> asked;  // in their order
     Sequence sequence;
     std::uint64_t from;  // behind the newest event that the log has taken from here
     std::map<std::uint64_t, Waiting> waiting;  // by sequence number
@@ -209,9 +221,9 @@ std::vector<StoredPayload> Recorder::Impl::store(Draft& draft, std::int64_t t_us
 }
 
 // The leaf and its place; `receipt` gets what is known before the log answers.
-Result<std::pair<Sequence::Slot, std::string>> Recorder::Impl::write(Draft& draft,
-                                                                     Receipt& receipt) {
-    if (draft.call && (!draft.trace || !trace_is_valid(*draft.trace))) {
+Result<std::pair<Sequence::Slot, std::string>> Recorder::Impl::write(
+    Draft& draft, std::span<const StoredPayload> payloads, std::int64_t t_us, Receipt& receipt) {
+    if (draft.call && (!draft.trace || !draft.trace->valid())) {
         std::string peer = draft.trace ? std::move(draft.trace->peer) : std::string();
         draft.trace = Trace::start();
         draft.trace->peer = std::move(peer);
@@ -224,17 +236,21 @@ Result<std::pair<Sequence::Slot, std::string>> Recorder::Impl::write(Draft& draf
     }
     receipt.event = draft.id ? *draft.id : ids.mint<EventId>();
     receipt.origin = options.origin;
-    receipt.t_us = now();
+    receipt.t_us = t_us;
+    std::array<char, Uuid::kTextBytes> session;
+    std::string_view chain = sequence.own_chain();
+    if (slot.session)
+        chain = std::string_view(session.data(), slot.session->write_text(session.data()));
     const Place place{.id = receipt.event,
                       .t_us = receipt.t_us,
                       .tenant = options.tenant,
                       .emitter = options.emitter,
                       .boot = boot,
                       .seq = slot.seq,
-                      .chain = slot.uid,
+                      .chain = chain,
                       .chain_seq = slot.end.next,
                       .prev = slot.end.next > 0 ? &slot.end.prev : nullptr};
-    auto leaf = encode(draft, place, store(draft, receipt.t_us));
+    auto leaf = encode(draft, place, payloads);
     if (!leaf) return fail(leaf.error());
     receipt.leaf = leaf_hash(*leaf);
     return std::pair(std::move(slot), std::move(*leaf));
@@ -261,28 +277,62 @@ void Recorder::Impl::say_clock_step() {
     draft.type = "clock.step";
     draft.data["step_us"] = -back;
     draft.data["held_us"] = newest_us;
-    Waiting entry{{}, {}, {}};
-    auto written = write(draft, entry.receipt);
-    WRIT_CHECK(written.has_value());  // of bounded size
+    write_own(std::move(draft), std::nullopt);
+}
+
+// An event of the Recorder's own: of bounded size, and nobody waits for it.
+void Recorder::Impl::write_own(Draft draft, std::optional<Gap> gap) {
+    Waiting entry{{}, {}, std::move(gap)};
+    auto written = write(draft, {}, now(), entry.receipt);
+    WRIT_CHECK(written.has_value());
     hand_over(draft, written->first, std::move(written->second), std::move(entry));
 }
 
-void Recorder::Impl::submit(Draft draft, std::size_t limit, Done done) {
+// What narrows is written at once, behind what was asked for before it.
+void Recorder::Impl::submit(Draft&& draft, std::size_t limit, Done done) {
+    const bool narrowing = narrows(draft.type);
+    if (narrowing) limit = kMaxNarrowingInFlight;
+    asked.push_back({std::move(draft), limit, std::move(done)});
+    if (narrowing || asked.size() >= kMaxTogether) {
+        write_asked();
+    } else if (asked.size() == 1) {
+        reactor.post([self = shared_from_this()] { self->write_asked(); });
+    }
+}
+
+// OPTIMIZATION: step by step for all, so that each step finds its code and tables in the
+// processor's cache: a whole call in between would drive them out.
+void Recorder::Impl::write_asked() {
+    if (asked.empty()) return;
+    std::vector<Asked> batch;
+    batch.reserve(asked.size());
+    batch.swap(asked);
     say_gaps();
-    if (narrows(draft.type)) limit = kMaxNarrowingInFlight;
-    if (sequence.in_flight() >= limit) {
+    const std::int64_t t_us = now();
+    std::size_t ahead = sequence.in_flight();
+    for (Asked& each : batch) {
+        each.refused = ahead >= each.limit;
+        if (each.refused) continue;
+        each.payloads = store(each.draft, t_us);
+        ++ahead;
+    }
+    for (Asked& each : batch) write_one(each, t_us);
+}
+
+void Recorder::Impl::write_one(Asked& one, std::int64_t t_us) {
+    if (one.refused) {
         overflow.add(sequence.next_seq(), "too many events wait for the log");
-        refuse(std::move(done), {ErrorCode::kUnavailable, "too many events wait for the log"});
+        refuse(std::move(one.done), {ErrorCode::kUnavailable, "too many events wait for the log"});
         return;
     }
-    Waiting entry{{}, std::move(done), {}};
-    auto written = write(draft, entry.receipt);
+    Waiting entry{{}, std::move(one.done), {}};
+    auto written = write(one.draft, one.payloads, t_us, entry.receipt);
     if (!written) {
         untaken.add(sequence.next_seq(), written.error().detail);
         refuse(std::move(entry.done), written.error());
         return;
     }
-    hand_over(draft, written->first, std::move(written->second), std::move(entry));
+    hand_over(one.draft, written->first, std::move(written->second), std::move(entry));
 }
 
 void Recorder::Impl::hand_over(const Draft& draft, const Sequence::Slot& slot, std::string leaf,
@@ -413,10 +463,7 @@ void Recorder::Impl::say_gap(Gap gap) {
     draft.data["n"] = gap.n;
     draft.data["why"] = gap.why;
     draft.data["detail"] = gap.detail;
-    Waiting entry{{}, {}, std::move(gap)};
-    auto written = write(draft, entry.receipt);
-    WRIT_CHECK(written.has_value());  // of bounded size
-    hand_over(draft, written->first, std::move(written->second), std::move(entry));
+    write_own(std::move(draft), std::move(gap));
 }
 
 Recorder::Recorder(RecorderOptions options, net::Reactor& reactor, ledger::Ledger& ledger,
@@ -424,6 +471,7 @@ Recorder::Recorder(RecorderOptions options, net::Reactor& reactor, ledger::Ledge
     : impl_(std::make_shared<Impl>(std::move(options), reactor, ledger, vault, ids, clock)) {}
 
 Recorder::~Recorder() {
+    impl_->write_asked();
     impl_->gone = true;
 }
 
@@ -443,6 +491,7 @@ net::Task<Result<Receipt>> Recorder::record(Draft draft) {
 }
 
 net::Task<Result<Receipt>> Recorder::seal(SessionId session, std::string reason, Draft draft) {
+    impl_->write_asked();
     if (!impl_->sequence.open(session)) {
         co_return fail(ErrorCode::kNotFound, "the session has no open chain here");
     }
@@ -461,10 +510,12 @@ net::Task<Result<Receipt>> Recorder::seal(SessionId session, std::string reason,
 }
 
 void Recorder::adopt(const SessionId& session, const ChainEnd& end) {
+    impl_->write_asked();
     impl_->sequence.adopt(session, end);
 }
 
 std::optional<Recorder::Standing> Recorder::standing() const {
+    impl_->write_asked();  // so that all that was asked for is numbered, and counted as in flight
     auto settled = impl_->sequence.settled();
     if (!settled) return std::nullopt;
     return Standing{impl_->options.emitter, impl_->boot, impl_->from, std::move(*settled)};

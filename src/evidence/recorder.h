@@ -1,6 +1,7 @@
 // Turns drafts into events of the ledger. One Recorder per reactor = one emitter: it owns the
 // emitter's sequence numbers and the hash chains of the sessions whose home it is, so nothing here
-// locks.
+// locks. What is asked for in one turn of the reactor's loop is written at its end, in its order;
+// what narrows authority is written at once, behind what was asked for before it.
 //
 // Three independent links (docs/spec/evidence/README.md): typed causes, W3C trace, and chain +
 // emitter sequence.

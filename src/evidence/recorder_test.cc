@@ -170,7 +170,7 @@ TEST(Recorder, ACallWithoutAUsableTraceGetsOneOfTheGateways) {
     Rig rig;
     const Story story(rig.ids);
     Draft draft = story.decided(rig.ids.mint<CallId>(), "permit");
-    draft.trace = Trace{"", "", "what the client sent"};
+    draft.trace = Trace{.peer = "what the client sent"};
     ASSERT_TRUE(rig.record(std::move(draft)));
     const Leaf leaf = leaf_at(rig, 0);
     const auto trace = *leaf.document->root().find("trace");
@@ -241,6 +241,7 @@ TEST(Recorder, AnEventLostBetweenOthersIsDeclared) {
     for (const char* type : {"identity.issued", "identity.renewed", "identity.renewed"}) {
         rig.recorder->note(story.identity(type));
     }
+    rig.drain();
     rig.ledger.answer(ErrorCode::kExhausted);
     rig.ledger.answer();
     rig.ledger.answer();
@@ -263,10 +264,12 @@ TEST(Recorder, NotesBeyondTheBoundAreCountedAndDecisionsStillPass) {
     rig.ledger.hold = true;
     const std::size_t bound = kMaxPendingAppends / 8;
     for (std::size_t i = 0; i < bound + 10; ++i) rig.recorder->note(story.of_writ("tool.list"));
+    rig.drain();
     EXPECT_EQ(rig.ledger.waiting(), bound);
     bool recorded = false;
     rig.recorder->record(story.of_writ("policy.changed"),
                          [&](Result<Receipt> receipt) { recorded = receipt.has_value(); });
+    rig.drain();
     EXPECT_GE(rig.ledger.waiting(), bound + 1) << "a decision is not kept out by notes";
     rig.ledger.hold = false;
     while (rig.ledger.waiting() > 0) rig.ledger.answer();
@@ -320,6 +323,7 @@ TEST(Recorder, AnswersFromTheLogsOwnThreadArriveOnTheReactorInOrder) {
             if (order.size() == 500) rig.reactor.stop();
         });
     }
+    rig.drain();
     std::thread committer([&rig] {
         while (rig.ledger.waiting() > 0) rig.ledger.answer();
     });
@@ -327,6 +331,35 @@ TEST(Recorder, AnswersFromTheLogsOwnThreadArriveOnTheReactorInOrder) {
     committer.join();
     EXPECT_TRUE(std::ranges::is_sorted(order));
     EXPECT_EQ(findings(rig), std::vector<std::string>());
+}
+
+// One turn of the loop writes them together; what narrows takes along what was asked for before it.
+TEST(Recorder, WhatATurnRecordsIsWrittenAtItsEndInItsOrder) {
+    Rig rig;
+    const Story story(rig.ids);
+    rig.recorder->note(story.task_started());
+    rig.recorder->note(story.session_started());
+    EXPECT_TRUE(rig.ledger.entries.empty());
+    rig.drain();
+    ASSERT_EQ(rig.ledger.entries.size(), 2u);
+    for (const char* verdict : {"permit", "forbid"}) {
+        rig.recorder->note(story.decided(rig.ids.mint<CallId>(), verdict));
+    }
+    EXPECT_EQ(rig.ledger.entries.size(), 2u);
+    ASSERT_TRUE(rig.seal(story.session, "revoked"));
+    ASSERT_EQ(rig.ledger.entries.size(), 5u);
+    const Leaf seal = leaf_at(rig, 4);
+    EXPECT_EQ(seal.type, "session.sealed");
+    EXPECT_EQ(seal.number("calls"), 2) << "the seal counts what was asked for before it";
+    EXPECT_EQ(findings(rig), std::vector<std::string>());
+}
+
+TEST(Recorder, ItsEndWritesWhatWasAskedFor) {
+    Rig rig;
+    const Story story(rig.ids);
+    rig.recorder->note(story.task_started());
+    rig.recorder.reset();
+    EXPECT_EQ(rig.ledger.entries.size(), 1u);
 }
 
 TEST(Recorder, AnAnswerAfterItsEndIsHarmless) {

@@ -11,10 +11,10 @@ Sequence::Slot Sequence::next(std::string_view type,
                               const std::optional<SessionId>& session) const {
     if (session) {
         const auto it = sessions_.find(*session);
-        if (it != sessions_.end()) return {next_seq_, session, session->text(), it->second};
-        if (type == "session.started") return {next_seq_, session, session->text(), {}};
+        if (it != sessions_.end()) return {next_seq_, session, it->second};
+        if (type == "session.started") return {next_seq_, session, {}};
     }
-    return {next_seq_, std::nullopt, own_uid_, own_};
+    return {next_seq_, std::nullopt, own_};
 }
 
 void Sequence::handed_over(const Slot& slot, const Sha256& leaf, Kind kind) {

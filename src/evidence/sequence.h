@@ -57,7 +57,6 @@ class Sequence {
     struct Slot {
         std::uint64_t seq = 0;
         std::optional<SessionId> session;  // whose chain; none: the emitter's
-        std::string uid;
         ChainEnd end;
     };
     Slot next(std::string_view type, const std::optional<SessionId>& session) const;
@@ -81,6 +80,7 @@ class Sequence {
     // What is settled. Nothing while refused events wait for their fate; ask again later.
     std::optional<Settled> settled() const;
 
+    const std::string& own_chain() const { return own_uid_; }
     std::uint64_t next_seq() const { return next_seq_; }
     std::size_t in_flight() const { return flight_.size(); }
 

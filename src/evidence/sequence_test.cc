@@ -29,15 +29,16 @@ class SequenceTest : public ::testing::Test {
 };
 
 TEST_F(SequenceTest, ASessionsChainOpensWithItsStartAndClosesWithItsSeal) {
-    EXPECT_EQ(sequence.next("call.decided", session).uid, "emitter#boot");
+    EXPECT_FALSE(sequence.next("call.decided", session).session);
+    EXPECT_EQ(sequence.own_chain(), "emitter#boot");
     put("session.started", session, 1);
     const auto second = sequence.next("call.decided", session);
-    EXPECT_EQ(second.uid, session.text());
+    EXPECT_EQ(second.session, session);
     EXPECT_EQ(second.end.next, 1u);
     EXPECT_EQ(second.end.prev, leaf(1));
     put("session.sealed", session, 2, {.closes = true});
     EXPECT_FALSE(sequence.open(session));
-    EXPECT_EQ(sequence.next("call.ended", session).uid, "emitter#boot");
+    EXPECT_FALSE(sequence.next("call.ended", session).session);
 }
 
 TEST_F(SequenceTest, SeqRunsOverAllChainsOfTheEmitter) {
@@ -108,7 +109,7 @@ TEST_F(SequenceTest, ARefusedOneBetweenTakenOnesIsLost) {
 TEST_F(SequenceTest, AnAdoptedChainGoesOn) {
     sequence.adopt(session, {.next = 7, .prev = leaf(9), .calls = 2, .denied = 1});
     const auto next = sequence.next("call.decided", session);
-    EXPECT_EQ(next.uid, session.text());
+    EXPECT_EQ(next.session, session);
     EXPECT_EQ(next.end.next, 7u);
 }
 

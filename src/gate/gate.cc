@@ -136,7 +136,7 @@ net::Task<Answer> Core::pass(HomeState& home, PassagePtr passage) {
     p.id = shared_->ids.mint<CallId>();
     p.decision = shared_->ids.mint<EventId>();
     p.engine = home.engine();
-    if (p.call.trace.trace_id.empty()) {
+    if (!p.call.trace.valid()) {
         std::string peer = std::move(p.call.trace.peer);
         p.call.trace = evidence::Trace::start();
         p.call.trace.peer = std::move(peer);

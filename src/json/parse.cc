@@ -72,7 +72,7 @@ class Parser {
     Parser(std::string_view text, const ParseLimits& limits)
         : text_(text), depth_max_(limits.depth_max), tape_(std::make_unique<Tape>()) {
         tape_->text = text;
-        tape_->nodes.reserve(text.size() / 8 + 8);
+        tape_->nodes.reserve(text.size() / 64 + 16);
     }
 
     Result<Document> run() {

@@ -123,6 +123,14 @@ Writer& Writer::id(const Uuid& id) {
     return *this;
 }
 
+Writer& Writer::hex(ByteView bytes) {
+    need(2 * bytes.size() + 2);
+    *at_++ = '"';
+    at_ = write_hex(bytes, at_);
+    *at_++ = '"';
+    return *this;
+}
+
 Writer& Writer::digest(const Sha256& digest) {
     constexpr std::string_view kName = "sha256:";
     need(kName.size() + 2 * digest.size() + 2);

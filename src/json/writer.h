@@ -74,6 +74,8 @@ class Writer {
     Writer& boolean(bool value) { return verbatim(value ? "true" : "false"); }
     // As Uuid::text() has it.
     Writer& id(const Uuid& id);
+    // A string of hexadecimal digits, two a byte.
+    Writer& hex(ByteView bytes);
     // As digest_text() has it.
     Writer& digest(const Sha256& digest);
     template <std::size_t N>

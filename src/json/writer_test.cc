@@ -55,6 +55,7 @@ TEST(Writer, IdsAndDigestsAreWrittenAsTheirTexts) {
     Sha256 digest;
     for (std::size_t i = 0; i < digest.size(); ++i) digest[i] = static_cast<std::uint8_t>(7 * i);
     for (std::size_t i = 0; i < id.bytes.size(); ++i) id.bytes[i] = digest[i + 3];
+    EXPECT_EQ(Writer(0).hex(ByteView(digest).first(2)).take(), "\"0007\"");
     EXPECT_EQ(Writer(0).open('{').member("a", id).member("b", digest).close('}').take(),
               R"({"a":")" + id.text() + R"(","b":")" + digest_text(digest) + R"("})");
 }

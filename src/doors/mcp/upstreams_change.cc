@@ -24,6 +24,7 @@ net::Task<void> retire_when_idle(CorePtr core, ShardPtr shard, UpstreamPtr upstr
 }  // namespace
 
 bool same_instance(const catalog::ServerSpec& a, const catalog::ServerSpec& b) {
+    if (&a == &b) return true;
     catalog::ServerSpec as_a = b;
     as_a.tools = a.tools;
     as_a.timeout_s = a.timeout_s;
