@@ -20,6 +20,19 @@ void BM_MerkleNode(benchmark::State& state) {
 }
 BENCHMARK(BM_MerkleNode);
 
+// Per message.
+void BM_Sha256Each(benchmark::State& state) {
+    const std::vector<Bytes> data(16, Bytes(static_cast<std::size_t>(state.range(0)), 7));
+    const std::vector<ByteView> views(data.begin(), data.end());
+    std::vector<Sha256> out(data.size());
+    for (auto _ : state) {
+        sha256_each(views, out);
+        benchmark::DoNotOptimize(out.data());
+    }
+    state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(data.size()));
+}
+BENCHMARK(BM_Sha256Each)->Arg(65)->Arg(1024);
+
 void BM_Hmac(benchmark::State& state) {
     const Bytes key(32, 0x11), data(static_cast<std::size_t>(state.range(0)), 0x5a);
     for (auto _ : state) benchmark::DoNotOptimize(hmac_sha256(key, data));

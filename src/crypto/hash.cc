@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "crypto/sha256_lanes.h"
 
 namespace writ::crypto {
 
@@ -112,6 +113,61 @@ Sha256 HmacKey::mac(ByteView data) const {
     HmacStates states;
     std::memcpy(&states, states_.view().data(), kStatesBytes);
     return finish(states, data);
+}
+
+namespace {
+
+// Two by two; the last of an odd number alone.
+template <class MakeLane>
+void run_each(std::size_t n, MakeLane make, std::span<Sha256> out) {
+    for (std::size_t i = 0; i + 1 < n; i += 2) {
+        ShaLane a = make(i), b = make(i + 1);
+        ShaLane::run(a, b);
+        out[i] = a.digest();
+        out[i + 1] = b.digest();
+    }
+    if (n % 2 == 0) return;
+    ShaLane last = make(n - 1);
+    last.run();
+    out[n - 1] = last.digest();
+}
+
+std::array<std::uint32_t, 8> state_of(const SHA256_CTX& context) {
+    return std::to_array(context.h);
+}
+
+}  // namespace
+
+void sha256_each(std::span<const ByteView> messages, std::span<Sha256> out) {
+    WRIT_CHECK(out.size() == messages.size());
+    if (messages.size() < 2 || !has_sha_instructions()) {
+        std::ranges::transform(messages, out.begin(), [](ByteView data) { return sha256(data); });
+        return;
+    }
+    run_each(messages.size(), [&](std::size_t i) { return ShaLane(messages[i]); }, out);
+}
+
+void mac_each(std::span<const Mac> macs, std::span<Sha256> out) {
+    WRIT_CHECK(out.size() == macs.size());
+    if (macs.size() < 2 || !has_sha_instructions()) {
+        std::ranges::transform(macs, out.begin(),
+                               [](const Mac& mac) { return mac.key->mac(mac.data); });
+        return;
+    }
+    const auto from = [&](std::size_t i, auto which, ByteView data) {
+        const ByteView kept = macs[i].key->states_.view();
+        WRIT_CHECK(kept.size() == kStatesBytes);
+        HmacStates states;
+        std::memcpy(&states, kept.data(), kStatesBytes);
+        std::array<std::uint32_t, 8> state = state_of(states.*which);
+        wipe(&states, kStatesBytes);
+        return ShaLane(std::move(state), kBlockBytes, data);
+    };
+    run_each(
+        macs.size(), [&](std::size_t i) { return from(i, &HmacStates::inner, macs[i].data); }, out);
+    run_each(
+        macs.size(), [&](std::size_t i) { return from(i, &HmacStates::outer, ByteView(out[i])); },
+        out);
 }
 
 // RFC 5869: PRK = HMAC(salt, key) with a salt of zeros; T(i) = HMAC(PRK, T(i-1) || info || i).

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "base/bytes.h"
@@ -26,6 +27,7 @@ Sha256 hmac_sha256(ByteView key, ByteView data);
 // A key of HMAC-SHA256 that is used often: the two compressions of the key itself are done once,
 // and only what they left is kept. Without a key, until one is moved into it, mac() is a broken
 // invariant. Thread: any. Cost: see crypto_bench.
+struct Mac;
 class HmacKey {
   public:
     HmacKey() = default;
@@ -33,8 +35,17 @@ class HmacKey {
     Sha256 mac(ByteView data) const;
 
   private:
+    friend void mac_each(std::span<const Mac> macs, std::span<Sha256> out);
     SecretBytes states_;
 };
+// Many at once, each as sha256() and mac() would: `out` has as many places as there are messages.
+// Where the processor has instructions for SHA-256, in little more than half the time. Thread: any.
+void sha256_each(std::span<const ByteView> messages, std::span<Sha256> out);
+struct Mac {
+    const HmacKey* key;
+    ByteView data;
+};
+void mac_each(std::span<const Mac> macs, std::span<Sha256> out);
 // `size` bytes of HKDF-SHA256 with an empty salt. More than 255 * 32 bytes are a broken invariant.
 SecretBytes hkdf(ByteView key, std::string_view info, std::size_t size);
 

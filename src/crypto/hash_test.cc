@@ -62,6 +62,31 @@ TEST(MerkleHash, NodeIsTheHashOfOneLeftRight) {
     EXPECT_NE(merkle_node(left, right), merkle_node(right, left));
 }
 
+// Messages of lengths around the blocks, each beside one that is shorter, longer or as long.
+TEST(Sha256, EachIsWhatOneAloneWouldBe) {
+    std::vector<Bytes> all;
+    for (const std::size_t n : {0U, 1U, 55U, 56U, 63U, 64U, 65U, 119U, 120U, 128U, 1100U, 5000U}) {
+        for (const std::size_t m : {0U, 55U, 56U, 64U, 127U, 128U, 1100U, 1216U}) {
+            all.push_back(counting(n));
+            all.push_back(repeat(0xfe, m));
+        }
+    }
+    all.push_back(counting(77));  // the last has no other
+    const HmacKey keys[] = {HmacKey(counting(32)), HmacKey(repeat(7, 64)), HmacKey(repeat(8, 99))};
+    std::vector<ByteView> views(all.begin(), all.end());
+    std::vector<Mac> macs;
+    for (const ByteView view : views) macs.push_back({&keys[macs.size() % 3], view});
+    for (std::size_t n = 0; n <= views.size(); n = n < 4 ? n + 1 : n == 4 ? views.size() : n + 1) {
+        std::vector<Sha256> digests(n), tags(n);
+        sha256_each(std::span(views).first(n), digests);
+        mac_each(std::span(macs).first(n), tags);
+        for (std::size_t i = 0; i < n; ++i) {
+            EXPECT_EQ(digests[i], sha256(views[i])) << i << " of " << n;
+            EXPECT_EQ(tags[i], macs[i].key->mac(macs[i].data)) << i << " of " << n;
+        }
+    }
+}
+
 TEST(HmacSha256, Rfc4231Vectors) {
     auto mac = [](const Bytes& key, ByteView data) { return to_hex(hmac_sha256(key, data)); };
     EXPECT_EQ(mac(repeat(0x0b, 20), as_bytes("Hi There")),

@@ -150,7 +150,7 @@ struct Recorder::Impl : std::enable_shared_from_this<Recorder::Impl> {
                                                          std::span<const StoredPayload> payloads,
                                                          std::int64_t t_us, Receipt& receipt);
     void write_own(Draft draft, std::optional<Gap> gap);
-    std::vector<StoredPayload> store(Draft& draft, std::int64_t t_us);
+    void store(std::span<Asked> batch, std::int64_t t_us);
     std::int64_t now();
     void say_clock_step();
     void hand_over(const Draft& draft, const Sequence::Slot& slot, std::string leaf,
@@ -176,10 +176,11 @@ struct Recorder::Impl : std::enable_shared_from_this<Recorder::Impl> {
     const Clock& clock;
 
     // Everything below is touched on the reactor only, but for `answers`.
-    std::int64_t newest_us;    // of this emitter's events; time never goes back
-    std::int64_t stepped = 0;  // how far the clock went back, until an event says it
-    bool behind = false;       // the clock is before newest_us, and an event says so
-    std::vector<Asked> asked;  // in their order
+    std::int64_t newest_us;        // of this emitter's events; time never goes back
+    std::int64_t stepped = 0;      // how far the clock went back, until an event says it
+    bool behind = false;           // the clock is before newest_us, and an event says so
+    std::vector<Asked> asked;      // in their order
+    std::vector<Vault::Put> puts;  // while their payloads are sealed; its memory is kept
     Sequence sequence;
     std::uint64_t from;  // behind the newest event that the log has taken from here
     std::map<std::uint64_t, Waiting> waiting;  // by sequence number
@@ -195,29 +196,40 @@ struct Recorder::Impl : std::enable_shared_from_this<Recorder::Impl> {
     std::vector<std::pair<std::uint64_t, Result<ledger::Appended>>> answers;
 };
 
-std::vector<StoredPayload> Recorder::Impl::store(Draft& draft, std::int64_t t_us) {
-    std::vector<StoredPayload> out;
-    for (auto& payload : draft.payloads) {
-        if (out.size() == kMaxPayloads) break;
-        StoredPayload stored{payload.role, payload.media_type, "stored", {}};
-        if (options.redactor) stored.redactions = options.redactor->redact(payload.bytes);
-        if (stored.redactions > 0) {
-            stored.state = "redacted";
-            stored.redaction_profile = options.redactor->profile();
+// Redacts and seals the payloads of all that is not refused.
+void Recorder::Impl::store(std::span<Asked> batch, std::int64_t t_us) {
+    puts.clear();
+    for (Asked& each : batch) {
+        if (each.refused) continue;
+        const std::size_t n = std::min(each.draft.payloads.size(), kMaxPayloads);
+        each.payloads.reserve(n);
+        for (Payload& payload : std::span(each.draft.payloads).first(n)) {
+            StoredPayload stored{payload.role, payload.media_type, "stored", {}};
+            if (options.redactor) stored.redactions = options.redactor->redact(payload.bytes);
+            if (stored.redactions > 0) {
+                stored.state = "redacted";
+                stored.redaction_profile = options.redactor->profile();
+            }
+            puts.push_back({payload.bytes, {owner_of(each.draft, payload), t_us}});
+            each.payloads.push_back(std::move(stored));
         }
-        const PayloadOwner owner{owner_of(draft, payload), t_us};
-        auto ref = vault.put(payload.bytes, owner);
-        if (ref) {
-            stored.ref = std::move(*ref);
-        } else {
-            // The event still commits to what it cannot keep.
-            const bool large = ref.error().code == ErrorCode::kTooLarge;
-            stored.state = large ? "too_large" : "unavailable";
-            stored.ref = vault.commit_only(payload.bytes, owner);
-        }
-        out.push_back(std::move(stored));
     }
-    return out;
+    if (puts.empty()) return;
+    vault.put_each(puts);
+    auto put = puts.begin();
+    for (Asked& each : batch) {
+        for (StoredPayload& stored : each.payloads) {
+            if (put->ref) {
+                stored.ref = std::move(*put->ref);
+            } else {
+                // The event still commits to what it cannot keep.
+                const bool large = put->ref.error().code == ErrorCode::kTooLarge;
+                stored.state = large ? "too_large" : "unavailable";
+                stored.ref = vault.commit_only(put->plain, put->owner);
+            }
+            ++put;
+        }
+    }
 }
 
 // The leaf and its place; `receipt` gets what is known before the log answers.
@@ -312,10 +324,9 @@ void Recorder::Impl::write_asked() {
     std::size_t ahead = sequence.in_flight();
     for (Asked& each : batch) {
         each.refused = ahead >= each.limit;
-        if (each.refused) continue;
-        each.payloads = store(each.draft, t_us);
-        ++ahead;
+        if (!each.refused) ++ahead;
     }
+    store(batch, t_us);
     for (Asked& each : batch) write_one(each, t_us);
 }
 

@@ -93,11 +93,8 @@ Sha256 VaultKeys::commitment(std::string_view plain) const {
     return commit.mac(as_bytes(plain));
 }
 
-// The nonce depends on the content, through its commitment: equal content seals to equal bytes, and
-// no nonce is ever used for two contents.
-Bytes VaultKeys::seal(std::string_view plain, const Sha256& committed) const {
-    const Sha256 mac = nonce.mac(committed);
-    const ByteView first = ByteView(mac).first(crypto::kSealNonceBytes);
+Bytes VaultKeys::seal(std::string_view plain, const Sha256& nonce_mac) const {
+    const ByteView first = ByteView(nonce_mac).first(crypto::kSealNonceBytes);
     static_assert(crypto::kSealNonceBytes == crypto::kXaesNonceBytes);
     if (const auto* xaes = std::get_if<crypto::XaesKey>(&sealing)) {
         return xaes->seal(first, as_bytes(plain), as_bytes(bound));

@@ -36,8 +36,9 @@ struct VaultKeys {
 
     // HMAC of `plain`: what `com` shows of it.
     Sha256 commitment(std::string_view plain) const;
-    // The blob of `plain`, whose commitment is `committed`.
-    Bytes seal(std::string_view plain, const Sha256& committed) const;
+    // The blob of `plain`. `nonce_mac` is `nonce`'s MAC of its commitment, so that equal content
+    // seals to equal bytes, and no nonce is ever used for two contents.
+    Bytes seal(std::string_view plain, const Sha256& nonce_mac) const;
     // The plain bytes of a blob. Errors: kCorrupt.
     Result<Bytes> open(ByteView blob) const;
 };

@@ -140,7 +140,7 @@ TEST(VaultFormat, Version2Vectors) {
     const Sha256 committed = keys.commitment("9900");
     EXPECT_EQ(to_hex(committed),
               "d7bdbdab85b61ac96ad43e7b1199223e63507db5fba62c96ee04c45823b88f0a");
-    const Bytes blob = keys.seal("9900", committed);
+    const Bytes blob = keys.seal("9900", keys.nonce.mac(committed));
     EXPECT_EQ(to_hex(blob),
               "298ed8162e1d6944386c11250f3554416ee80697219b806d198b0af9e0ec928ab73fec74495864357e31"
               "cb53");
