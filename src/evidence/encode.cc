@@ -198,8 +198,7 @@ void write_trace(Writer& out, const Trace& trace) {
 std::string write_event(const Draft& draft, std::string_view data_text, const json::Node& data,
                         const Place& place, std::span<const StoredPayload> payloads) {
     Writer out(2048);
-    out.open('{').key("actor");
-    write_actor(out, *draft.actor);
+    out.open('{').key("actor").verbatim(draft.actor.text());
     if (draft.call) out.key("attempt").number(std::max<std::int64_t>(draft.attempt, 1));
     out.member("basis", name(draft.basis));
     if (draft.call) out.member("call", *draft.call);
@@ -257,6 +256,12 @@ std::string shortened(std::string_view text, std::size_t bytes_max) {
     std::size_t end = bytes_max - kCut.size();
     while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
     return std::string(text.substr(0, end)).append(kCut);
+}
+
+std::string actor_text(const Actor& actor) {
+    Writer out(1024);
+    write_actor(out, actor);
+    return out.take();
 }
 
 Sha256 leaf_hash(std::string_view leaf) {

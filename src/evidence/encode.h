@@ -49,6 +49,9 @@ struct StoredPayload {
 Result<std::string> encode(const Draft& draft, const Place& place,
                            std::span<const StoredPayload> payloads);
 
+// `actor` as it stands in a leaf.
+std::string actor_text(const Actor& actor);
+
 // The RFC 6962 leaf hash: what `chain.prev` of the next event is.
 Sha256 leaf_hash(std::string_view leaf);
 

@@ -5,12 +5,18 @@
 #include <array>
 
 #include "base/secret.h"
+#include "evidence/encode.h"
 
 namespace writ::evidence {
 
 ActorRef::ActorRef() {
-    static const auto nobody = std::make_shared<const Actor>();
-    actor_ = nobody;
+    static const ActorRef nobody{Actor()};
+    held_ = nobody.held_;
+}
+
+ActorRef::ActorRef(Actor actor) {
+    std::string text = actor_text(actor);
+    held_ = std::make_shared<const Held>(Held{std::move(actor), std::move(text)});
 }
 
 std::string_view name(Basis basis) {

@@ -62,17 +62,23 @@ struct Actor {
     std::string op;  // pseudonym of a person acting on Writ, or `writ` itself
 };
 
-// An Actor that many events share, never null: an event of a call copies none of it.
+// An Actor that many events share, never null, written once: an event of a call copies none of it.
 class ActorRef {
   public:
     ActorRef();  // nobody, which reads as Writ itself
     // NOLINTNEXTLINE(google-explicit-constructor): whoever has an Actor has this
-    ActorRef(Actor actor) : actor_(std::make_shared<const Actor>(std::move(actor))) {}
-    const Actor& operator*() const { return *actor_; }
-    const Actor* operator->() const { return actor_.get(); }
+    ActorRef(Actor actor);
+    const Actor& operator*() const { return held_->actor; }
+    const Actor* operator->() const { return &held_->actor; }
+    // As it stands in a leaf: one canonical object.
+    const std::string& text() const { return held_->text; }
 
   private:
-    std::shared_ptr<const Actor> actor_;
+    struct Held {
+        Actor actor;
+        std::string text;
+    };
+    std::shared_ptr<const Held> held_;
 };
 
 // Bytes that go to the vault; the event carries only a reference and a keyed commitment.

@@ -494,11 +494,19 @@ void Recorder::note(Draft draft) {
     impl_->submit(std::move(draft), kMaxNotesInFlight, {});
 }
 
-net::Task<Result<Receipt>> Recorder::record(Draft draft) {
-    const net::Promise<Result<Receipt>> promise(impl_->reactor);
-    record(std::move(draft),
-           [promise](Result<Receipt> outcome) { promise.set_here(std::move(outcome)); });
+namespace {
+
+net::Task<Result<Receipt>> answer(net::Promise<Result<Receipt>> promise) {
     co_return co_await promise.wait();
+}
+
+}  // namespace
+
+net::Task<Result<Receipt>> Recorder::record(Draft draft) {
+    net::Promise<Result<Receipt>> promise(impl_->reactor);
+    impl_->submit(std::move(draft), kMaxInFlight,
+                  [promise](Result<Receipt> outcome) { promise.set_here(std::move(outcome)); });
+    return answer(std::move(promise));
 }
 
 net::Task<Result<Receipt>> Recorder::seal(SessionId session, std::string reason, Draft draft) {

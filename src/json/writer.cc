@@ -5,7 +5,7 @@
 #endif
 
 #include <algorithm>
-#include <charconv>
+#include <array>
 
 #include "json/node.h"
 
@@ -15,6 +15,14 @@ namespace {
 
 constexpr std::uint64_t kOnes = 0x0101'0101'0101'0101;
 constexpr std::uint64_t kHighs = 0x8080'8080'8080'8080;
+
+// 00 to 99.
+constexpr auto kPairs = [] {
+    std::array<char, 200> out{};
+    for (std::size_t i = 0; i < out.size(); ++i)
+        out[i] = static_cast<char>('0' + (i % 2 == 0 ? i / 20 : i / 2 % 10));
+    return out;
+}();
 
 // Not 0 if one of the eight bytes needs a look: a control character, `"`, `\` or one beyond ASCII.
 // (Where one does, bytes above it may be taken for others; that one did is never missed.)
@@ -106,11 +114,23 @@ Writer& Writer::text(std::string_view value) {
 }
 
 Writer& Writer::number(std::int64_t value) {
-    constexpr std::size_t kDigits = 20;  // of the longest, with its sign
+    constexpr std::size_t kDigits = 20;  // of the longest
     const bool fits = value >= -kMaxSafeInteger && value <= kMaxSafeInteger;
-    need(kDigits + 2);
+    need(kDigits + 3);
     if (!fits) *at_++ = '"';
-    at_ = std::to_chars(at_, at_ + kDigits, value).ptr;
+    if (value < 0) *at_++ = '-';
+    // OPTIMIZATION: two digits a step from the end, and one copy of fixed size.
+    std::array<char, 2 * kDigits> digits;
+    char* first = digits.data() + kDigits;
+    auto rest =
+        value < 0 ? 0 - static_cast<std::uint64_t>(value) : static_cast<std::uint64_t>(value);
+    for (; rest >= 100; rest /= 100) std::memcpy(first -= 2, &kPairs[2 * (rest % 100)], 2);
+    if (rest >= 10)
+        std::memcpy(first -= 2, &kPairs[2 * rest], 2);
+    else
+        *--first = static_cast<char>('0' + rest);
+    std::memcpy(at_, first, kDigits);
+    at_ += digits.data() + kDigits - first;
     if (!fits) *at_++ = '"';
     return *this;
 }

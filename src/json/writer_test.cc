@@ -28,6 +28,16 @@ TEST(Writer, NumbersThatReadersRoundAreText) {
     EXPECT_EQ(out.take(), "[9007199254740991,\"9007199254740992\",\"-9223372036854775808\"");
 }
 
+TEST(Writer, NumbersOfEveryLength) {
+    for (std::int64_t size = 1; size <= kMaxSafeInteger / 10; size *= 10) {
+        for (const std::int64_t n : {size, 10 * size - 1, 3 * size + size / 7, -size, -size - 9}) {
+            EXPECT_EQ(Writer(0).number(n).take(), std::to_string(n));
+        }
+    }
+    for (std::int64_t n = -1000; n <= 1000; ++n)
+        EXPECT_EQ(Writer(0).number(n).take(), std::to_string(n));
+}
+
 // Every byte in every place and length around the blocks that are looked at together, with room to
 // spare and with none.
 TEST(Writer, TextIsWhatAppendStringWrites) {

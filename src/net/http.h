@@ -32,7 +32,13 @@ class Headers {
     void add(std::string_view name, std::string_view value);
     // The first value of that name, or nothing.
     std::optional<std::string_view> get(std::string_view name) const;
-    std::size_t count(std::string_view name) const;
+    std::size_t count(std::string_view name) const { return find(name).count; }
+    // Both in one look: the value is the first, and means nothing where the count is 0.
+    struct Found {
+        std::size_t count = 0;
+        std::string_view value;
+    };
+    Found find(std::string_view name) const;
     std::size_t size() const { return places_.size(); }
 
     class Iterator {

@@ -206,10 +206,13 @@ std::optional<std::string_view> Headers::get(std::string_view name) const {
     return std::nullopt;
 }
 
-std::size_t Headers::count(std::string_view name) const {
-    std::size_t n = 0;
-    for (const Place& place : places_) n += is_named(place, name) ? 1 : 0;
-    return n;
+Headers::Found Headers::find(std::string_view name) const {
+    Found out;
+    for (const Place& place : places_) {
+        if (!is_named(place, name)) continue;
+        if (out.count++ == 0) out.value = field(place).value;
+    }
+    return out;
 }
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {

@@ -161,11 +161,11 @@ net::Task<void> Door::serve(Visit visit, net::HttpRequest request) {
 
 tl::expected<ProtocolSessionPtr, Door::Response> Door::protocol(const Visit& visit,
                                                                 const net::HttpRequest& request) {
-    const auto id = request.headers.get(kSessionHeader);
-    if (!id || request.headers.count(kSessionHeader) != 1)
+    const auto id = request.headers.find(kSessionHeader);
+    if (id.count != 1)
         return tl::unexpected(
             refuse({400, "invalid_request", "`initialize` first, then send `MCP-Session-Id`"}));
-    auto found = sessions_->find(visit.session->id, *id, visit.server);
+    auto found = sessions_->find(visit.session->id, id.value, visit.server);
     if (!found) return tl::unexpected(not_found());
     if (const auto refusal = check_version(request)) return tl::unexpected(refuse(*refusal));
     return found;

@@ -57,20 +57,8 @@ bool loopback_origin(std::string_view origin) {
     return false;
 }
 
-// The values of a list header that may be given several times.
-bool lists(const net::Headers& headers, std::string_view name,
-           std::initializer_list<std::string_view> wanted) {
-    for (const auto [field, value] : headers) {
-        if (!same(field, name)) continue;
-        for (std::string_view rest = value; !rest.empty();) {
-            const auto comma = rest.find(',');
-            const auto type = media_type(rest.substr(0, comma));
-            for (const auto w : wanted)
-                if (same(type, w)) return true;
-            rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 1);
-        }
-    }
-    return false;
+bool is_one_of(std::string_view type, std::initializer_list<std::string_view> wanted) {
+    return std::ranges::any_of(wanted, [type](std::string_view w) { return same(type, w); });
 }
 
 // A name that a tool server can have (catalog/catalog.h).
@@ -102,26 +90,37 @@ bool supported_version(std::string_view version) {
 
 std::optional<HttpRefusal> check_source(const net::HttpRequest& request, std::uint16_t port) {
     const auto& headers = request.headers;
-    if (headers.count("host") != 1)
+    const auto hosts = headers.find("host");
+    if (hosts.count != 1)
         return HttpRefusal{400, "invalid_request", "exactly one `Host` is needed"};
-    const auto host = loopback(trimmed(*headers.get("host")));
+    const auto host = loopback(trimmed(hosts.value));
     if (!host) return HttpRefusal{403, "forbidden", "`Host` is not a loopback name"};
     if (!request.peer.is_unix && port != 0 && host->port.value_or(80) != port)
         return HttpRefusal{403, "forbidden", "`Host` names another port"};
-    const auto origins = headers.count("origin");
-    if (origins > 1 || (origins == 1 && !loopback_origin(trimmed(*headers.get("origin")))))
+    const auto origins = headers.find("origin");
+    if (origins.count > 1 || (origins.count == 1 && !loopback_origin(trimmed(origins.value))))
         return HttpRefusal{403, "forbidden", "`Origin` is not a loopback origin"};
     return std::nullopt;
 }
 
 Accepts accepts(const net::HttpRequest& request) {
-    return {lists(request.headers, "accept", {"application/json", "application/*", "*/*"}),
-            lists(request.headers, "accept", {"text/event-stream", "text/*", "*/*"})};
+    Accepts out;
+    for (const auto [name, value] : request.headers) {  // a list, and it may be given several times
+        if (!same(name, "accept")) continue;
+        for (std::string_view rest = value; !rest.empty();) {
+            const auto comma = rest.find(',');
+            const auto type = media_type(rest.substr(0, comma));
+            out.json |= is_one_of(type, {"application/json", "application/*", "*/*"});
+            out.events |= is_one_of(type, {"text/event-stream", "text/*", "*/*"});
+            rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 1);
+        }
+    }
+    return out;
 }
 
 std::optional<HttpRefusal> check_content(const net::HttpRequest& request, Accepts accepted) {
-    const auto type = request.headers.get("content-type");
-    if (request.headers.count("content-type") != 1 || !same(media_type(*type), "application/json"))
+    const auto type = request.headers.find("content-type");
+    if (type.count != 1 || !same(media_type(type.value), "application/json"))
         return HttpRefusal{415, "unsupported_media_type", "send `Content-Type: application/json`"};
     if (!accepted.json && !accepted.events)
         return HttpRefusal{406, "not_acceptable",
@@ -130,10 +129,9 @@ std::optional<HttpRefusal> check_content(const net::HttpRequest& request, Accept
 }
 
 std::optional<HttpRefusal> check_version(const net::HttpRequest& request) {
-    const auto count = request.headers.count("mcp-protocol-version");
-    if (count == 0) return std::nullopt;
-    if (count == 1 && supported_version(trimmed(*request.headers.get("mcp-protocol-version"))))
-        return std::nullopt;
+    const auto version = request.headers.find("mcp-protocol-version");
+    if (version.count == 0) return std::nullopt;
+    if (version.count == 1 && supported_version(trimmed(version.value))) return std::nullopt;
     return HttpRefusal{400, "unsupported_protocol_version",
                        "`MCP-Protocol-Version` is one of 2025-11-25, 2025-06-18, 2025-03-26, "
                        "2024-11-05"};
@@ -201,8 +199,9 @@ std::optional<std::string> resource_metadata(std::string_view public_url, std::s
 
 std::optional<std::string_view> bearer(const net::HttpRequest& request) {
     static constexpr std::string_view kScheme = "bearer ";
-    if (request.headers.count("authorization") != 1) return std::nullopt;
-    std::string_view value = *request.headers.get("authorization");
+    const auto found = request.headers.find("authorization");
+    if (found.count != 1) return std::nullopt;
+    std::string_view value = found.value;
     if (value.size() <= kScheme.size()) return std::nullopt;
     const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 32) : c; };
     if (!std::ranges::equal(value.substr(0, kScheme.size()), kScheme, {}, lower))
