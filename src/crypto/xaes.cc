@@ -1,26 +1,24 @@
 #include "crypto/xaes.h"
 
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
-#include <openssl/err.h>
 #include <openssl/evp.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <limits>
 #include <mutex>
 
 #include "base/check.h"
+#include "crypto/gcm.h"
 
 namespace writ::crypto {
 
 namespace {
 
 constexpr std::size_t kBlockBytes = 16;
-constexpr std::size_t kTagBytes = 16;
 constexpr std::size_t kDerivingBytes = 12;  // of the nonce; the other 12 are GCM's nonce
-static_assert(kXaesNonceBytes == 2 * kDerivingBytes);
+static_assert(kXaesNonceBytes == 2 * kDerivingBytes && kDerivingBytes == kGcmNonceBytes);
+constexpr std::size_t kMaxBytes = std::size_t{1} << 31;  // of a message
 
 using Block = std::array<std::uint8_t, kBlockBytes>;
 using DerivedKey = std::array<std::uint8_t, kXaesKeyBytes>;
@@ -41,44 +39,6 @@ Context new_context() {
     Context context(EVP_CIPHER_CTX_new());
     WRIT_CHECK(context != nullptr);
     return context;
-}
-
-int int_size(ByteView bytes) {
-    WRIT_CHECK(bytes.size() <= std::size_t{std::numeric_limits<int>::max()});
-    return static_cast<int>(bytes.size());
-}
-
-// The thread's context for AES-256-GCM in one direction, with key and nonce set.
-// OPTIMIZATION: a context of each message's own costs another 60 ns.
-EVP_CIPHER_CTX* gcm(int encrypt, const DerivedKey& key, ByteView nonce) {
-    static const EVP_CIPHER* const cipher = fetched("AES-256-GCM");
-    thread_local const std::array<Context, 2> contexts = {new_context(), new_context()};
-    EVP_CIPHER_CTX* const context = contexts[encrypt == 0 ? 0 : 1].get();
-    const bool first = EVP_CIPHER_CTX_get0_cipher(context) == nullptr;
-    const int set = EVP_CipherInit_ex2(context, first ? cipher : nullptr, key.data(), nonce.data(),
-                                       encrypt, nullptr);
-    WRIT_CHECK(set == 1);
-    return context;
-}
-
-// Adds `bytes` to what the tag vouches for.
-void associate(EVP_CIPHER_CTX* context, ByteView bytes) {
-    int done = 0;
-    if (bytes.empty()) return;  // a null pointer would mean something else
-    WRIT_CHECK(EVP_CipherUpdate(context, nullptr, &done, bytes.data(), int_size(bytes)) == 1);
-}
-
-void crypt(EVP_CIPHER_CTX* context, ByteView in, std::uint8_t* out) {
-    int done = 0;
-    if (in.empty()) return;
-    WRIT_CHECK(EVP_CipherUpdate(context, out, &done, in.data(), int_size(in)) == 1 &&
-               done == static_cast<int>(in.size()));
-}
-
-// The parameter that is the tag, at `tag`.
-std::array<OSSL_PARAM, 2> tag_at(std::uint8_t* tag) {
-    return {OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, tag, kTagBytes),
-            OSSL_PARAM_construct_end()};
 }
 
 }  // namespace
@@ -129,42 +89,30 @@ XaesKey& XaesKey::operator=(XaesKey&& other) noexcept = default;
 XaesKey::~XaesKey() = default;
 
 Bytes XaesKey::seal(ByteView nonce, ByteView plain, ByteView associated) const {
-    WRIT_CHECK(nonce.size() == kXaesNonceBytes);
-    Bytes out(kXaesNonceBytes + plain.size() + kTagBytes);
+    WRIT_CHECK(nonce.size() == kXaesNonceBytes && plain.size() < kMaxBytes &&
+               associated.size() < kMaxBytes);
+    Bytes out(kXaesNonceBytes + plain.size() + kGcmTagBytes);
     std::ranges::copy(nonce, out.begin());
-    std::uint8_t* const cipher = out.data() + kXaesNonceBytes;
     DerivedKey key = state_->derive(nonce);
-    EVP_CIPHER_CTX* const context = gcm(1, key, nonce.subspan(kDerivingBytes));
+    gcm_seal({key, nonce.subspan(kDerivingBytes), associated}, plain, out.data() + kXaesNonceBytes);
     OPENSSL_cleanse(key.data(), key.size());
-    associate(context, associated);
-    crypt(context, plain, cipher);
-    int none = 0;
-    auto tag = tag_at(cipher + plain.size());
-    WRIT_CHECK(EVP_CipherFinal_ex(context, cipher, &none) == 1 &&
-               EVP_CIPHER_CTX_get_params(context, tag.data()) == 1);
     return out;
 }
 
 Result<Bytes> XaesKey::open(ByteView sealed, ByteView associated) const {
-    if (sealed.size() < kXaesNonceBytes + kTagBytes) {
+    if (sealed.size() < kXaesNonceBytes + kGcmTagBytes) {
         return fail(ErrorCode::kCorrupt, "sealed blob is too short");
     }
+    if (sealed.size() >= kMaxBytes) return fail(ErrorCode::kCorrupt, "sealed blob is too large");
     const ByteView nonce = sealed.first(kXaesNonceBytes);
     const ByteView cipher =
-        sealed.subspan(kXaesNonceBytes).first(sealed.size() - kXaesNonceBytes - kTagBytes);
-    Block expected;
-    std::ranges::copy(sealed.last(kTagBytes), expected.begin());
+        sealed.subspan(kXaesNonceBytes).first(sealed.size() - kXaesNonceBytes - kGcmTagBytes);
     Bytes out(cipher.size());
     DerivedKey key = state_->derive(nonce);
-    EVP_CIPHER_CTX* const context = gcm(0, key, nonce.subspan(kDerivingBytes));
+    const bool theirs = gcm_open({key, nonce.subspan(kDerivingBytes), associated}, cipher,
+                                 sealed.last(kGcmTagBytes), out.data());
     OPENSSL_cleanse(key.data(), key.size());
-    auto tag = tag_at(expected.data());
-    WRIT_CHECK(EVP_CIPHER_CTX_set_params(context, tag.data()) == 1);
-    associate(context, associated);
-    crypt(context, cipher, out.data());
-    int none = 0;
-    if (EVP_CipherFinal_ex(context, expected.data(), &none) == 1) return out;
-    ERR_clear_error();
+    if (theirs) return out;
     std::ranges::fill(out, std::uint8_t{0});  // nobody vouches for it
     return fail(ErrorCode::kCorrupt, "sealed blob does not verify under this key");
 }

@@ -6,6 +6,7 @@
 
 #include <thread>
 
+#include "crypto/gcm.h"
 #include "crypto/hash.h"
 
 namespace writ::crypto {
@@ -109,6 +110,33 @@ TEST(Xaes, RoundTripsEveryLengthOneAfterTheOther) {
         const Bytes sealed = key.seal(kNonce, plain, associated);
         ASSERT_EQ(sealed, key.seal(kNonce, plain, associated)) << n;
         ASSERT_EQ(*key.open(sealed, associated), plain) << n;
+    }
+}
+
+// What one way seals, the other opens; lengths around the blocks that are done together.
+TEST(Gcm, BothWaysGiveTheSameBytes) {
+    const Gcm* const fast = gcm_of_ipsec_mb();
+    if (fast == nullptr)
+        GTEST_SKIP() << "there is only one: no ipsec-mb, or not for this processor";
+    const Gcm& plain_way = gcm_of_openssl();
+    const std::array<std::uint8_t, kGcmKeyBytes> key = sha256("key");
+    const Sha256 nonce = sha256("nonce");
+    for (const std::size_t base : {0U, 16U, 128U, 256U, 768U, 1024U, 5000U}) {
+        for (std::size_t n = base; n < base + 40; ++n) {
+            const Bytes text(n, static_cast<std::uint8_t>(n));
+            const Bytes associated(n % 77, 0x5a);
+            const GcmMessage message{key, ByteView(nonce).first(kGcmNonceBytes), associated};
+            Bytes a(n + kGcmTagBytes), b(n + kGcmTagBytes), opened(n);
+            plain_way.seal(message, text, a.data());
+            fast->seal(message, text, b.data());
+            ASSERT_EQ(a, b) << n;
+            const ByteView cipher = ByteView(a).first(n), tag = ByteView(a).last(kGcmTagBytes);
+            ASSERT_TRUE(fast->open(message, cipher, tag, opened.data()) && opened == text) << n;
+            ASSERT_TRUE(plain_way.open(message, cipher, tag, opened.data()) && opened == text) << n;
+            a.back() ^= 0x80;
+            EXPECT_FALSE(fast->open(message, cipher, tag, opened.data())) << n;
+            EXPECT_FALSE(plain_way.open(message, cipher, tag, opened.data())) << n;
+        }
     }
 }
 
