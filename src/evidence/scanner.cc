@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/wide.h"
+
 namespace writ::evidence {
 
 namespace {
@@ -28,6 +30,17 @@ hs_scratch_t* scratch_for(const hs_database_t* database) {
     scratch.reset(raw);
     fits = made ? database : nullptr;
     return made ? scratch.get() : nullptr;
+}
+
+// ASCII without vertical tabs.
+WRIT_WIDE bool is_plain(std::string_view text) {
+    unsigned char all = 0;
+    bool tab = false;
+    for (const char c : text) {
+        all |= static_cast<unsigned char>(c);
+        tab |= c == '\v';
+    }
+    return all < 0x80 && !tab;
 }
 
 int stop_at_first(unsigned, unsigned long long, unsigned long long, unsigned, void* found) {
@@ -71,13 +84,7 @@ std::unique_ptr<const Scanner> Scanner::make(const std::vector<std::string>& pat
 }
 
 bool Scanner::takes(std::string_view text) {
-    unsigned char all = 0;
-    bool tab = false;
-    for (const char c : text) {
-        all |= static_cast<unsigned char>(c);
-        tab |= c == '\v';
-    }
-    return all < 0x80 && !tab;
+    return is_plain(text);
 }
 
 }  // namespace writ::evidence

@@ -173,10 +173,15 @@ std::string refused_result(std::string_view text, const std::optional<CallId>& c
     return node.dump();
 }
 
-Result<ToolResult> read_tool_result(std::string bytes, std::string_view meta) {
-    const auto document = json::parse(bytes, kAnswerLimits);
-    if (!document) return fail(document.error());
-    const json::Value root = document->root();
+Result<ToolResult> read_tool_result(std::string bytes, std::string_view meta,
+                                    const std::optional<json::Value>& read) {
+    std::optional<json::Document> anew;
+    if (!read || read->raw() != bytes) {
+        auto document = json::parse(bytes, kAnswerLimits);
+        if (!document) return fail(document.error());
+        anew = std::move(*document);
+    }
+    const json::Value root = anew ? anew->root() : *read;
     if (!root.is_object()) return fail(ErrorCode::kInvalid, "`result` is not an object");
     const auto theirs = root.find("_meta");
     if (theirs && !theirs->is_object())

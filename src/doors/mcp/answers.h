@@ -70,8 +70,10 @@ struct ToolResult {
     std::string told;   // the same with `meta` in its `_meta`
 };
 // Reads a raw `result` strictly and adds `meta` (raw members, e.g. `"k":1`). What the server wrote
-// under our prefix is left out of `told`. Errors: kInvalid (not an object, `isError` not a boolean,
-// `_meta` not an object).
-Result<ToolResult> read_tool_result(std::string bytes, std::string_view meta);
+// under our prefix is left out of `told`. `read` may be what these bytes were when they came; if
+// they are other bytes by now, they are read anew. Errors: kInvalid (not an object, `isError` not a
+// boolean, `_meta` not an object).
+Result<ToolResult> read_tool_result(std::string bytes, std::string_view meta,
+                                    const std::optional<json::Value>& read = std::nullopt);
 
 }  // namespace writ::mcp

@@ -62,6 +62,22 @@ TEST(Answers, ReadsToolResultsStrictly) {
         EXPECT_FALSE(read_tool_result(bad, kMeta).has_value()) << bad;
 }
 
+// What was read when it came counts only while the bytes are the same: observation may change them.
+TEST(Answers, WhatWasReadBeforeCountsForTheSameBytesOnly) {
+    const auto came = json::parse(R"({"content":[],"isError":true})");
+    const auto same = read_tool_result(R"({"content":[],"isError":true})", kMeta, came->root());
+    ASSERT_TRUE(same);
+    EXPECT_TRUE(same->is_error);
+    EXPECT_EQ(same->told, read_tool_result(same->bytes, kMeta)->told);
+    const auto other = read_tool_result(R"({"content":[1]})", kMeta, came->root());
+    ASSERT_TRUE(other);
+    EXPECT_FALSE(other->is_error);
+    EXPECT_EQ(other->told, read_tool_result(R"({"content":[1]})", kMeta)->told);
+    EXPECT_FALSE(read_tool_result("[]", kMeta, came->root()));
+    const auto list = json::parse("[]");
+    EXPECT_FALSE(read_tool_result("[]", kMeta, list->root()));
+}
+
 TEST(Answers, ListsPinnedDefinitionsUnderExposedNames) {
     catalog::Tool tool;
     tool.server = "fs";

@@ -39,6 +39,7 @@
 #include <string>
 #include <string_view>
 
+#include "doors/mcp/message.h"
 #include "net/reactor.h"
 #include "net/task.h"
 
@@ -57,6 +58,8 @@ inline constexpr std::size_t kMaxAsksAtOnce = 4;
 struct Reply {
     bool error = false;
     std::string bytes;
+    // The message that they stand in, where it was read: so that they are not read again.
+    std::shared_ptr<const Message> read = nullptr;
 };
 
 // A notification of the tool server about the call.

@@ -256,7 +256,8 @@ net::Task<Door::Ending> Door::conclude(std::string id, gate::Admission& admissio
         co_return ending;
     }
     auto result =
-        read_tool_result(std::move(*released), call_meta(admission.call(), admission.receipt()));
+        read_tool_result(std::move(*released), call_meta(admission.call(), admission.receipt()),
+                         reply.read ? reply.read->result : std::nullopt);
     if (!result) {
         failed(gate::Status_::kProtocolError, "the answer is not a tool result",
                "the call was made, but the tool server's answer is not valid");

@@ -224,7 +224,7 @@ std::optional<Result<Reply>> HttpUpstream::take(std::string text, const FlightPt
         log::warn("mcp", "tool server `{}` sent a message that is ignored: {}", server_,
                   inert(why, 200));
     };
-    const auto message = parse_message(std::move(text), {.bytes_max = options_.message_bytes_max});
+    auto message = parse_message(std::move(text), {.bytes_max = options_.message_bytes_max});
     if (!message) {
         if (flight && our_id(message.error().id) == flight->id)
             return fail(outcome(*flight, ErrorCode::kInvalid,
@@ -239,7 +239,9 @@ std::optional<Result<Reply>> HttpUpstream::take(std::string text, const FlightPt
         take_notification(got, flight);
     } else if (const auto id = our_id(got.id); flight && id == flight->id) {
         const json::Value& value = got.error ? *got.error : *got.result;
-        return Reply{got.error.has_value(), std::string(value.raw())};
+        const bool error = got.error.has_value();
+        std::string bytes(value.raw());
+        return Reply{error, std::move(bytes), std::move(*message)};
     } else if (id && abandoned_.erase(*id) > 0) {
         ++counters_.late;
     } else {

@@ -86,7 +86,7 @@ class StdioUpstream : public Upstream, public std::enable_shared_from_this<Stdio
     static net::Task<void> tick(Self self);    // deadlines, while calls wait
 
     void take(std::string line);
-    void take_response(const Message& message);
+    void take_response(MessagePtr message);
     void take_malformed(const Malformed& malformed);
     void take_request(const Message& message);
     void take_notification(const Message& message);

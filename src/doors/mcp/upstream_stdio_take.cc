@@ -10,11 +10,11 @@ namespace writ::mcp {
 
 void StdioUpstream::take(std::string line) {
     if (line.find_first_not_of(" \t\r") == std::string::npos) return;  // an empty line says nothing
-    const auto message = parse_message(std::move(line), {.bytes_max = options_.message_bytes_max});
+    auto message = parse_message(std::move(line), {.bytes_max = options_.message_bytes_max});
     if (!message) return take_malformed(message.error());
     switch ((*message)->kind) {
         case MessageKind::kResponse:
-            return take_response(**message);
+            return take_response(std::move(*message));
         case MessageKind::kRequest:
             return take_request(**message);
         case MessageKind::kNotification:
@@ -22,8 +22,8 @@ void StdioUpstream::take(std::string line) {
     }
 }
 
-void StdioUpstream::take_response(const Message& message) {
-    const auto id = our_id(message.id);
+void StdioUpstream::take_response(MessagePtr message) {
+    const auto id = our_id(message->id);
     if (!id) return stray("an answer without an id of ours");
     const auto pending = pending_.find(*id);
     if (pending == pending_.end() || !pending->second.sent) {
@@ -31,9 +31,9 @@ void StdioUpstream::take_response(const Message& message) {
         ++counters_.late;
         return;
     }
-    const bool failed = message.error.has_value();
-    const json::Value& value = failed ? *message.error : *message.result;
-    resolve(*id, Reply{failed, std::string(value.raw())});
+    const bool failed = message->error.has_value();
+    std::string bytes(failed ? message->error->raw() : message->result->raw());
+    resolve(*id, Reply{failed, std::move(bytes), std::move(message)});
 }
 
 // A line that is no message. If it names a call in flight, that call has got its (bad) answer.
