@@ -21,7 +21,7 @@ add_compile_options(-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wold-style-c
                     -fno-omit-frame-pointer -fstack-protector-strong -fPIE)
 add_link_options(-pie -Wl,-z,relro,-z,now)
 if(CMAKE_BUILD_TYPE MATCHES "Release|RelWithDebInfo")
-  add_compile_options(-march=x86-64-v2 -D_FORTIFY_SOURCE=2)
+  add_compile_options(-march=x86-64-v2 -D_FORTIFY_SOURCE=2 -fno-plt -momit-leaf-frame-pointer)
 endif()
 
 # Release builds are laid out by what a gateway under load does (scripts/train).

@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/secret.h"
 
 namespace writ {
 
@@ -59,8 +60,7 @@ struct IdSource::State {
     std::mutex mutex = {};  // guards all below: ids must rise across threads
     std::int64_t last_ms = 0;
     std::uint32_t counter = 0;  // the 12 bits of rand_a, restarted low every millisecond
-    // OPTIMIZATION: one system call gives the random bits of many ids, which are names and not
-    // keys.
+    // OPTIMIZATION: one system call gives the random bits of many ids.
     std::array<std::uint8_t, 4096> random{};
     std::size_t random_used = sizeof random;
 };
@@ -80,7 +80,7 @@ Uuid IdSource::next() {
     {
         const std::lock_guard lock(state_->mutex);
         if (state_->random_used + id.bytes.size() > state_->random.size()) {
-            randombytes_buf(state_->random.data(), state_->random.size());
+            fill_for_names(state_->random);
             state_->random_used = 0;
         }
         const auto fresh = std::span(state_->random).subspan(state_->random_used, id.bytes.size());

@@ -3,6 +3,7 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/check.h"
@@ -46,6 +47,14 @@ bool SecretBytes::equals(ByteView other) const {
 
 bool constant_time_equal(ByteView a, ByteView b) {
     return a.size() == b.size() && (a.empty() || sodium_memcmp(a.data(), b.data(), a.size()) == 0);
+}
+
+void fill_for_names(std::span<std::uint8_t> out) {
+    WRIT_CHECK(sodium_init() >= 0);
+    std::array<std::uint8_t, randombytes_SEEDBYTES> seed;
+    randombytes_buf(seed.data(), seed.size());
+    randombytes_buf_deterministic(out.data(), out.size(), seed.data());
+    sodium_memzero(seed.data(), seed.size());
 }
 
 Bytes random_bytes(std::size_t size) {

@@ -38,5 +38,8 @@ class SecretBytes {
 bool constant_time_equal(ByteView a, ByteView b);
 // `size` bytes from the kernel's generator.
 Bytes random_bytes(std::size_t size);
+// Fills `out` with random bits for names, which must not meet but are no keys: expanded from a seed
+// of the kernel's, whose generator gives 256 bytes a call.
+void fill_for_names(std::span<std::uint8_t> out);
 
 }  // namespace writ

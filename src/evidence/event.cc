@@ -32,19 +32,20 @@ std::string_view name(Basis basis) {
 }
 
 Trace Trace::start() {
-    // OPTIMIZATION: one system call gives the random bits of many traces, which are names and not
-    // keys.
+    // OPTIMIZATION: one system call gives the random bits of many traces.
     constexpr std::size_t kTraceBytes = 24;
-    thread_local Bytes pool;
-    if (pool.empty()) pool = random_bytes(kTraceBytes * 128);
-    std::array<std::uint8_t, kTraceBytes> random{};
-    std::copy(pool.end() - kTraceBytes, pool.end(), random.begin());
-    pool.resize(pool.size() - kTraceBytes);
-    random[0] |= 1U;
-    random[16] |= 1U;
+    thread_local std::array<std::uint8_t, kTraceBytes * 128> pool;
+    thread_local std::size_t used = pool.size();
+    if (used == pool.size()) {
+        fill_for_names(pool);
+        used = 0;
+    }
     Trace out;
-    std::copy_n(random.begin(), out.trace_id.size(), out.trace_id.begin());
-    std::copy_n(random.begin() + out.trace_id.size(), out.span_id.size(), out.span_id.begin());
+    std::copy_n(pool.begin() + used, out.trace_id.size(), out.trace_id.begin());
+    std::copy_n(pool.begin() + used + out.trace_id.size(), out.span_id.size(), out.span_id.begin());
+    used += kTraceBytes;
+    out.trace_id[0] |= 1U;
+    out.span_id[0] |= 1U;
     return out;
 }
 

@@ -84,15 +84,15 @@ net::Task<std::vector<std::shared_ptr<const catalog::Tool>>> Core::visible(
 }
 
 net::Task<Answer> Core::admit(Call call) {
-    const std::string_view code =
-        call.session ? death(*call.session, shared_->clock.boot_us()) : "unauthenticated";
+    const std::int64_t now = shared_->clock.boot_us();
+    const std::string_view code = call.session ? death(*call.session, now) : "unauthenticated";
     if (!code.empty()) {
         homes_.front()->counts().count_refusal(RefusalKind::kUnauthenticated);
         co_return turn_away(code);
     }
     net::Reactor* back = shared_->here();
     auto passage = std::make_shared<Passage>();
-    passage->began_us = shared_->clock.boot_us();
+    passage->began_us = now;
     passage->call = std::move(call);
     if (const auto read = std::exchange(passage->call.read, std::nullopt))
         passage->document = json::Document::of(*read, passage->call.arguments);

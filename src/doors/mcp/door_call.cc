@@ -205,8 +205,9 @@ net::Task<Door::Response> Door::forward(Visit& visit, std::string id,
     const auto closed = co_await admission.close(std::move(ending.outcome));
     // Dead is dead: a task that ended meanwhile gets no output, and an instance that was started
     // for it too late is ended.
-    if (!session.task->live(clock_.boot_us())) upstreams_.release(session.task->id);
-    if (!session.live(clock_.boot_us())) co_return dead(visit, id);
+    const std::int64_t now = clock_.boot_us();
+    if (!session.task->live(now)) upstreams_.release(session.task->id);
+    if (!session.live(now)) co_return dead(visit, id);
     if (!closed && closed.error().code == ErrorCode::kCancelled)
         co_return answer_with(
             id, refused_result("the call took too long; it may have taken effect, its output is "

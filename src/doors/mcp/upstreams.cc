@@ -92,9 +92,10 @@ std::size_t Upstreams::instances() const {
     return core_->instances.load();
 }
 
-bool Upstreams::Slot::allow(Instant now) {
+bool Upstreams::Slot::allow() {
     const auto rate = static_cast<double>(spec->calls_per_second);
     if (rate == 0) return true;
+    const Instant now = std::chrono::steady_clock::now();
     const double passed = std::chrono::duration<double>(now - allowed_at).count();
     allowance = allowed_at == Instant{} ? rate : std::min(rate, allowance + passed * rate);
     allowed_at = now;
@@ -140,7 +141,7 @@ net::Task<Result<Reply>> Upstreams::call(Target target, Outbound outbound) {
     if (!slot) {
         reply = fail(ErrorCode::kUnavailable,
                      "the server's configuration has just changed; nothing was sent");
-    } else if (!slot->allow(std::chrono::steady_clock::now())) {
+    } else if (!slot->allow()) {
         reply = fail(ErrorCode::kExhausted,
                      fmt::format("more than {} calls a second (calls_per_second); nothing was sent",
                                  spec->calls_per_second));

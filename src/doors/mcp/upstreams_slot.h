@@ -84,7 +84,7 @@ struct Upstreams::Slot {
     Instant allowed_at{};
 
     // False when the server's `calls_per_second` is used up.
-    bool allow(Instant now);
+    bool allow();
     // Ends the instance for good.
     void end();
 };
