@@ -2,7 +2,12 @@
 
 #if WRIT_IPSEC_MB
 
+#include <link.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <span>
 
 #include <intel-ipsec-mb.h>
 
@@ -12,6 +17,23 @@ namespace writ::crypto {
 
 namespace {
 
+// Forgets which pages of the library's code are in memory: making a manager runs 3 MB of it that
+// nothing needs any more, and an idle gateway has a budget. What is needed again is mapped again.
+int forget_code(dl_phdr_info* library, std::size_t, void* function) {
+    const auto wanted = reinterpret_cast<std::uintptr_t>(function);
+    const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+    for (const auto& part : std::span(library->dlpi_phdr, library->dlpi_phnum)) {
+        const std::uintptr_t begin = library->dlpi_addr + part.p_vaddr;
+        const bool here = wanted >= begin && wanted - begin < part.p_memsz;
+        if (part.p_type != PT_LOAD || (part.p_flags & PF_W) != 0 || !here) continue;
+        const std::uintptr_t from = begin / page * page;
+        // NOLINTNEXTLINE(performance-no-int-to-ptr): an address from the loader's own table
+        ::madvise(reinterpret_cast<void*>(from), begin + part.p_memsz - from, MADV_DONTNEED);
+        return 1;
+    }
+    return 0;
+}
+
 // The functions for this processor; null if it lacks AES or carry-less multiplication. Only its
 // table of functions is used, which no call changes.
 IMB_MGR* manager() {
@@ -20,6 +42,7 @@ IMB_MGR* manager() {
         if (all == nullptr) return all;
         init_mb_mgr_auto(all, nullptr);
         const auto needed = IMB_FEATURE_AESNI | IMB_FEATURE_PCLMULQDQ;
+        ::dl_iterate_phdr(forget_code, reinterpret_cast<void*>(&init_mb_mgr_auto));
         if (imb_get_errno(all) == 0 && (all->features & needed) == needed) return all;
         free_mb_mgr(all);
         return static_cast<IMB_MGR*>(nullptr);
