@@ -4,8 +4,6 @@
 // however many a sync acknowledged.
 #include "evidence/recorder.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <map>
@@ -16,6 +14,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "crypto/hash.h"
+#include "evidence/draft_reading.h"
 #include "evidence/encode.h"
 #include "evidence/resume.h"
 #include "evidence/sequence.h"
@@ -56,55 +55,6 @@ struct Gap {
         n += earlier.n;
     }
 };
-
-// The schema's word for why a session ended.
-std::string_view seal_word(std::string_view reason) {
-    if (reason == "ended") return "completed";
-    if (reason == "expired") return "timeout";
-    for (const std::string_view word :
-         {"completed", "timeout", "revoked", "crashed", "superseded"}) {
-        if (reason == word) return word;
-    }
-    return "other";
-}
-
-// A member of `data` that is a string; null if it is not there.
-const std::string* text_of(const json::Node& data, std::string_view member) {
-    const auto* object = data.if_object();
-    if (object == nullptr) return nullptr;
-    const auto found = object->find(member);
-    return found == object->end() ? nullptr : found->second.if_string();
-}
-
-// Whose payload it is: the subject the event names (a task's prompt is its words), else on whose
-// behalf, else the person who acted. What Writ itself does with nobody's words is the tenant's.
-std::string_view owner_of(const Draft& draft, const Payload& payload) {
-    for (const std::string_view role : {"tool_list", "policy", "config"}) {
-        if (payload.role == role) return {};
-    }
-    if (const std::string* subject = text_of(draft.data, "subject")) return *subject;
-    for (const auto& behalf : draft.actor->on_behalf_of) {
-        if (behalf.kind == "human") return behalf.sub;
-    }
-    if (!draft.actor->on_behalf_of.empty()) return draft.actor->on_behalf_of.back().sub;
-    if (!draft.actor->agent.empty()) return draft.actor->agent;
-    return draft.actor->op.starts_with("ps:") ? std::string_view(draft.actor->op)
-                                              : std::string_view();
-}
-
-bool verdict_is(const Draft& draft, std::string_view word) {
-    if (!draft.verdict.empty()) return draft.verdict == word;
-    const std::string* kind = text_of(draft.data, "kind");
-    return kind != nullptr && *kind == word;
-}
-
-// What must be recorded although the disk is full (architecture, rule 5), in the space that the
-// ledger keeps for it: the ends of tasks and sessions, and the word about what is missing.
-bool narrows(std::string_view type) {
-    return type == "task.ended" || type == "session.sealed" || type == "evidence.gap" ||
-           type == "evidence.degraded" || type == "identity.revoked" ||
-           type == "identity.expired" || type == "containment.applied";
-}
 
 }  // namespace
 
@@ -522,10 +472,8 @@ net::Task<Result<Receipt>> Recorder::seal(SessionId session, std::string reason,
         json::Node& detail = draft.data["detail"];
         if (detail.is_null()) detail = std::move(reason);
     }
-    const net::Promise<Result<Receipt>> promise(impl_->reactor);
-    record(std::move(draft),
-           [promise](Result<Receipt> outcome) { promise.set_here(std::move(outcome)); });
-    co_return co_await promise.wait();
+    auto recording = record(std::move(draft));
+    co_return co_await std::move(recording);
 }
 
 void Recorder::adopt(const SessionId& session, const ChainEnd& end) {

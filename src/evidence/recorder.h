@@ -45,8 +45,8 @@ class Recorder {
              IdSource& ids, const Clock& clock);
     ~Recorder();
 
-    // Class A: asks at once, and resumes when the event is durable. Errors: kUnavailable (cannot be recorded: refuse
-    // the act), kTooLarge.
+    // Class A: asks at once, and resumes when the event is durable. Errors: kUnavailable (cannot be
+    // recorded: refuse the act), kTooLarge.
     net::Task<Result<Receipt>> record(Draft draft);
     // The same with a callback on the reactor, for acts that must not wait for a coroutine turn
     // (revocation).

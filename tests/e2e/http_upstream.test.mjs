@@ -105,6 +105,7 @@ const call = async (name, args = {}) => {
 const health = async (name) => (await gw.json('catalog', 'list')).json.health.find((s) => s.server === name);
 
 test('the official server: its tools are there and work, a long one too', async () => {
+  await waitFor(async () => (await health('everything')).state === 'up', 'the official server');  // its first answer may come late
   const tools = (await gw.json('catalog', 'list')).json.tools.filter((t) => t.server === 'everything').map((t) => t.name);
   assert.ok(tools.includes('echo') && tools.includes('trigger-long-running-operation'), JSON.stringify(tools));
   const r = await call('everything__echo', { message: 'hello' });
