@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstring>
 
 #include "base/check.h"
@@ -132,10 +133,6 @@ void run_each(std::size_t n, MakeLane make, std::span<Sha256> out) {
     out[n - 1] = last.digest();
 }
 
-std::array<std::uint32_t, 8> state_of(const SHA256_CTX& context) {
-    return std::to_array(context.h);
-}
-
 }  // namespace
 
 void sha256_each(std::span<const ByteView> messages, std::span<Sha256> out) {
@@ -154,20 +151,19 @@ void mac_each(std::span<const Mac> macs, std::span<Sha256> out) {
                                [](const Mac& mac) { return mac.key->mac(mac.data); });
         return;
     }
-    const auto from = [&](std::size_t i, auto which, ByteView data) {
+    // Straight from where the key's states are kept, so that no copy of them is left.
+    const auto from = [&](std::size_t i, std::size_t which, ByteView data) {
         const ByteView kept = macs[i].key->states_.view();
         WRIT_CHECK(kept.size() == kStatesBytes);
-        HmacStates states;
-        std::memcpy(&states, kept.data(), kStatesBytes);
-        std::array<std::uint32_t, 8> state = state_of(states.*which);
-        wipe(&states, kStatesBytes);
-        return ShaLane(std::move(state), kBlockBytes, data);
+        const ByteView words = kept.subspan(which + offsetof(SHA256_CTX, h), sizeof SHA256_CTX::h);
+        return ShaLane(words, kBlockBytes, data);
     };
     run_each(
-        macs.size(), [&](std::size_t i) { return from(i, &HmacStates::inner, macs[i].data); }, out);
+        macs.size(),
+        [&](std::size_t i) { return from(i, offsetof(HmacStates, inner), macs[i].data); }, out);
     run_each(
-        macs.size(), [&](std::size_t i) { return from(i, &HmacStates::outer, ByteView(out[i])); },
-        out);
+        macs.size(),
+        [&](std::size_t i) { return from(i, offsetof(HmacStates, outer), ByteView(out[i])); }, out);
 }
 
 // RFC 5869: PRK = HMAC(salt, key) with a salt of zeros; T(i) = HMAC(PRK, T(i-1) || info || i).

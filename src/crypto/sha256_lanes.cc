@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "base/check.h"
@@ -129,11 +130,15 @@ bool has_sha_instructions() {
 #endif
 }
 
-ShaLane::ShaLane(ByteView data) : ShaLane(kBeginning, 0, data) {}
+ShaLane::ShaLane(ByteView data)
+    : ShaLane(ByteView(reinterpret_cast<const std::uint8_t*>(kBeginning.data()), sizeof kBeginning),
+              0, data) {}
 
 // Section 5.1.1: a bit, zeros, and the length in bits.
-ShaLane::ShaLane(const std::array<std::uint32_t, 8>& state, std::size_t before, ByteView data)
-    : state_(state), at_(data.data()), blocks_(data.size() / kShaBlockBytes) {
+ShaLane::ShaLane(ByteView state, std::size_t before, ByteView data)
+    : at_(data.data()), blocks_(data.size() / kShaBlockBytes) {
+    WRIT_CHECK(state.size() == sizeof state_);
+    std::memcpy(state_.data(), state.data(), sizeof state_);
     const ByteView rest = data.subspan(blocks_ * kShaBlockBytes);
     std::ranges::copy(rest, tail_.begin());
     tail_[rest.size()] = 0x80;

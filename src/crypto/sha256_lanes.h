@@ -22,10 +22,11 @@ bool has_sha_instructions();
 // One message on its way.
 class ShaLane {
   public:
-    // Goes on from `state` after `before` bytes (a multiple of kShaBlockBytes) with `data`, which
-    // must outlive it. The default is the beginning of a message.
+    // `data` must outlive it.
     explicit ShaLane(ByteView data);
-    ShaLane(const std::array<std::uint32_t, 8>& state, std::size_t before, ByteView data);
+    // Goes on after `before` bytes, a multiple of kShaBlockBytes: `state` is what they led to,
+    // eight words of 32 bits as the processor writes them.
+    ShaLane(ByteView state, std::size_t before, ByteView data);
     ~ShaLane();
     ShaLane(const ShaLane&) = delete;
     ShaLane& operator=(const ShaLane&) = delete;
