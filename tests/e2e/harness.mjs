@@ -88,7 +88,7 @@ ${servers}
   // Runs the CLI; resolves to {code, out, err} whatever happens.
   cli(...args) {
     return new Promise((done) => {
-      execFile(writ, ['--config', this.path('writ.toml'), ...args], { maxBuffer: 64 << 20 }, (error, out, err) =>
+      execFile(writ, ['--config', this.path('writ.toml'), ...args], { maxBuffer: 256 << 20 }, (error, out, err) =>
         done({ code: error ? error.code : 0, out, err }));
     });
   }
