@@ -2,35 +2,16 @@
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <limits>
-#include <memory>
 
 #include "base/check.h"
+#include "crypto/evp.h"
 
 namespace writ::crypto {
 
 namespace {
-
-struct FreeContext {
-    void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
-};
-using Context = std::unique_ptr<EVP_CIPHER_CTX, FreeContext>;
-
-Context new_context() {
-    Context context(EVP_CIPHER_CTX_new());
-    WRIT_CHECK(context != nullptr);
-    return context;
-}
-
-// Fetched once and kept: a look-up in the provider costs more than sealing 1 KiB.
-const EVP_CIPHER* fetched(const char* name) {
-    EVP_CIPHER* cipher = EVP_CIPHER_fetch(nullptr, name, nullptr);
-    WRIT_CHECK(cipher != nullptr);
-    return cipher;
-}
 
 int int_size(ByteView bytes) {
     WRIT_CHECK(bytes.size() <= std::size_t{std::numeric_limits<int>::max()});

@@ -24,10 +24,10 @@ Sha256 sha256(ByteView prefix, ByteView data);
 Sha256 merkle_node(const Sha256& left, const Sha256& right);
 
 Sha256 hmac_sha256(ByteView key, ByteView data);
+struct Mac;
 // A key of HMAC-SHA256 that is used often: the two compressions of the key itself are done once,
 // and only what they left is kept. Without a key, until one is moved into it, mac() is a broken
 // invariant. Thread: any. Cost: see crypto_bench.
-struct Mac;
 class HmacKey {
   public:
     HmacKey() = default;
@@ -38,7 +38,8 @@ class HmacKey {
     friend void mac_each(std::span<const Mac> macs, std::span<Sha256> out);
     SecretBytes states_;
 };
-// Many at once, each as sha256() and mac() would: `out` has as many places as there are messages.
+// Many at once, each as sha256() and mac() would: `out` has as many places as there are messages,
+// and none of them stands in it.
 // Where the processor has instructions for SHA-256, in little more than half the time. Thread: any.
 void sha256_each(std::span<const ByteView> messages, std::span<Sha256> out);
 struct Mac {

@@ -1,7 +1,6 @@
 #include "crypto/xaes.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <array>
@@ -9,6 +8,7 @@
 #include <mutex>
 
 #include "base/check.h"
+#include "crypto/evp.h"
 #include "crypto/gcm.h"
 
 namespace writ::crypto {
@@ -22,24 +22,6 @@ constexpr std::size_t kMaxBytes = std::size_t{1} << 31;  // of a message
 
 using Block = std::array<std::uint8_t, kBlockBytes>;
 using DerivedKey = std::array<std::uint8_t, kXaesKeyBytes>;
-
-struct FreeContext {
-    void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
-};
-using Context = std::unique_ptr<EVP_CIPHER_CTX, FreeContext>;
-
-// Fetched once and kept: a look-up in the provider costs more than sealing 1 KiB.
-const EVP_CIPHER* fetched(const char* name) {
-    EVP_CIPHER* cipher = EVP_CIPHER_fetch(nullptr, name, nullptr);
-    WRIT_CHECK(cipher != nullptr);
-    return cipher;
-}
-
-Context new_context() {
-    Context context(EVP_CIPHER_CTX_new());
-    WRIT_CHECK(context != nullptr);
-    return context;
-}
 
 }  // namespace
 

@@ -28,9 +28,9 @@ class XaesKey {
     ~XaesKey();
 
     // nonce || ciphertext || tag (16 bytes). `nonce` is kXaesNonceBytes long, and `plain` and
-    // `associated` less than 2 GiB (else a broken invariant). Cost: 0.3 us for 1 KiB.
+    // `associated` less than 2 GiB (else a broken invariant). Cost: 0.35 us for 1 KiB.
     Bytes seal(ByteView nonce, ByteView plain, ByteView associated = {}) const;
-    // Errors: kCorrupt when the tag does not match or `sealed` is too short.
+    // Errors: kCorrupt when the tag does not match or `sealed` is too short or has 2 GiB.
     Result<Bytes> open(ByteView sealed, ByteView associated = {}) const;
 
   private:

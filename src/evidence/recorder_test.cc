@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <thread>
 
@@ -352,6 +353,44 @@ TEST(Recorder, WhatATurnRecordsIsWrittenAtItsEndInItsOrder) {
     EXPECT_EQ(seal.type, "session.sealed");
     EXPECT_EQ(seal.number("calls"), 2) << "the seal counts what was asked for before it";
     EXPECT_EQ(findings(rig), std::vector<std::string>());
+}
+
+// Payloads of many events and owners are sealed together: none may end up in another's event or
+// under another's key.
+TEST(Recorder, EveryEventOfATurnKeepsItsOwnPayloads) {
+    Rig rig;
+    const Story story(rig.ids);
+    const auto text = [](int i, int k) { return "payload " + std::to_string(100 * i + k); };
+    for (int i = 0; i < 20; ++i) {
+        Draft draft = story.of_writ("policy.changed");
+        Actor actor;
+        actor.op = "ps:" + std::string(15, '0') + std::to_string(i % 3);
+        draft.actor = std::move(actor);
+        for (int k = 0; k < i % 4; ++k) draft.payloads.push_back({"note", text(i, k)});
+        rig.recorder->note(std::move(draft));
+    }
+    rig.drain();
+    ASSERT_EQ(rig.ledger.entries.size(), 20u);
+    std::map<std::string, std::string> key_of;  // by owner
+    for (int i = 0; i < 20; ++i) {
+        const Leaf leaf = leaf_at(rig, static_cast<std::size_t>(i));
+        const auto payloads = leaf.document->root().find("payloads");
+        ASSERT_EQ(payloads.has_value(), i % 4 > 0);
+        if (!payloads) continue;
+        const auto all = payloads->elements();
+        ASSERT_EQ(all.size(), static_cast<std::size_t>(i % 4));
+        for (int k = 0; k < i % 4; ++k) {
+            const json::Value one = all[static_cast<std::size_t>(k)];
+            const std::string kid(*one.string("kid"));
+            EXPECT_EQ(*rig.vault->get(*one.string("cid"), kid), text(i, k));
+            EXPECT_TRUE(rig.vault->commits(kid, *one.string("com"), text(i, k)));
+            const auto [known, first] = key_of.emplace(std::to_string(i % 3), kid);
+            EXPECT_EQ(known->second, kid) << "one owner, one key";
+        }
+    }
+    std::set<std::string> keys;
+    for (const auto& [owner, kid] : key_of) keys.insert(kid);
+    EXPECT_EQ(keys.size(), 3u) << "three owners, three keys";
 }
 
 TEST(Recorder, ItsEndWritesWhatWasAskedFor) {

@@ -110,6 +110,32 @@ TEST_F(VaultTest, TheCidIsTheDigestOfTheBlobOnDisk) {
     EXPECT_EQ(as_text(*from_hex(ref->cid.substr(7))), pack.substr(16, 32));
 }
 
+TEST_F(VaultTest, ManyTogetherAreWhatEachAloneWouldBe) {
+    auto vault = open();
+    const std::string large(kMaxUpstreamMessageBytes + 1, 'x');
+    const std::string texts[] = {"a", "", std::string(5000, 'b'), large, "a", "c"};
+    const char* const owners[] = {"ps:alice", "ps:bob", "ps:alice", "ps:bob", "ps:bob", ""};
+    std::vector<Vault::Put> puts;
+    for (std::size_t i = 0; i < std::size(texts); ++i)
+        puts.push_back({texts[i], {owners[i], 1'795'460'000'000'000}});
+    vault->put_each(puts);
+    for (const Vault::Put& put : puts) {
+        const auto alone = vault->put(put.plain, put.owner);
+        ASSERT_EQ(put.ref.has_value(), alone.has_value());
+        if (!alone) {
+            EXPECT_EQ(put.plain.size(), large.size());
+            EXPECT_EQ(put.ref.error().code, ErrorCode::kTooLarge);
+            continue;
+        }
+        EXPECT_EQ(put.ref->cid, alone->cid);
+        EXPECT_EQ(put.ref->com, alone->com);
+        EXPECT_EQ(put.ref->kid, alone->kid);
+        EXPECT_EQ(*vault->get(put.ref->cid, put.ref->kid), put.plain);
+    }
+    EXPECT_NE(puts[0].ref->cid, puts[4].ref->cid) << "the same words of two owners";
+    vault->put_each({});
+}
+
 TEST_F(VaultTest, TheCommitmentHoldsForThePlainBytesOnly) {
     auto vault = open();
     const auto ref = vault->put("9900");
