@@ -31,7 +31,7 @@ constexpr std::size_t kMaxNotesInFlight = kMaxInFlight / 2;
 constexpr std::size_t kMaxNarrowingInFlight = kMaxInFlight + kMaxInFlight / 4;
 // Events written together: many enough that code and keys stay in the processor's cache, few enough
 // that the log does not wait.
-constexpr std::size_t kMaxTogether = 8;
+constexpr std::size_t kMaxTogether = 16;
 // A clock may be slewed; more than this is a step.
 constexpr std::int64_t kClockSlack_us = 1'000'000;
 

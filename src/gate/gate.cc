@@ -98,6 +98,7 @@ net::Task<Answer> Core::admit(Call call) {
         passage->document = json::Document::of(*read, passage->call.arguments);
     HomeState& home = state(passage->task().root);
     co_await home.reactor().hop();
+    co_await home.reactor().in_step();
     auto passing = pass(home, std::move(passage));
     Answer answer = co_await std::move(passing);
     if (const auto* refusal = std::get_if<Refusal>(&answer))

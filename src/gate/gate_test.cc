@@ -367,6 +367,25 @@ TEST(GateRecord, WithoutEvidenceNothingHappensAndNothingIsSpent) {
     EXPECT_EQ(w.run(w.gate->spent(task->id)).calls, 0);
 }
 
+// Calls that came together are decided together: what ended meanwhile has no decision any more.
+TEST(GateAdmit, EndedWhileItWaitedForOthers) {
+    World w;
+    const auto task = w.task();
+    const auto session = w.session(task);
+    std::optional<Answer> answer;
+    w.reactor[0]->spawn(answer_into(w.gate.get(), w.call(session), &answer));
+    w.reactor[0]->post([&] {
+        EXPECT_FALSE(answer.has_value());
+        EXPECT_TRUE(w.directory->end(task->id, identity::TaskState::kRevoked));
+    });
+    w.run_until([&] { return answer.has_value(); });
+    const Refusal& refusal = std::get<Refusal>(*answer);
+    EXPECT_EQ(refusal.kind, RefusalKind::kUnauthenticated);
+    EXPECT_EQ(refusal.verdict.code, "revoked");
+    w.settle();
+    EXPECT_TRUE(w.events("call.decided").empty());
+}
+
 TEST(GateRecheck, RevokedWhileTheDecisionWasWritten) {
     World w;
     const auto task = w.task();

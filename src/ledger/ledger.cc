@@ -27,8 +27,8 @@ using std::chrono::milliseconds;
 // After tiles could not be written, as on a full disk, the next attempt comes this much later.
 constexpr milliseconds kRetryEvery{1'000};
 // The publisher does not wait for the next checkpoint with this much: entries are still in the
-// processor's cache then, and their memory goes round instead of growing.
-constexpr std::size_t kTakeBytes = 256 << 10;
+// processor's cache then, and their memory, used again, as well.
+constexpr std::size_t kTakeBytes = 32 << 10;
 
 }  // namespace
 

@@ -37,6 +37,21 @@ TimePoint deadline_in(Millis timeout);
 
 struct DetachedPromise;  // a spawned coroutine, reactor.cc
 
+// Coroutines that go on one after another (Reactor::in_step). Thread: the reactor's.
+class Steps {
+  public:
+    explicit Steps(boost::asio::io_context& io) : io_(io) {}
+    void add(std::coroutine_handle<> one);
+
+  private:
+    void post();
+    void run();
+
+    boost::asio::io_context& io_;
+    std::vector<std::coroutine_handle<>> waiting_, running_;
+    bool posted_ = false;  // run() will look at waiting_
+};
+
 struct Reactor::Impl {
     ~Impl() { edges.close(); }
 
@@ -44,6 +59,7 @@ struct Reactor::Impl {
     boost::asio::io_context io{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{
         io.get_executor()};
+    Steps steps{io};
     std::shared_ptr<Mailbox> mailbox;
     std::atomic<int> running = 0;       // threads inside run(): none or one
     DetachedPromise* frames = nullptr;  // spawned and not ended; the loop's thread only

@@ -104,6 +104,7 @@ Task<Status> Call::run(Self self, HttpHeadPtr head, std::string body, TimePoint 
                        std::function<Status()> depart) {
     const Status connected = co_await connect(self, deadline);
     if (!connected) co_return fail(connected.error());
+    co_await self->state_->reactor.in_step();
     if (depart) {
         if (Status go = depart(); !go) {
             self->state_->give_back(std::move(self->wire_));

@@ -134,6 +134,7 @@ Task<Fill> fill(Wire* wire, TimePoint deadline) {
         if (ready == Ready::kTimeout) co_return Fill::kTimeout;
         if (ready == Ready::kClosed) co_return Fill::kClosed;
         tried = slurp(*wire);
+        if (tried) co_await wire->poll->reactor().in_step();
     }
     co_return wire->ended ? Fill::kEnd : Fill::kBytes;
 }

@@ -40,6 +40,9 @@ namespace {
 
 thread_local Reactor* current = nullptr;
 
+// Steps in a row before the loop looks at its descriptors and timers again.
+constexpr int kStepsAtOnce = 8;
+
 struct Detached {
     using promise_type = DetachedPromise;
     // NOLINTNEXTLINE(google-explicit-constructor): the promise hands out its handle
@@ -67,6 +70,25 @@ void ignore_sigpipe() {
 TimePoint deadline_in(Millis timeout) {
     if (timeout >= std::chrono::hours(24 * 365)) return TimePoint::max();
     return std::chrono::steady_clock::now() + timeout;
+}
+
+void Steps::add(std::coroutine_handle<> one) {
+    waiting_.push_back(one);
+    if (!std::exchange(posted_, true)) post();
+}
+
+void Steps::post() {
+    boost::asio::post(io_, [this] { run(); });
+}
+
+void Steps::run() {
+    for (int step = 0; step < kStepsAtOnce && !waiting_.empty(); ++step) {
+        running_.swap(waiting_);
+        for (const auto one : running_) one.resume();
+        running_.clear();
+    }
+    posted_ = !waiting_.empty();
+    if (posted_) post();
 }
 
 void Mailbox::post(std::function<void()> work) {
@@ -114,6 +136,10 @@ void Reactor::stop() {
 
 void Reactor::post(std::function<void()> work) {
     boost::asio::post(impl_->io, std::move(work));
+}
+
+void Reactor::add_step(std::coroutine_handle<> one) {
+    impl_->steps.add(one);
 }
 
 bool Reactor::on_this_thread() const {

@@ -77,6 +77,20 @@ class Reactor {
         return Awaiter{*this};
     }
 
+    // Continues the awaiting coroutine once the loop's present work is done, together with all
+    // others that wait here by then, in their order: a step that many take then finds its code in
+    // the processor's cache, where all steps of each in turn would drive it out (cohort scheduling;
+    // Larus and Parkes, 2002). To be awaited on this reactor, between such steps. Costs some 50 ns.
+    auto in_step() {
+        struct Awaiter {
+            Reactor& reactor;
+            bool await_ready() const { return false; }
+            void await_suspend(std::coroutine_handle<> h) const { reactor.add_step(h); }
+            void await_resume() const {}
+        };
+        return Awaiter{*this};
+    }
+
     // Runs `work` on the process-wide pool of kBlockingThreads and resumes here with its value. For
     // disk, DNS, child start.
     template <class F>
@@ -89,6 +103,8 @@ class Reactor {
     Impl& impl() { return *impl_; }
 
   private:
+    void add_step(std::coroutine_handle<> one);
+
     std::unique_ptr<Impl> impl_;
 };
 

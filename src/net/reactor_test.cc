@@ -84,6 +84,33 @@ TEST(Reactor, HopMovesACoroutineAndItsFrameEndsAtHome) {
     thread.join();
 }
 
+Task<void> walk(Reactor* reactor, char name, int steps, std::string* out) {
+    for (int step = 1; step <= steps; ++step) {
+        co_await reactor->in_step();
+        *out += name;
+        *out += std::to_string(step);
+    }
+}
+
+TEST(Reactor, WhoWaitsInStepGoesOnTogetherAndInOrder) {
+    Reactor reactor;
+    std::string out;
+    reactor.spawn(walk(&reactor, 'a', 3, &out));
+    reactor.spawn(walk(&reactor, 'b', 2, &out));
+    reactor.spawn(walk(&reactor, 'c', 3, &out));
+    reactor.post([&] { out += '|'; });
+    reactor.run_until(value_later(&reactor, 0));
+    EXPECT_EQ(out, "|a1b1c1a2b2c2a3c3");
+}
+
+TEST(Reactor, StepsWithoutEndLetTheLoopGoOn) {
+    Reactor reactor;
+    std::string out;
+    reactor.spawn(walk(&reactor, 'a', 1 << 30, &out));
+    EXPECT_EQ(reactor.run_until(value_later(&reactor, 7)), 7);
+    EXPECT_FALSE(out.empty());
+}
+
 struct Witness {
     std::shared_ptr<int> alive = std::make_shared<int>(0);
 };
@@ -122,6 +149,28 @@ TEST(Reactor, DestroysSuspendedAndUnstartedTasks) {
     }
     EXPECT_TRUE(started.expired());
     EXPECT_TRUE(unstarted.expired());
+}
+
+Task<void> step_with(Reactor* reactor, Witness witness) {
+    for (;;) {
+        co_await reactor->in_step();
+        ++*witness.alive;
+    }
+}
+
+TEST(Reactor, DestroysWhatWaitsInStep) {
+    std::weak_ptr<int> waiting;
+    {
+        Reactor reactor;
+        {
+            Witness witness;
+            waiting = witness.alive;
+            reactor.spawn(step_with(&reactor, witness));
+        }
+        reactor.run_until(value_later(&reactor, 0));
+        EXPECT_GT(*waiting.lock(), 0);
+    }
+    EXPECT_TRUE(waiting.expired());
 }
 
 TEST(Reactor, AnAnswerAfterItsEndIsDropped) {
