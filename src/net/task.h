@@ -7,12 +7,10 @@
 #pragma once
 
 #include <coroutine>
-#include <cstddef>
 #include <optional>
 #include <utility>
 
 #include "base/check.h"
-#include "net/frames.h"
 
 namespace writ::net {
 
@@ -22,11 +20,6 @@ class Task;
 namespace detail {
 
 struct PromiseBase {
-    static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
-    static void operator delete(void* frame, std::size_t bytes) noexcept {
-        free_frame(frame, bytes);
-    }
-
     std::coroutine_handle<> continuation = std::noop_coroutine();
     struct Final {
         bool await_ready() const noexcept { return false; }
