@@ -181,66 +181,6 @@ TEST(GateStream, AStreamNobodyClosesEndsUnknownAndReleasesNothingMore) {
     EXPECT_TRUE(w.event("call.ended").has(R"("status":"unknown")"));
 }
 
-// Architecture, rule 1: only a declared read leaves before its decision is durable, and its answer
-// waits; nothing else ever does.
-TEST(GateOverlap, AReadLeavesMeanwhileAndItsAnswerWaitsForTheDisk) {
-    World w;
-    const auto session = w.session(w.task());
-    w.ledger.hold();
-    AdmissionPtr admission = w.allow(w.call(session, "files__lookup"));
-    ASSERT_TRUE(admission);
-    EXPECT_TRUE(admission->depart());
-    std::optional<Result<std::string>> released;
-    w.reactor[0]->spawn(chunk_into(admission.get(), "answer", &released));
-    w.run_until([&] { return w.ledger.waiting() > 0; });
-    w.run(w.reactor[0]->sleep(net::Millis(20)));
-    EXPECT_FALSE(released) << "the answer of an undurable decision was released";
-    w.ledger.release();
-    w.run_until([&] { return released.has_value(); });
-    EXPECT_EQ(released->value(), "answer");
-    EXPECT_FALSE(admission->receipt().event.is_nil());
-    w.close(admission);
-}
-
-TEST(GateOverlap, ADecisionThatIsNeverDurableDropsTheAnswer) {
-    World w;
-    const auto task = w.task();
-    const auto session = w.session(task);
-    w.ledger.hold();
-    AdmissionPtr admission = w.allow(w.call(session, "files__lookup"));
-    ASSERT_TRUE(admission);
-    EXPECT_TRUE(admission->depart());
-    w.ledger.fail_from_now();
-    w.ledger.release();
-    const auto released = w.run(admission->chunk("answer"));
-    ASSERT_FALSE(released);
-    EXPECT_EQ(released.error().code, ErrorCode::kUnavailable);
-    EXPECT_FALSE(w.run(admission->rest()));
-    Outcome outcome{.status = Status_::kOk, .error = "", .output = "answer"};
-    const auto closed = w.run(admission->close(std::move(outcome)));
-    ASSERT_FALSE(closed);
-    EXPECT_EQ(closed.error().code, ErrorCode::kUnavailable);
-    w.ledger.repair();
-    EXPECT_TRUE(w.events("call.ended").empty()) << "an end without a decision";
-    EXPECT_EQ(w.run(w.gate->spent(task->id)).calls, 1) << "it may have left, so it counts";
-}
-
-TEST(GateOverlap, NothingElseLeavesBeforeItsDecisionIsDurable) {
-    World w;
-    const auto session = w.session(w.task());
-    w.ledger.hold();
-    std::optional<Answer> write, place;
-    w.reactor[0]->spawn(answer_into(w.gate.get(), w.call(session, "files__read"), &write));
-    w.reactor[0]->spawn(answer_into(
-        w.gate.get(), w.call(session, "files__lookup", R"({"path":"http://evil"})"), &place));
-    w.run_until([&] { return w.ledger.waiting() > 0; });
-    w.run(w.reactor[0]->sleep(net::Millis(20)));
-    EXPECT_FALSE(write);
-    EXPECT_FALSE(place);
-    w.ledger.release();
-    w.run_until([&] { return write.has_value() && place.has_value(); });
-}
-
 TEST(GateAdmit, PermitWithAnObligationItCannotKeepForbids) {
     World w;
     const auto session = w.session(w.task());
