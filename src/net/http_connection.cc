@@ -67,11 +67,11 @@ Task<void> Connection::serve(std::shared_ptr<Connection> self) {
 void Connection::finish() {
     finishing_ = true;
     if (exchange_ != nullptr) exchange_->close_after();
-    if (idle_) wire_.poll->close();
+    if (is_idle()) wire_.poll->close();
 }
 
 std::optional<TimePoint> Connection::idle_since() const {
-    if (!idle_ || finishing_) return std::nullopt;
+    if (!is_idle() || finishing_) return std::nullopt;
     return idle_since_;
 }
 

@@ -43,6 +43,9 @@ class Connection final : public std::enable_shared_from_this<Connection> {
     Task<void> refuse();
     Task<void> drain();
     Got refused(Refusal why);
+    // Nothing of the next request has been received: also not by a read whose coroutine waits in
+    // step.
+    bool is_idle() const { return idle_ && wire_.in.empty(); }
 
     Wire wire_;
     Peer peer_;
@@ -57,7 +60,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
     Refusal refusal_;
     std::size_t scanned_ = 0;  // of wire_.in, while a head is incomplete
     bool first_ = true;        // no request yet
-    bool idle_ = true;         // between requests, nothing of the next one received
+    bool idle_ = true;         // between requests; see is_idle()
     bool finishing_ = false;
     bool unread_ = false;           // the body of the last request is left where it is
     Exchange* exchange_ = nullptr;  // while a handler runs
