@@ -102,9 +102,10 @@ Task<Status> Call::connect(Self self, TimePoint deadline) {
 
 Task<Status> Call::run(Self self, HttpHeadPtr head, std::string body, TimePoint deadline,
                        std::function<Status()> depart) {
+    // Before the connection is chosen: behind it nothing waits until depart() was asked.
+    co_await self->state_->reactor.in_step();
     const Status connected = co_await connect(self, deadline);
     if (!connected) co_return fail(connected.error());
-    co_await self->state_->reactor.in_step();
     if (depart) {
         if (Status go = depart(); !go) {
             self->state_->give_back(std::move(self->wire_));

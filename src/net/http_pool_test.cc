@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -200,6 +201,38 @@ TEST(HttpPool, CloseEndsACallAtOnceWhereverItIs) {
     HttpPool pool(reactor, listener->endpoint());
     EXPECT_EQ(reactor.run_until(Run::go(&pool, &reactor)), ErrorCode::kCancelled);
     EXPECT_EQ(pool.connections(), 0u);
+}
+
+// A call taken back while it waits for others of its turn has not left, and nobody is told it did.
+TEST(HttpPool, WhatIsClosedWhileItWaitsInStepNeverDeparts) {
+    Reactor reactor;
+    EchoServer upstream(reactor);
+    HttpPool pool(reactor, upstream.endpoint);
+    const auto call = pool.call();
+    int departed = 0;
+    struct Run {
+        static Task<void> begin(HttpCallPtr call, int* departed, std::optional<Status>* out) {
+            auto depart = [departed]() -> Status {
+                ++*departed;
+                return {};
+            };
+            std::string body = "{}";
+            *out = co_await call->begin(post(), std::move(body), soon(), std::move(depart));
+        }
+        static Task<void> pass(Reactor* on) { co_await on->sleep(Millis(20)); }
+    };
+    std::optional<Status> begun;
+    reactor.spawn(Run::begin(call, &departed, &begun));
+    reactor.post([&] {
+        EXPECT_FALSE(begun.has_value());
+        call->close();
+    });
+    reactor.run_until(Run::pass(&reactor));
+    ASSERT_TRUE(begun.has_value());
+    ASSERT_FALSE(*begun);
+    EXPECT_EQ(begun->error().code, ErrorCode::kCancelled);
+    EXPECT_EQ(departed, 0);
+    EXPECT_FALSE(call->sent());
 }
 
 TEST(HttpPool, ANameThatDoesNotResolveIsUnavailable) {
