@@ -3,7 +3,7 @@
 // listener. The same tool server (http_echo) stands behind all of them, the same load (mcp_load) before them, everything on one CPU.
 // `writ, stdio` is the same call with a tool server on pipes.
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { median, report } from './report.mjs';
 
@@ -11,8 +11,23 @@ const rounds = Number(process.env.WRIT_BENCH_ROUNDS ?? 5), seconds = Number(proc
 const cpu = process.env.WRIT_BENCH_CPU ?? '1';
 const only = process.env.WRIT_BENCH_CASES?.split(';');
 const dir = resolve('build/bench/gateway'), bin = resolve('build/release/bin'), writ = resolve(process.env.WRIT_BENCH_WRIT ?? `${bin}/writ`);
-rmSync(dir, { recursive: true, force: true });
-mkdirSync(`${dir}/policies`, { recursive: true });
+
+// ext4 without a journal makes a new file only after a look through what was deleted near it within the last minute (longer where that is not on
+// the disk yet). What the run before left counted as Writ's work, up to 10 us a call: it is removed at the end, and a run begins a minute later.
+const removed = `${dir}.removed`, kForgotten_s = 65;
+function remove() {
+  if (!existsSync(dir)) return;
+  rmSync(dir, { recursive: true });
+  execFileSync('sync');
+  writeFileSync(removed, '');
+}
+remove();
+const wait_s = existsSync(removed) ? kForgotten_s - (Date.now() - statSync(removed).mtimeMs) / 1000 : 0;
+if (wait_s > 0) {
+  console.error(`waiting ${Math.ceil(wait_s)} s: what an earlier run left was just removed`);
+  await new Promise((r) => setTimeout(r, wait_s * 1000));
+}
+mkdirSync(dir, { recursive: true });
 const children = [];
 const start = (command, args, options = {}) => {
   const child = spawn('taskset', ['-c', cpu, command, ...args], { stdio: ['ignore', 'pipe', 'inherit'], ...options });
@@ -115,5 +130,12 @@ try {
   }
   report('gateway', rows, ratios, process.argv[2] === '--json');
 } finally {
-  for (const child of children.reverse()) child.kill('SIGTERM');
+  for (const child of children.reverse()) {
+    const ended = new Promise((r) => { child.exitCode === null && child.signalCode === null ? child.once('exit', r) : r(); });
+    child.kill('SIGTERM');
+    const late = setTimeout(() => child.kill('SIGKILL'), 5000);
+    await ended;
+    clearTimeout(late);
+  }
+  remove();
 }
