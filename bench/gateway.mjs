@@ -3,7 +3,7 @@
 // listener. The same tool server (http_echo) stands behind all of them, the same load (mcp_load) before them, everything on one CPU.
 // `writ, stdio` is the same call with a tool server on pipes.
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { median, report } from './report.mjs';
 
@@ -28,6 +28,7 @@ if (wait_s > 0) {
   await new Promise((r) => setTimeout(r, wait_s * 1000));
 }
 mkdirSync(dir, { recursive: true });
+const runtime = mkdtempSync('/dev/shm/writ-bench-');  // on tmpfs, as /run/writ is
 const children = [];
 const start = (command, args, options = {}) => {
   const child = spawn('taskset', ['-c', cpu, command, ...args], { stdio: ['ignore', 'pipe', 'inherit'], ...options });
@@ -73,7 +74,7 @@ function civic() {
 async function gateway(name, server) {
   const at = `${dir}/${name}`;
   mkdirSync(`${at}/policies`, { recursive: true });
-  writeFileSync(`${at}/writ.toml`, `trust_domain = "bench.local"\ndata = "state"\n[listen]\nagents = ""\nagents_socket = "run/agents.sock"\noperators_socket = "run/operators.sock"
+  writeFileSync(`${at}/writ.toml`, `trust_domain = "bench.local"\ndata = "state"\n[listen]\nagents = ""\nagents_socket = "${runtime}/${name}/agents.sock"\noperators_socket = "${runtime}/${name}/operators.sock"
 [[agents]]\nname = "bot"\nowner = "bench"\n[[servers]]\nname = "e"\n${server}\nshared = true
 [[servers.tools]]\nname = "echo"\neffect = "write"\n[[domains]]\nname = "d"\nsensitivity = "internal"\nresources = ["e/*"]\n`);
   const policies = ['permit (principal, action in Writ::Action::"effect:write", resource) when { context.input.n < 100 };'];
@@ -137,5 +138,6 @@ try {
     await ended;
     clearTimeout(late);
   }
+  rmSync(runtime, { recursive: true });
   remove();
 }

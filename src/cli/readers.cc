@@ -7,6 +7,7 @@
 #include "base/inert.h"
 #include "base/log.h"
 #include "cli/http_source.h"
+#include "crypto/hash.h"
 #include "ledger/policy.h"
 #include "ledger/replica.h"
 #include "ledger/tile.h"
@@ -140,6 +141,11 @@ Result<ledger::Options> log_options(const Config& config) {
     out.heartbeat_s = config.log.heartbeat_s;
     out.mirror = config.log.mirror;
     out.keep_entries = config.log.keep_entries;
+    // Beside the sockets: the folder is ours alone, and on tmpfs where it is /run or the session's.
+    const std::string which =
+        std::filesystem::absolute(config.data).string() + '\0' + config.tenant + '\0' + config.node;
+    out.accepted = config.operators_socket.parent_path() /
+                   ("accepted-" + to_hex(ByteView(crypto::sha256(as_bytes(which))).first(8)));
     if (config.log.policy.empty()) return out;
     const std::string file = config.log.policy.string();
     std::ifstream in(file, std::ios::binary);

@@ -13,9 +13,9 @@
 
 #include "base/limits.h"
 #include "base/log.h"
-#include "crypto/hash.h"
 #include "evidence/draft_reading.h"
 #include "evidence/encode.h"
+#include "evidence/gap.h"
 #include "evidence/resume.h"
 #include "evidence/sequence.h"
 
@@ -36,25 +36,6 @@ constexpr std::size_t kMaxTogether = 16;
 constexpr std::int64_t kClockSlack_us = 1'000'000;
 
 using Done = std::function<void(Result<Receipt>)>;
-
-// What is missing and not yet said.
-struct Gap {
-    std::string why, detail = {};
-    std::uint64_t from = 0, to = 0, n = 0;
-    // The same gap, larger. Numbers only rise.
-    void add(std::uint64_t at, std::string_view text) {
-        if (n == 0) from = at;
-        to = at;
-        ++n;
-        detail = shortened(text, 256);
-    }
-    void add(const Gap& earlier) {
-        from = earlier.from;
-        if (n == 0) to = earlier.to;
-        if (n == 0) detail = earlier.detail;
-        n += earlier.n;
-    }
-};
 
 }  // namespace
 
@@ -90,12 +71,14 @@ struct Recorder::Impl : std::enable_shared_from_this<Recorder::Impl> {
         Done done;
         std::vector<StoredPayload> payloads = {};  // of the draft's bytes
         bool refused = false;                      // too many events wait
+        bool soon = false;                         // `done` need not wait for the disk
     };
     using Told = std::vector<std::pair<Done, Receipt>>;  // who is to be told what
 
-    void submit(Draft&& draft, std::size_t limit, Done done);
+    void submit(Draft&& draft, std::size_t limit, Done done, bool soon = false);
     void write_asked();
     void write_one(Asked& asked, std::int64_t t_us);
+    void tell_early();
     Result<std::pair<Sequence::Slot, std::string>> write(Draft& draft,
                                                          std::span<const StoredPayload> payloads,
                                                          std::int64_t t_us, Receipt& receipt);
@@ -103,7 +86,7 @@ struct Recorder::Impl : std::enable_shared_from_this<Recorder::Impl> {
     void store(std::span<Asked> batch, std::int64_t t_us);
     std::int64_t now();
     void say_clock_step();
-    void hand_over(const Draft& draft, const Sequence::Slot& slot, std::string leaf,
+    bool hand_over(const Draft& draft, const Sequence::Slot& slot, std::string leaf,
                    Waiting waiting);
     void answered(std::uint64_t seq, Result<ledger::Appended> answer);
     void settle_all();
@@ -130,6 +113,7 @@ struct Recorder::Impl : std::enable_shared_from_this<Recorder::Impl> {
     std::int64_t stepped = 0;      // how far the clock went back, until an event says it
     bool behind = false;           // the clock is before newest_us, and an event says so
     std::vector<Asked> asked;      // in their order
+    Told early;                    // who need not wait for the disk, until the loop tells them
     std::vector<Vault::Put> puts;  // while their payloads are sealed; its memory is kept
     Sequence sequence;
     std::uint64_t from;  // behind the newest event that the log has taken from here
@@ -251,10 +235,10 @@ void Recorder::Impl::write_own(Draft draft, std::optional<Gap> gap) {
 }
 
 // What narrows is written at once, behind what was asked for before it.
-void Recorder::Impl::submit(Draft&& draft, std::size_t limit, Done done) {
+void Recorder::Impl::submit(Draft&& draft, std::size_t limit, Done done, bool soon) {
     const bool narrowing = narrows(draft.type);
     if (narrowing) limit = kMaxNarrowingInFlight;
-    asked.push_back({std::move(draft), limit, std::move(done)});
+    asked.push_back({std::move(draft), limit, std::move(done), {}, false, soon});
     if (narrowing || asked.size() >= kMaxTogether) {
         write_asked();
     } else if (asked.size() == 1) {
@@ -278,6 +262,13 @@ void Recorder::Impl::write_asked() {
     }
     store(batch, t_us);
     for (Asked& each : batch) write_one(each, t_us);
+    if (!early.empty()) reactor.post([self = shared_from_this()] { self->tell_early(); });
+}
+
+void Recorder::Impl::tell_early() {
+    for (auto& [done, receipt] : std::exchange(early, {})) {
+        if (!gone) done(std::move(receipt));
+    }
 }
 
 void Recorder::Impl::write_one(Asked& one, std::int64_t t_us) {
@@ -293,10 +284,16 @@ void Recorder::Impl::write_one(Asked& one, std::int64_t t_us) {
         refuse(std::move(entry.done), written.error());
         return;
     }
-    hand_over(one.draft, written->first, std::move(written->second), std::move(entry));
+    const std::uint64_t seq = written->first.seq;
+    if (!hand_over(one.draft, written->first, std::move(written->second), std::move(entry)) ||
+        !one.soon)
+        return;
+    Waiting& waits = waiting.at(seq);
+    early.emplace_back(std::exchange(waits.done, {}), waits.receipt);
 }
 
-void Recorder::Impl::hand_over(const Draft& draft, const Sequence::Slot& slot, std::string leaf,
+// Whether the event outlives the process; it waits for its answer then.
+bool Recorder::Impl::hand_over(const Draft& draft, const Sequence::Slot& slot, std::string leaf,
                                Waiting entry) {
     const bool call = draft.type == "call.decided";
     Sequence::Kind kind{.closes = draft.type == "session.sealed",
@@ -316,12 +313,14 @@ void Recorder::Impl::hand_over(const Draft& draft, const Sequence::Slot& slot, s
     auto done = [self = shared_from_this(), seq](Result<ledger::Appended> answer) {
         self->answered(seq, std::move(answer));
     };
+    bool outlives = false;
     if (narrows(draft.type)) {
         ledger.append_kept(std::move(leaf), std::move(done));
     } else {
-        ledger.append_hashed(std::move(leaf), hash, std::move(done));
+        outlives = ledger.append_hashed(std::move(leaf), hash, std::move(done));
     }
     submitting = outer;
+    return outlives;
 }
 
 // Thread: the ledger's, or the reactor's where append() refuses at once. In the second case the
@@ -446,7 +445,8 @@ void Recorder::note(Draft draft) {
 
 namespace {
 
-net::Task<Result<Receipt>> answer(net::Promise<Result<Receipt>> promise) {
+template <class T>
+net::Task<T> answer(net::Promise<T> promise) {
     co_return co_await promise.wait();
 }
 
@@ -456,6 +456,15 @@ net::Task<Result<Receipt>> Recorder::record(Draft draft) {
     net::Promise<Result<Receipt>> promise(impl_->reactor);
     impl_->submit(std::move(draft), kMaxInFlight,
                   [promise](Result<Receipt> outcome) { promise.set_here(std::move(outcome)); });
+    return answer(std::move(promise));
+}
+
+net::Task<Status> Recorder::record_end(Draft draft) {
+    net::Promise<Status> promise(impl_->reactor);
+    const auto done = [promise](const Result<Receipt>& outcome) {
+        promise.set_here(outcome ? Status() : fail(outcome.error()));
+    };
+    impl_->submit(std::move(draft), kMaxInFlight, done, true);
     return answer(std::move(promise));
 }
 
@@ -486,12 +495,6 @@ std::optional<Recorder::Standing> Recorder::standing() const {
     auto settled = impl_->sequence.settled();
     if (!settled) return std::nullopt;
     return Standing{impl_->options.emitter, impl_->boot, impl_->from, std::move(*settled)};
-}
-
-std::string pseudonym(const Vault& vault, std::string_view issuer, std::string_view subject) {
-    const std::string who = std::string(issuer) + '\0' + std::string(subject);
-    const Sha256 mac = crypto::hmac_sha256(vault.pseudonym_key(), as_bytes(who));
-    return "ps:" + to_hex(ByteView(mac).first(8));
 }
 
 }  // namespace writ::evidence

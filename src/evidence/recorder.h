@@ -51,6 +51,11 @@ class Recorder {
     // The same with a callback on the reactor, for acts that must not wait for a coroutine turn
     // (revocation).
     void record(Draft draft, std::function<void(Result<Receipt>)> done);
+    // The end of something whose decision is durable: resumes as soon as the event outlives this
+    // process (ledger::Options::accepted), before the disk has it; where the log cannot say that,
+    // when it is durable. What is lost with the machine's power then is found undecided at the next
+    // start, and ended as `unknown`. Errors: as record(), where the log refuses at once.
+    net::Task<Status> record_end(Draft draft);
     // Class B: queued for the same log, not awaited. What cannot be queued is counted and shows as
     // an `evidence.gap` event.
     void note(Draft draft);
@@ -76,9 +81,5 @@ class Recorder {
     struct Impl;
     std::shared_ptr<Impl> impl_;  // shared with the answers that the ledger still owes
 };
-
-// `ps:` + 16 hex digits: HMAC of issuer and subject under the tenant's pseudonym key, so that
-// leaves name no person.
-std::string pseudonym(const Vault& vault, std::string_view issuer, std::string_view subject);
 
 }  // namespace writ::evidence

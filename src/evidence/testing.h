@@ -42,6 +42,7 @@ class MemoryLedger final : public ledger::Ledger {
   public:
     std::vector<std::string> entries;  // what is in the log
     bool hold = false;                 // answers wait for answer()
+    bool outlives = false;             // what append_hashed() says
     std::optional<ErrorCode> refuse;   // every append fails at once
     bool full = false;                 // every append fails at once, but for what has space kept
     std::size_t waiting() const { return held_.size(); }
@@ -52,6 +53,12 @@ class MemoryLedger final : public ledger::Ledger {
         } else {
             append_kept(std::move(entry), std::move(done));
         }
+    }
+    bool append_hashed(std::string entry, const Sha256& /*leaf*/,
+                       ledger::AppendDone done) override {
+        const bool taken = !full && !refuse;
+        append(std::move(entry), std::move(done));
+        return taken && outlives;
     }
     void append_kept(std::string entry, ledger::AppendDone done) override {
         if (refuse) {

@@ -339,4 +339,10 @@ Result<std::unique_ptr<Vault>> Vault::open(std::filesystem::path dir, std::strin
         std::make_unique<PackVault>(std::move(dir), std::move(tenant), std::move(*keys)));
 }
 
+std::string pseudonym(const Vault& vault, std::string_view issuer, std::string_view subject) {
+    const std::string who = std::string(issuer) + '\0' + std::string(subject);
+    const Sha256 mac = crypto::hmac_sha256(vault.pseudonym_key(), as_bytes(who));
+    return "ps:" + to_hex(ByteView(mac).first(8));
+}
+
 }  // namespace writ::evidence

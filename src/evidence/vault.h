@@ -90,4 +90,8 @@ class Vault {
     virtual ByteView pseudonym_key() const = 0;
 };
 
+// `ps:` + 16 hex digits: HMAC of issuer and subject under the tenant's pseudonym key, so that
+// leaves name no person.
+std::string pseudonym(const Vault& vault, std::string_view issuer, std::string_view subject);
+
 }  // namespace writ::evidence

@@ -143,7 +143,7 @@ net::Task<Result<std::string>> OpenCall::rest() {
     co_return outflow_.rest();
 }
 
-net::Task<Result<evidence::Receipt>> OpenCall::close(Outcome outcome) {
+net::Task<Status> OpenCall::close(Outcome outcome) {
     WRIT_CHECK(!close_asked_);
     close_asked_ = true;
     const PassagePtr passage = passage_;
@@ -155,10 +155,9 @@ net::Task<Result<evidence::Receipt>> OpenCall::close(Outcome outcome) {
     const Status durable = co_await std::move(settling);
     net::Reactor* back = home->shared().here();
     co_await home->reactor().hop();
-    Result<evidence::Receipt> receipt =
-        fail(ErrorCode::kCancelled, "the call was closed before its answer came");
+    Status closed = fail(ErrorCode::kCancelled, "the call was closed before its answer came");
     if (!durable) {
-        receipt = fail(durable.error());
+        closed = durable;
     } else if (home->finish(*passage)) {
         const bool owed = !passage->verdict.obligations.empty() && !outcome.output.empty();
         const events::Seen seen{.redefined = is_redefined(*passage, home->engine()),
@@ -172,11 +171,11 @@ net::Task<Result<evidence::Receipt>> OpenCall::close(Outcome outcome) {
         home->counts().count_end(static_cast<std::size_t>(outcome.status), now - passage->began_us);
         evidence::Draft draft =
             events::call_ended(*passage, std::move(by), std::move(outcome), now, seen);
-        auto recording = home->recorder().record(std::move(draft));
-        receipt = co_await std::move(recording);
+        auto recording = home->recorder().record_end(std::move(draft));
+        closed = co_await std::move(recording);
     }
     if (back != nullptr) co_await back->hop();
-    co_return receipt;
+    co_return closed;
 }
 
 }  // namespace writ::gate

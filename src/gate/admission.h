@@ -33,7 +33,7 @@ class OpenCall final : public Admission {
     net::Task<Result<std::string>> chunk(std::string bytes) override;
     net::Task<Result<std::string>> aside(std::string message) override;
     net::Task<Result<std::string>> rest() override;
-    net::Task<Result<evidence::Receipt>> close(Outcome outcome) override;
+    net::Task<Status> close(Outcome outcome) override;
 
   private:
     Status still_open() const;

@@ -134,7 +134,7 @@ class Admission {
     // Records call.ended. A second close is a broken invariant. Errors: kUnavailable, kTooLarge
     // (not recorded), kCancelled (the gate closed it before: its task died or its deadline passed;
     // call.ended stands already).
-    virtual net::Task<Result<evidence::Receipt>> close(Outcome outcome) = 0;
+    virtual net::Task<Status> close(Outcome outcome) = 0;
 };
 using AdmissionPtr = std::unique_ptr<Admission>;
 using Answer = std::variant<Refusal, AdmissionPtr, Parked>;

@@ -50,23 +50,34 @@ std::optional<Error> DiskLedger::refusal(const Pending& item) const {
     return std::nullopt;
 }
 
-void DiskLedger::queue(Pending item) {
+// Whether the entry outlives the process.
+bool DiskLedger::queue(Pending item) {
     std::optional<Error> refused;
+    bool kept = false;
     {
         const std::lock_guard lock(mutex_);
         refused = refusal(item);
         if (!refused) {
             pending_bytes_ += item.entry.size();
-            ++accepted_;
+            ++taken_;
+            if (accepted_) item.slot = accepted_->keep(durable_size_, item.entry);
+            kept = item.slot.kept();
             pending_.push_back(std::move(item));
         }
     }
     if (!refused) {
         arrived_.notify_one();
-        return;
+        return kept;
     }
     meters_.refused.add();
     item.done(fail(std::move(*refused)));
+    return false;
+}
+
+// What is on disk or refused need not outlive the process any more. Under mutex_.
+void DiskLedger::settle(std::span<const Pending> batch) {
+    if (!accepted_) return;
+    for (const Pending& item : batch) accepted_->settle(item.slot);
 }
 
 Result<Appended> DiskLedger::append_sync(std::string entry) {
@@ -215,6 +226,7 @@ void DiskLedger::acknowledge(std::span<Pending> batch, std::uint64_t first) {
     {
         const std::lock_guard lock(mutex_);
         durable_size_ = first + batch.size();
+        settle(batch);
         const bool enough = takes();
         for (std::size_t i = 0; i < batch.size(); ++i)
             fresh_.add(first + i, std::move(batch[i].entry), leaves[i]);
@@ -237,6 +249,7 @@ void DiskLedger::refuse(std::span<Pending> batch) {
     {
         const std::lock_guard lock(mutex_);
         error.detail += failed_ ? failed_->detail : no_room_;
+        settle(batch);
     }
     meters_.refused.add(batch.size());
     for (auto& item : batch) item.done(fail(error));

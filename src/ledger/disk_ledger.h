@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "ledger/accepted.h"
 #include "ledger/file.h"
 #include "ledger/integrator.h"
 #include "ledger/keeper.h"
@@ -31,6 +32,7 @@ struct Pending {
     AppendDone done;
     Room room = Room::kShared;
     std::optional<Sha256> leaf = {};  // where the caller knows it
+    Accepted::Slot slot = {};
 };
 
 class DiskLedger final : public Ledger {
@@ -44,8 +46,8 @@ class DiskLedger final : public Ledger {
     void append(std::string entry, AppendDone done) override {
         queue({std::move(entry), std::move(done), Room::kShared});
     }
-    void append_hashed(std::string entry, const Sha256& leaf, AppendDone done) override {
-        queue({std::move(entry), std::move(done), Room::kShared, leaf});
+    bool append_hashed(std::string entry, const Sha256& leaf, AppendDone done) override {
+        return queue({std::move(entry), std::move(done), Room::kShared, leaf});
     }
     void append_kept(std::string entry, AppendDone done) override {
         queue({std::move(entry), std::move(done), Room::kKept});
@@ -65,7 +67,13 @@ class DiskLedger final : public Ledger {
         return options_.dir / "log" / options_.tenant / options_.node;
     }
     Status check_options() const;
-    void queue(Pending item);
+    bool queue(Pending item);
+    void settle(std::span<const Pending> batch);
+    std::filesystem::path run_path() const {
+        return options_.dir / "state" / (options_.tenant + "-" + options_.node + ".accepted");
+    }
+    void take_up_accepted(Disk& disk);
+    std::vector<std::string> unwritten(const Accepted& accepted) const;
     std::optional<Error> refusal(const Pending& item) const;
     void commit_loop();
     std::vector<Pending> take_batch();
@@ -99,9 +107,10 @@ class DiskLedger final : public Ledger {
     std::condition_variable arrived_;    // committer: something pending, or stopping
     std::condition_variable durable_;    // publisher: enough to take, a flush or stopping
     std::condition_variable published_;  // flush(): something was settled, published or failed
+    std::optional<Accepted> accepted_;   // all that is pending, and what is being written
     std::deque<Pending> pending_;
     std::size_t pending_bytes_ = 0;
-    std::uint64_t accepted_ = 0, settled_ = 0;  // appends taken; of them answered
+    std::uint64_t taken_ = 0, settled_ = 0;  // appends; of them answered
     std::uint64_t durable_size_ = 0, published_size_ = 0;
     Fresh fresh_;                // of what became durable since the publisher took the last
     std::uint64_t flushes_ = 0;  // flush() calls waiting: publish at once

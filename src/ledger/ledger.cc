@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <set>
 #include <utility>
 
 #include "base/log.h"
+#include "base/secret.h"
 #include "base/thread.h"
 #include "ledger/disk_ledger.h"
 #include "ledger/note.h"
@@ -17,6 +19,7 @@
 #include "ledger/policy.h"
 #include "ledger/prune.h"
 #include "ledger/tile.h"
+#include "ledger/tree.h"
 
 namespace writ::ledger {
 namespace {
@@ -102,7 +105,66 @@ Status DiskLedger::open(Disk& disk) {
         if (options_.appenders_gather) let_work_gather();
         publish_loop();
     });
+    take_up_accepted(disk);
     return {};
+}
+
+// What `accepted` holds and the log does not.
+std::vector<std::string> DiskLedger::unwritten(const Accepted& accepted) const {
+    const auto left = accepted.left();
+    std::vector<std::string> out;
+    if (left.empty()) return out;
+    std::set<Sha256> there;
+    const Status read_all = read(left.front().from, [&](std::uint64_t, std::string_view entry) {
+        there.insert(leaf_hash(as_bytes(entry)));
+        return true;
+    });
+    if (!read_all) {
+        log::error("ledger", "what a killed run had accepted cannot be compared with the log: {}",
+                   read_all.error().message());
+        return out;
+    }
+    for (const auto& each : left)
+        if (!there.contains(leaf_hash(as_bytes(each.entry)))) out.push_back(each.entry);
+    return out;
+}
+
+// Writes down what a killed run left accepted, then begins a run of its own. Only the newest run's
+// is believed: `run_path()` names it, and without the file there is none. Later entries may stand
+// behind what an older one left.
+void DiskLedger::take_up_accepted(Disk& disk) {
+    const auto run = read_file(run_path(), Accepted::kRunBytes);
+    std::error_code ignored;
+    auto opened = options_.accepted.empty()
+                      ? Result<Accepted>(fail(ErrorCode::kUnsupported, "not wanted"))
+                      : Accepted::open(options_.accepted);
+    if (!opened) {
+        if (!options_.accepted.empty())
+            log::info("ledger", "outcomes wait for the disk before they are answered: {}",
+                      opened.error().detail);
+        fs::remove(run_path(), ignored);
+        return;
+    }
+    if (run && !run->empty() && *run == opened->run()) {
+        std::size_t written = 0;
+        const auto found = unwritten(*opened);
+        for (const auto& entry : found) {
+            if (!append_sync(entry)) break;
+            ++written;
+        }
+        if (!found.empty())
+            log::warn("ledger", "{} of {} entries that a killed run had accepted were written now",
+                      written, found.size());
+    }
+    const std::string mine = to_hex(random_bytes(16));
+    opened->begin(mine);
+    if (auto noted = replace_file(disk, run_path(), mine, 0600); !noted) {
+        log::warn("ledger", "outcomes wait for the disk before they are answered: {}",
+                  noted.error().detail);
+        return;
+    }
+    const std::lock_guard lock(mutex_);
+    accepted_.emplace(std::move(*opened));
 }
 
 DiskLedger::~DiskLedger() {
@@ -120,6 +182,7 @@ DiskLedger::~DiskLedger() {
     published_.notify_all();
     if (publisher_.joinable()) publisher_.join();
     if (keeper_) keeper_->finish();
+    if (accepted_) accepted_->remove();
 }
 
 // Whether the publisher should take what is fresh before the next checkpoint is due. Under mutex_.
@@ -192,10 +255,10 @@ void DiskLedger::publish(Round round, std::uint64_t to, const Fresh& fresh) {
 
 Status DiskLedger::flush() {
     std::unique_lock lock(mutex_);
-    const std::uint64_t accepted = accepted_;
+    const std::uint64_t taken = taken_;
     const std::uint64_t attempts = attempts_;
     ++flushes_;
-    published_.wait(lock, [&] { return failed_ || drained_ || settled_ >= accepted; });
+    published_.wait(lock, [&] { return failed_ || drained_ || settled_ >= taken; });
     const std::uint64_t durable = durable_size_;
     durable_.notify_all();
     published_.wait(lock, [&] {

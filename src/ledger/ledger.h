@@ -81,6 +81,9 @@ struct Options {
     // loop does: on a busy CPU it lets them go on first, so that more entries share a sync. Costs
     // where many threads append and wait.
     bool appenders_gather = false;
+    // A file on tmpfs for what is accepted and not on disk yet, so that a killed process loses none
+    // of it: the next open() writes it down first. Empty, or not to be had: there is none.
+    std::filesystem::path accepted;
 };
 
 // What an acknowledged append got. `leaf` is the RFC 6962 leaf hash.
@@ -145,8 +148,11 @@ class Ledger {
     virtual void append(std::string entry, AppendDone done) = 0;
     // The same for a caller who knows the entry's leaf hash already: it must be RFC 6962's, since
     // `Appended::leaf` repeats it and it is signed; the next start hashes anew from the disk.
-    virtual void append_hashed(std::string entry, const Sha256& /*leaf*/, AppendDone done) {
+    // Returns whether the entry outlives this process from now on (Options::accepted): until `done`
+    // it can still be lost with the machine's power, or be refused when the disk fails.
+    virtual bool append_hashed(std::string entry, const Sha256& /*leaf*/, AppendDone done) {
         append(std::move(entry), std::move(done));
+        return false;
     }
     // The same as append() for a narrowing act (revoke, end, suspend, seal) or a gap event, and for
     // nothing else: it has room of its own in the queue, and when the disk is full it goes into

@@ -6,14 +6,20 @@
 //   - budgets count every permitted call; the log verifies; agents go on with the same URL
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { Gateway, node, waitFor, writ } from '../e2e/harness.mjs';
 
 const kills = Number(process.env.WRIT_KILLS ?? 5);
 const agents = 3;
 const gw = new Gateway();
-after(() => gw.close());
+// The sockets' folder on tmpfs, as installed: outcomes are answered before the disk has them.
+const runtime = mkdtempSync('/dev/shm/writ-kill-');
+symlinkSync(runtime, gw.path('run'));
+after(async () => {
+  await gw.close();
+  rmSync(runtime, { recursive: true });
+});
 
 const lines = (name) => (existsSync(gw.path(name)) ? readFileSync(gw.path(name), 'utf8').split('\n').filter(Boolean) : []);
 
@@ -78,6 +84,7 @@ ${gw.domain('echo', 'test://*')}`, { bearer: false });
     for (const r of running) assert.equal(r.child.exitCode, null, `writ run of ${r.name} ended: ${r.err()} ${lines(`failed-${r.name}`).slice(-3)} ${gw.log}`);
     return running.every((r, i) => r.acked().length > from[i] + 3);
   }, 'every agent to get answers');
+  let found = 0;
   const counts = () => running.map((r) => r.acked().length);
   await progress(counts());
   for (let kill = 0; kill < kills; kill++) {
@@ -85,6 +92,7 @@ ${gw.domain('echo', 'test://*')}`, { bearer: false });
     await gw.down('SIGKILL');
     await gw.up();
     await progress(counts());
+    if (/had accepted were written/.test(gw.log)) found++;
   }
   const tasks = running.map((r) => /task ([0-9a-f-]{36})/.exec(r.err())[1]);
   for (const r of running) r.child.kill('SIGTERM');
@@ -128,5 +136,5 @@ ${gw.domain('echo', 'test://*')}`, { bearer: false });
   for (const e of log.filter((x) => x.type === 'task.ended')) assert.ok(e.data.calls >= byTask.get(e.task), 'budgets never under-count');
   const sealed = log.filter((e) => e.type === 'session.sealed');
   assert.deepEqual(sealed.map((e) => e.data.reason), running.map(() => 'completed'), 'one session each from the first call to the last');
-  console.log(`${kills} kills: ${acked} acknowledged, ${decided.size} decided, ${received.length} received, ${unknown} unknown, ${log.length} events`);
+  console.log(`${kills} kills: ${acked} acknowledged, ${decided.size} decided, ${received.length} received, ${unknown} unknown, ${log.length} events, ${found} starts wrote down what the run before had accepted`);
 });

@@ -45,8 +45,9 @@ class LedgerCrash : public ::testing::Test {
     }
     ~LedgerCrash() override { fs::remove_all(dir); }
 
-    Result<std::unique_ptr<Ledger>> open() const {
+    Result<std::unique_ptr<Ledger>> open(const fs::path& accepted = {}) const {
         Options options;
+        options.accepted = accepted;
         options.dir = dir;
         options.origin = "test.local/crash";
         options.segment_bytes = 1 << 20;  // several rotations a run
@@ -127,6 +128,64 @@ class LedgerCrash : public ::testing::Test {
     SystemClock clock;
     std::map<std::uint64_t, Sha256> acked;
 };
+
+// What outlives the process is promised before the disk has it: one writer tells of each entry at
+// once, and all of them are in the log of the next run, in their order and once.
+TEST_F(LedgerCrash, WhatOutlivesTheProcessIsThereAfterManyKills) {
+    std::string name = "/dev/shm/writ-crash-XXXXXX";
+    if (mkdtemp(name.data()) == nullptr) GTEST_SKIP() << "no tmpfs at /dev/shm";
+    const fs::path accepted = fs::path(name) / "accepted";
+    std::mt19937 random(20261126);
+    std::uniform_int_distribution<int> life_us(0, 20'000);
+    std::size_t promised = 0;
+    for (int kill_number = 0; kill_number < kills(); ++kill_number) {
+        int ends[2];
+        ASSERT_EQ(pipe(ends), 0);
+        const pid_t child = fork();
+        if (child == 0) {
+            close(ends[0]);
+            auto ledger = open(accepted);
+            if (!ledger) _exit(1);
+            for (std::uint32_t n = 0;; ++n) {
+                const std::string entry = std::to_string(getpid()) + ":" + std::to_string(n) +
+                                          std::string(n % 1'500, '.');
+                const Sha256 leaf = leaf_hash(as_bytes(entry));
+                if (!(*ledger)->append_hashed(entry, leaf, [](Result<Appended>) {})) {
+                    if (!(*ledger)->flush()) _exit(2);  // more than it can keep: wait
+                    continue;
+                }
+                if (write(ends[1], &leaf, sizeof leaf) != sizeof leaf) _exit(3);
+            }
+        }
+        close(ends[1]);
+        usleep(30'000 + static_cast<useconds_t>(life_us(random)));
+        kill(child, SIGKILL);
+        std::vector<Sha256> told;
+        Sha256 leaf;
+        while (read(ends[0], &leaf, sizeof leaf) == sizeof leaf) told.push_back(leaf);
+        close(ends[0]);
+        int status = 0;
+        waitpid(child, &status, 0);
+        ASSERT_TRUE(WIFSIGNALED(status)) << "the child ended by itself: " << status;
+        auto ledger = open(accepted);
+        ASSERT_TRUE(ledger) << ledger.error().message();
+        std::map<Sha256, std::uint64_t> where;
+        ASSERT_TRUE((*ledger)->read(0, [&](std::uint64_t index, std::string_view entry) {
+            EXPECT_TRUE(where.emplace(leaf_hash(as_bytes(entry)), index).second) << "twice";
+            return true;
+        }));
+        std::uint64_t before = 0;
+        for (const Sha256& each : told) {
+            const auto at = where.find(each);
+            ASSERT_NE(at, where.end()) << "lost after kill " << kill_number;
+            EXPECT_GE(at->second, before);
+            before = at->second;
+        }
+        promised += told.size();
+    }
+    fs::remove_all(name);
+    printf("%d kills, %zu entries promised before the disk had them\n", kills(), promised);
+}
 
 TEST_F(LedgerCrash, NothingAcknowledgedIsLostOverManyKills) {
     std::mt19937 random(20261124);

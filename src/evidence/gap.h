@@ -1,0 +1,31 @@
+// Events that are missing from the log, until an `evidence.gap` says so. Inner header of the room.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "evidence/encode.h"
+
+namespace writ::evidence {
+
+// What is missing and not yet said.
+struct Gap {
+    std::string why, detail = {};
+    std::uint64_t from = 0, to = 0, n = 0;
+    // The same gap, larger. Numbers only rise.
+    void add(std::uint64_t at, std::string_view text) {
+        if (n == 0) from = at;
+        to = at;
+        ++n;
+        detail = shortened(text, 256);
+    }
+    void add(const Gap& earlier) {
+        from = earlier.from;
+        if (n == 0) to = earlier.to;
+        if (n == 0) detail = earlier.detail;
+        n += earlier.n;
+    }
+};
+
+}  // namespace writ::evidence
