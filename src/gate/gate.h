@@ -131,7 +131,8 @@ class Admission {
     // The answer is whole: what chunk() has held back. Errors: as chunk(), kInvalid (it cannot be
     // redacted: nothing of it may be told).
     virtual net::Task<Result<std::string>> rest() { co_return std::string(); }
-    // Records call.ended. A second close is a broken invariant. Errors: kUnavailable, kTooLarge
+    // Records call.ended, and resumes once that outlives the process (Recorder::record_end). A
+    // second close is a broken invariant. Errors: kUnavailable, kTooLarge
     // (not recorded), kCancelled (the gate closed it before: its task died or its deadline passed;
     // call.ended stands already).
     virtual net::Task<Status> close(Outcome outcome) = 0;
