@@ -53,8 +53,9 @@ class Recorder {
     void record(Draft draft, std::function<void(Result<Receipt>)> done);
     // The end of something whose decision is durable: resumes as soon as the event outlives this
     // process (ledger::Options::accepted), before the disk has it; where the log cannot say that,
-    // when it is durable. What is lost with the machine's power then is found undecided at the next
-    // start, and ended as `unknown`. Errors: as record(), where the log refuses at once.
+    // when it is durable. One that is lost with the machine's power leaves a decision without an
+    // end, which the next start ends as `unknown`. Errors: as record(), where the log refuses at
+    // once; what it refuses later shows as an `evidence.gap` event.
     net::Task<Status> record_end(Draft draft);
     // Class B: queued for the same log, not awaited. What cannot be queued is counted and shows as
     // an `evidence.gap` event.

@@ -155,6 +155,11 @@ void DiskLedger::take_up_accepted(Disk& disk) {
         if (!found.empty())
             log::warn("ledger", "{} of {} entries that a killed run had accepted were written now",
                       written, found.size());
+        // Not kept for later: this run will record other ends of the same calls.
+        if (written < found.size())
+            log::error("ledger",
+                       "{} accepted entries are lost; calls without an end end as `unknown`",
+                       found.size() - written);
     }
     const std::string mine = to_hex(random_bytes(16));
     opened->begin(mine);
