@@ -101,13 +101,17 @@ const TaskContext& kept_task_context(const Question& question) {
 Value context_of(const Question& question, Value input) {
     static const Value no_flow = Value::record({});
     const TaskContext& task = kept_task_context(question);
-    return Value::record({{"agent", task.agent},
-                          {"flow", no_flow},
-                          {"input", std::move(input)},
-                          {"now", Value::datetime_ms(question.now_us / 1'000)},
-                          {"subject", task.subject},
-                          {"task", task.task},
-                          {"tool", kept_tool(question.tool)}});
+    // OPTIMIZATION: one by one; a list in braces is copied, name by name and value by value.
+    std::vector<std::pair<std::string, Value>> members;
+    members.reserve(7);
+    members.emplace_back("agent", task.agent);
+    members.emplace_back("flow", no_flow);
+    members.emplace_back("input", std::move(input));
+    members.emplace_back("now", Value::datetime_ms(question.now_us / 1'000));
+    members.emplace_back("subject", task.subject);
+    members.emplace_back("task", task.task);
+    members.emplace_back("tool", kept_tool(question.tool));
+    return Value::record(std::move(members));
 }
 
 // Levels of nested arguments of which the members are told apart; below, anything may be there.
