@@ -90,6 +90,9 @@ bool Glob::matches(std::string_view uri) const {
     uri.remove_prefix(prefix_.size());
     const std::size_t end = steps_.size();
     if (end == 0) return uri.empty();
+    // OPTIMIZATION: most globs end in their only star, `/*` or `/**`: no states to keep.
+    if (end == 1) return steps_[0].op == Op::kAny || uri.find('/') == std::string_view::npos;
+    if (end == 3 && steps_[0].op == Op::kMaybe) return uri.empty() || uri.front() == '/';
     std::vector<bool> now(end + 1), next(end + 1);
     reach(now, 0);
     for (const char byte : uri) {

@@ -197,10 +197,10 @@ void write_trace(Writer& out, const Trace& trace) {
 // `data_text` is `data` already written, or empty.
 std::string write_event(const Draft& draft, std::string_view data_text, const json::Node& data,
                         const Place& place, std::span<const StoredPayload> payloads) {
-    // Room for all of it: to grow is to write it twice, and what is left over is filled for nothing.
-    constexpr std::size_t kEnvelope = 1152;
-    Writer out(draft.actor.text().size() + (data_text.empty() ? 1024 : data_text.size()) +
-               kEnvelope);
+    // OPTIMIZATION: room for all of it and little more. To grow is to write it twice.
+    constexpr std::size_t kEnvelope = 1152, kUsualData = 1024;
+    const std::size_t data_bytes = data_text.empty() ? kUsualData : data_text.size();
+    Writer out(draft.actor.text().size() + data_bytes + kEnvelope);
     out.open('{').key("actor").verbatim(draft.actor.text());
     if (draft.call) out.key("attempt").number(std::max<std::int64_t>(draft.attempt, 1));
     out.member("basis", name(draft.basis));
