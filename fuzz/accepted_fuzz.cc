@@ -1,12 +1,14 @@
-// What a killed run left in its file, of any content: what is found lies inside the file and within
-// its bounds, and the next run begins with nothing and finds again what it keeps.
-#include <fcntl.h>
+// What a killed run left in its file, of any content: what is found lies within its bounds, and the
+// next run begins with nothing and finds again what it keeps. Skipped where /dev/shm is no tmpfs.
+#include <linux/magic.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
+#include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <string_view>
 
@@ -14,19 +16,45 @@
 #include "ledger/accepted.h"
 #include "ledger/tile.h"
 
+namespace {
+
 using writ::ledger::Accepted;
 
+// A folder of this process alone: the names in /dev/shm are anybody's.
+struct Folder {
+    Folder() {
+        struct statfs system{};
+        if (mkdtemp(path.data()) != nullptr && statfs(path.c_str(), &system) == 0 &&
+            system.f_type == TMPFS_MAGIC)
+            return;
+        std::fputs("skipped: no tmpfs at /dev/shm\n", stderr);
+        _exit(0);
+    }
+    ~Folder() { std::filesystem::remove_all(path); }
+    std::string path = "/dev/shm/writ-accepted-fuzz-XXXXXX";
+};
+
+// An area: its beginning as it is in `input`, what follows again and again up to the area's end,
+// so that a run of entries gets there.
+std::string area_of(std::string_view input) {
+    constexpr std::size_t kBeginning = sizeof(std::uint64_t) + Accepted::kRunBytes;
+    std::string out(input.substr(0, kBeginning));
+    out.resize(kBeginning);
+    out += input.substr(std::min(kBeginning, input.size()));
+    while (out.size() > kBeginning && out.size() < Accepted::kAreaBytes)
+        out.append(out, kBeginning);  // twice as often
+    out.resize(Accepted::kAreaBytes);
+    return out;
+}
+
+}  // namespace
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    static const std::filesystem::path file =
-        std::filesystem::path("/dev/shm") / ("writ-accepted-fuzz-" + std::to_string(getpid()));
-    static const bool at_exit = std::atexit([] { unlink(file.c_str()); }) == 0;
-    WRIT_CHECK(at_exit);
-    // The first half stands at the first area's beginning, the second at the other's.
-    const int fd = open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    const auto half = static_cast<ssize_t>(size / 2), rest = static_cast<ssize_t>(size) - half;
-    WRIT_CHECK(pwrite(fd, data, size / 2, 0) == half);
-    WRIT_CHECK(pwrite(fd, data + half, size - size / 2, Accepted::kAreaBytes) == rest);
-    close(fd);
+    static const Folder folder;
+    static const std::filesystem::path file = std::filesystem::path(folder.path) / "accepted";
+    const std::string_view input(reinterpret_cast<const char*>(data), size);
+    std::ofstream(file) << area_of(input.substr(0, size / 2)) << area_of(input.substr(size / 2));
+    std::filesystem::permissions(file, std::filesystem::perms(0600));
 
     auto accepted = Accepted::open(file);
     WRIT_CHECK(accepted.has_value());
@@ -40,8 +68,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
     accepted->begin("this run");
     WRIT_CHECK(accepted->left().empty());
-    const std::string_view entry(reinterpret_cast<const char*>(data),
-                                 std::min(size, writ::ledger::kMaxEntryBytes));
+    const auto entry = input.substr(0, writ::ledger::kMaxEntryBytes);
     const auto slot = accepted->keep(7, entry);
     WRIT_CHECK(slot.kept());
     const auto left = accepted->left();

@@ -101,7 +101,7 @@ std::string decision_text(const Passage& p, const policy::Verdict& verdict,
     const catalog::Tool* const tool = p.tool.get();
     const bool call = !method;
     const auto* const resource = call && p.resource ? &*p.resource : nullptr;
-    Writer out(1024);
+    Writer out(1536);
     out.open('{');
     if (tool != nullptr) clipped(out, "action", tool->qualified(), kMaxNameBytes);
     if (call && p.budget) {
