@@ -15,6 +15,7 @@ pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
 set_property(TARGET PkgConfig::RE2 PROPERTY INTERFACE_COMPILE_OPTIONS "")
 pkg_check_modules(VECTORSCAN REQUIRED IMPORTED_TARGET libhs)
 find_library(IPSEC_MB IPSec_MB)  # may be missing: crypto/gcm.h
+pkg_check_modules(URING REQUIRED IMPORTED_TARGET liburing)
 pkg_check_modules(P11KIT REQUIRED IMPORTED_TARGET p11-kit-1)
 if(WRIT_TESTS)
   find_package(GTest REQUIRED)

@@ -27,6 +27,7 @@
 #include "net/edges.h"
 #include "net/reactor.h"
 #include "net/socket.h"
+#include "net/transfers.h"
 
 namespace writ::net {
 
@@ -37,19 +38,23 @@ TimePoint deadline_in(Millis timeout);
 
 struct DetachedPromise;  // a spawned coroutine, reactor.cc
 
-// Coroutines that go on one after another (Reactor::in_step). Thread: the reactor's.
+// Coroutines that go on one after another (Reactor::in_step), once the transfers that some of them
+// wait for were made, all together. Thread: the reactor's.
 class Steps {
   public:
     explicit Steps(boost::asio::io_context& io) : io_(io) {}
-    void add(std::coroutine_handle<> one);
+    // `transfer`: what `one` waits for, or null.
+    void add(std::coroutine_handle<> one, Transfer* transfer = nullptr);
 
   private:
     void post();
     void run();
 
     boost::asio::io_context& io_;
+    Transfers transfers_;
     std::vector<std::coroutine_handle<>> waiting_, running_;
-    bool posted_ = false;  // run() will look at waiting_
+    std::vector<Transfer*> wanted_, making_;  // before those go on
+    bool posted_ = false;                     // run() will look at waiting_
 };
 
 struct Reactor::Impl {
@@ -93,6 +98,17 @@ class Poll : public std::enable_shared_from_this<Poll> {
     };
     Wait readable(TimePoint deadline) { return {shared_from_this(), kRead, deadline}; }
     Wait writable(TimePoint deadline) { return {shared_from_this(), kWrite, deadline}; }
+
+    // Awaited: makes `transfer` in the loop's next step (Reactor::in_step), together with those of
+    // others; `transfer.done` says what became of it.
+    struct Making {
+        Poll& poll;
+        Transfer& transfer;
+        bool await_ready() const { return false; }
+        void await_suspend(std::coroutine_handle<> handle) const;
+        void await_resume() const {}
+    };
+    Making make(Transfer& transfer) { return {*this, transfer}; }
 
     // While nobody waits for it, readability calls `on_readable`, once per arm_read() at least. It
     // says whether it read; otherwise who waits next is told at once.
@@ -208,9 +224,11 @@ Task<Result<Fd>> connect_address(Reactor* reactor, Address address, std::string 
 // Who is at the other end of a connected socket; what the kernel does not tell stays empty.
 Peer peer_of(int fd);
 
-// Writes `head` then `body`. Errors: kUnavailable (peer gone), kTimeout, kCancelled (closed here).
+// Writes `head` then `body`, from the loop's next step on. `leaves` is asked before the first byte
+// goes, and lives until the end. Errors: kUnavailable (peer gone), kTimeout, kCancelled (closed
+// here, or `leaves` said no).
 Task<Status> write_socket(std::shared_ptr<Poll> poll, std::string head, std::string body,
-                          TimePoint deadline);
+                          TimePoint deadline, const std::function<bool()>* leaves = nullptr);
 
 Status closed_error();  // kCancelled: this side closed it
 

@@ -102,26 +102,33 @@ Task<Status> Call::connect(Self self, TimePoint deadline) {
 
 Task<Status> Call::run(Self self, HttpHeadPtr head, std::string body, TimePoint deadline,
                        std::function<Status()> depart) {
-    // Before the connection is chosen: behind it nothing waits until depart() was asked.
     co_await self->state_->reactor.in_step();
     const Status connected = co_await connect(self, deadline);
     if (!connected) co_return fail(connected.error());
-    if (depart) {
-        if (Status go = depart(); !go) {
-            self->state_->give_back(std::move(self->wire_));
-            co_return go;
-        }
-    }
-    self->sent_ = true;
+    struct Leave {
+        Call& call;
+        const std::function<Status()>& depart;
+        Status go = {};
+    } leave{*self, depart};
+    const std::function<bool()> leaves = [&leave] {
+        if (leave.depart) leave.go = leave.depart();
+        leave.call.sent_ = leave.go.has_value();
+        return leave.call.sent_;
+    };
     std::string text = head->text(body.size());
     Status wrote;
     if (self->wire_->tls) {
         text += body;
-        wrote = co_await TlsSession::write(self->wire_->tls.get(), self->wire_->poll,
-                                           std::move(text), deadline);
+        if (leaves())
+            wrote = co_await TlsSession::write(self->wire_->tls.get(), self->wire_->poll,
+                                               std::move(text), deadline);
     } else {
-        wrote =
-            co_await write_socket(self->wire_->poll, std::move(text), std::move(body), deadline);
+        wrote = co_await write_socket(self->wire_->poll, std::move(text), std::move(body), deadline,
+                                      &leaves);
+    }
+    if (!leave.go) {
+        self->state_->give_back(std::move(self->wire_));
+        co_return leave.go;
     }
     // A server may refuse before it has read everything; its answer is worth more than the error.
     if (!wrote && wrote.error().code != ErrorCode::kUnavailable)

@@ -54,6 +54,7 @@ Task<void> Connection::serve(std::shared_ptr<Connection> self) {
         const Got got = co_await self->read_request();
         if (got == Got::kNothing) break;
         if (got == Got::kRefused) {
+            self->charge(0);  // the body is gone, whatever the peer still sends
             co_await self->refuse();
             break;
         }

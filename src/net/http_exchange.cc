@@ -25,7 +25,6 @@ Status Exchange::may_begin() const {
 Task<Status> Exchange::write(std::string head, std::string body) {
     co_await turn_.enter();
     const Turn held(turn_);
-    co_await wire_.poll->reactor().in_step();
     if (peer_gone()) co_return gone();
     const TimePoint deadline = deadline_in(write_timeout_);
     Status written = co_await write_socket(wire_.poll, std::move(head), std::move(body), deadline);

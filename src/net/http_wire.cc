@@ -93,6 +93,19 @@ const std::string& date() {
     return text;
 }
 
+// After a reception of `got` bytes, or minus an errno, with room for `room`. False if there was
+// nothing.
+bool note(Wire& wire, ssize_t got, std::size_t room) {
+    if (got == -EAGAIN) {
+        wire.full_read = false;
+        return false;
+    }
+    wire.ended = got <= 0;
+    if (got > 0)
+        wire.full_read = static_cast<std::size_t>(got) == room || wire.poll->may_stop_early();
+    return true;
+}
+
 }  // namespace
 
 Wire::Wire(std::shared_ptr<Poll> p) : poll(std::move(p)) {}
@@ -109,22 +122,12 @@ bool slurp(Wire& wire) {
         wire.full_read = got > 0;  // more may stand in OpenSSL, of which the socket knows nothing
         return got != -1;
     }
-    for (;;) {
-        const ssize_t got = recv(wire.poll->fd(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0 && errno == EAGAIN) {
-            wire.full_read = false;
-            return false;
-        }
-        if (got <= 0) {
-            wire.ended = true;
-            return true;
-        }
-        const auto size = static_cast<std::size_t>(got);
-        wire.in.append(buffer.data(), size);
-        wire.full_read = size == buffer.size() || wire.poll->may_stop_early();
-        return true;
-    }
+    ssize_t got = 0;
+    do {
+        got = recv(wire.poll->fd(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    } while (got < 0 && errno == EINTR);
+    if (got > 0) wire.in.append(buffer.data(), static_cast<std::size_t>(got));
+    return note(wire, got < 0 ? -errno : got, buffer.size());
 }
 
 Task<Fill> fill(Wire* wire, TimePoint deadline) {
@@ -133,8 +136,16 @@ Task<Fill> fill(Wire* wire, TimePoint deadline) {
         const Ready ready = co_await wire->poll->readable(deadline);
         if (ready == Ready::kTimeout) co_return Fill::kTimeout;
         if (ready == Ready::kClosed) co_return Fill::kClosed;
-        tried = slurp(*wire);
-        if (tried) co_await wire->poll->reactor().in_step();
+        if (wire->tls) {
+            tried = slurp(*wire);
+            if (tried) co_await wire->poll->reactor().in_step();
+            continue;
+        }
+        Transfer reception;
+        reception.into = &wire->in;
+        co_await wire->poll->make(reception);
+        if (reception.done == -ECANCELED) co_return Fill::kClosed;
+        tried = note(*wire, reception.done, kTransferBytes);
     }
     co_return wire->ended ? Fill::kEnd : Fill::kBytes;
 }

@@ -84,6 +84,11 @@ Ready Poll::Wait::await_resume() const {
     return poll->sides_[direction].outcome;
 }
 
+void Poll::Making::await_suspend(std::coroutine_handle<> handle) const {
+    transfer.poll = &poll;
+    poll.reactor_.impl().steps.add(handle, &transfer);
+}
+
 void Poll::arm(Direction direction) {
     Side& side = sides_[direction];
     if (side.armed || !open_ || !descriptor_) return;

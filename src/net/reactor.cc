@@ -72,8 +72,9 @@ TimePoint deadline_in(Millis timeout) {
     return std::chrono::steady_clock::now() + timeout;
 }
 
-void Steps::add(std::coroutine_handle<> one) {
+void Steps::add(std::coroutine_handle<> one, Transfer* transfer) {
     waiting_.push_back(one);
+    if (transfer != nullptr) wanted_.push_back(transfer);
     if (!std::exchange(posted_, true)) post();
 }
 
@@ -84,6 +85,9 @@ void Steps::post() {
 void Steps::run() {
     for (int step = 0; step < kStepsAtOnce && !waiting_.empty(); ++step) {
         running_.swap(waiting_);
+        making_.swap(wanted_);
+        transfers_.make(making_);
+        making_.clear();
         for (const auto one : running_) one.resume();
         running_.clear();
     }

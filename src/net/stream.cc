@@ -114,25 +114,25 @@ bool is_self(int fd) {
 }  // namespace
 
 Task<Status> write_socket(std::shared_ptr<Poll> poll, std::string head, std::string body,
-                          TimePoint deadline) {
+                          TimePoint deadline, const std::function<bool()>* leaves) {
     std::size_t done = 0;
     while (done < head.size() + body.size()) {
-        if (!poll->is_open()) co_return closed_error();
         std::array<iovec, 2> parts{};
-        msghdr message = {};
-        message.msg_iov = parts.data();
+        Transfer send;
+        send.message.msg_iov = parts.data();
         if (done < head.size())
-            parts[message.msg_iovlen++] = {head.data() + done, head.size() - done};
+            parts[send.message.msg_iovlen++] = {head.data() + done, head.size() - done};
         const std::size_t of_body = done < head.size() ? 0 : done - head.size();
         if (!body.empty())
-            parts[message.msg_iovlen++] = {body.data() + of_body, body.size() - of_body};
-        const ssize_t sent = sendmsg(poll->fd(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (sent >= 0) {
-            done += static_cast<std::size_t>(sent);
+            parts[send.message.msg_iovlen++] = {body.data() + of_body, body.size() - of_body};
+        send.leaves = done == 0 ? leaves : nullptr;
+        co_await poll->make(send);
+        if (send.done >= 0) {
+            done += static_cast<std::size_t>(send.done);
             continue;
         }
-        if (errno == EINTR) continue;
-        if (errno != EAGAIN) co_return fail(peer_left(errno));
+        if (send.done == -ECANCELED) co_return closed_error();
+        if (send.done != -EAGAIN) co_return fail(peer_left(static_cast<int>(-send.done)));
         const Ready ready = co_await poll->writable(deadline);
         if (ready == Ready::kTimeout)
             co_return fail(ErrorCode::kTimeout, "the peer read nothing in time");
