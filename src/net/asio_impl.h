@@ -38,33 +38,59 @@ TimePoint deadline_in(Millis timeout);
 
 struct DetachedPromise;  // a spawned coroutine, reactor.cc
 
-// Coroutines that go on one after another (Reactor::in_step), once the transfers that some of them
-// wait for were made, all together. Thread: the reactor's.
-class Steps {
+// What the loop's own thread has queued, run round by round: first the transfers that some of it
+// waits for, all together, then each in its order. What a round queues is the next round.
+// OPTIMIZATION: a round of its own for each handler of Asio's would mean a look at the descriptors
+// in between, a system call that mostly finds nothing. Thread: the reactor's.
+class Rounds {
   public:
-    explicit Steps(boost::asio::io_context& io) : io_(io) {}
+    explicit Rounds(boost::asio::io_context& io) : io_(io) {}
     // `transfer`: what `one` waits for, or null.
     void add(std::coroutine_handle<> one, Transfer* transfer = nullptr);
+    void add(std::function<void()> work);
+    // Runs `handler`, one of Asio's, and then what it queued.
+    template <class F>
+    void handle(F&& handler) {
+        const bool outer = std::exchange(inside_, true);
+        std::forward<F>(handler)();
+        inside_ = outer;
+        if (!outer) run();
+    }
+    // The same for a loop: what is queued in it has handlers of its own.
+    template <class F>
+    void loop(F&& handler) {
+        const bool outer = std::exchange(inside_, false);
+        std::forward<F>(handler)();
+        inside_ = outer;
+    }
 
   private:
-    void post();
+    struct Item {
+        std::coroutine_handle<> step;  // null: `work`
+        std::function<void()> work;
+    };
+    void wake();
     void run();
 
     boost::asio::io_context& io_;
     Transfers transfers_;
-    std::vector<std::coroutine_handle<>> waiting_, running_;
-    std::vector<Transfer*> wanted_, making_;  // before those go on
-    bool posted_ = false;                     // run() will look at waiting_
+    std::vector<Item> waiting_;
+    std::vector<Item> spare_;                 // empty, its memory is used again
+    std::vector<Transfer*> wanted_, making_;  // before the waiting go on
+    bool inside_ = false;                     // somebody up the stack runs waiting_ in the end
+    bool posted_ = false;                     // Asio will
 };
 
 struct Reactor::Impl {
     ~Impl() { edges.close(); }
+    // The frame that owns `task`, not yet running.
+    std::coroutine_handle<> adopt(Reactor& reactor, Task<void> task);
 
-    Edges edges{io};  // outlives io's queue, whose handlers may hold the last of a Poll
+    Edges edges{io, rounds};  // outlives io's queue, whose handlers may hold the last of a Poll
     boost::asio::io_context io{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{
         io.get_executor()};
-    Steps steps{io};
+    Rounds rounds{io};
     std::shared_ptr<Mailbox> mailbox;
     std::atomic<int> running = 0;       // threads inside run(): none or one
     DetachedPromise* frames = nullptr;  // spawned and not ended; the loop's thread only

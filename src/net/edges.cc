@@ -59,7 +59,7 @@ void Edges::arm() {
     set_->async_wait(boost::asio::posix::descriptor_base::wait_read,
                      [this](const boost::system::error_code& ec) {
                          if (ec) return;
-                         deliver();
+                         rounds_.handle([this] { deliver(); });
                          arm();
                      });
 }

@@ -16,10 +16,11 @@
 namespace writ::net {
 
 class Poll;
+class Rounds;
 
 class Edges {
   public:
-    explicit Edges(boost::asio::io_context& io) : io_(io) {}
+    Edges(boost::asio::io_context& io, Rounds& rounds) : io_(io), rounds_(rounds) {}
     Edges(const Edges&) = delete;
     Edges& operator=(const Edges&) = delete;
 
@@ -36,6 +37,7 @@ class Edges {
     void deliver();
 
     boost::asio::io_context& io_;
+    Rounds& rounds_;
     std::optional<boost::asio::posix::stream_descriptor> set_;
     std::vector<Poll*> polls_;  // by number; null: removed
     // Numbers to be used again: at once, and after the events at hand, which may still name them.

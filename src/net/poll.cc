@@ -86,7 +86,7 @@ Ready Poll::Wait::await_resume() const {
 
 void Poll::Making::await_suspend(std::coroutine_handle<> handle) const {
     transfer.poll = &poll;
-    poll.reactor_.impl().steps.add(handle, &transfer);
+    poll.reactor_.impl().rounds.add(handle, &transfer);
 }
 
 void Poll::arm(Direction direction) {

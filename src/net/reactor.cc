@@ -40,8 +40,8 @@ namespace {
 
 thread_local Reactor* current = nullptr;
 
-// Steps in a row before the loop looks at its descriptors and timers again.
-constexpr int kStepsAtOnce = 8;
+// Rounds in a row before the loop looks at its descriptors and timers again.
+constexpr int kRoundsAtOnce = 8;
 
 struct Detached {
     using promise_type = DetachedPromise;
@@ -72,27 +72,51 @@ TimePoint deadline_in(Millis timeout) {
     return std::chrono::steady_clock::now() + timeout;
 }
 
-void Steps::add(std::coroutine_handle<> one, Transfer* transfer) {
-    waiting_.push_back(one);
+void Rounds::add(std::coroutine_handle<> one, Transfer* transfer) {
+    waiting_.push_back({one, {}});
     if (transfer != nullptr) wanted_.push_back(transfer);
-    if (!std::exchange(posted_, true)) post();
+    wake();
 }
 
-void Steps::post() {
-    boost::asio::post(io_, [this] { run(); });
+void Rounds::add(std::function<void()> work) {
+    waiting_.push_back({nullptr, std::move(work)});
+    wake();
 }
 
-void Steps::run() {
-    for (int step = 0; step < kStepsAtOnce && !waiting_.empty(); ++step) {
-        running_.swap(waiting_);
+void Rounds::wake() {
+    if (inside_ || std::exchange(posted_, true)) return;
+    boost::asio::post(io_, [this] {
+        posted_ = false;
+        run();
+    });
+}
+
+void Rounds::run() {
+    inside_ = true;
+    for (int round = 0; round < kRoundsAtOnce && !waiting_.empty(); ++round) {
+        // Taken out while they run: one of them may run the loop.
+        std::vector<Item> items = std::exchange(spare_, {});
+        items.swap(waiting_);
         making_.swap(wanted_);
         transfers_.make(making_);
         making_.clear();
-        for (const auto one : running_) one.resume();
-        running_.clear();
+        for (const Item& one : items) {
+            if (one.step)
+                one.step.resume();
+            else
+                one.work();
+        }
+        items.clear();
+        spare_ = std::move(items);
     }
-    posted_ = !waiting_.empty();
-    if (posted_) post();
+    inside_ = false;
+    if (!waiting_.empty()) wake();
+}
+
+std::coroutine_handle<> Reactor::Impl::adopt(Reactor& reactor, Task<void> task) {
+    const auto handle = own(&reactor, std::move(task)).handle;
+    handle.promise().link(&frames);
+    return handle;
 }
 
 void Mailbox::post(std::function<void()> work) {
@@ -124,7 +148,7 @@ void Reactor::run() {
     Reactor* const outer = std::exchange(current, this);
     ++impl_->running;
     try {
-        impl_->io.run();
+        impl_->rounds.loop([this] { impl_->io.run(); });
     } catch (const std::exception&) {
         check_failed("an exception escaped an event handler", __FILE__, __LINE__);
     }
@@ -139,11 +163,15 @@ void Reactor::stop() {
 }
 
 void Reactor::post(std::function<void()> work) {
-    boost::asio::post(impl_->io, std::move(work));
+    if (on_this_thread())
+        impl_->rounds.add(std::move(work));
+    else
+        boost::asio::post(
+            impl_->io, [impl = impl_.get(), work = std::move(work)] { impl->rounds.handle(work); });
 }
 
 void Reactor::add_step(std::coroutine_handle<> one) {
-    impl_->steps.add(one);
+    impl_->rounds.add(one);
 }
 
 bool Reactor::on_this_thread() const {
@@ -151,10 +179,12 @@ bool Reactor::on_this_thread() const {
 }
 
 void Reactor::spawn(Task<void> task) {
+    if (on_this_thread()) {
+        impl_->rounds.add(impl_->adopt(*this, std::move(task)));
+        return;
+    }
     boost::asio::post(impl_->io, [this, task = std::move(task)]() mutable {
-        const auto handle = own(this, std::move(task)).handle;
-        handle.promise().link(&impl_->frames);
-        handle.resume();
+        impl_->adopt(*this, std::move(task)).resume();
     });
 }
 

@@ -103,6 +103,47 @@ TEST(Reactor, WhoWaitsInStepGoesOnTogetherAndInOrder) {
     EXPECT_EQ(out, "|a1b1c1a2b2c2a3c3");
 }
 
+Task<void> note(std::string* out, char name) {
+    *out += name;
+    co_return;
+}
+
+Task<void> queue_some(Reactor* reactor, std::string* out) {
+    reactor->post([reactor, out] {
+        *out += 'a';
+        reactor->post([out] { *out += 'e'; });
+    });
+    reactor->spawn(note(out, 'b'));
+    co_await reactor->in_step();
+    *out += 'c';
+    reactor->post([out] { *out += 'f'; });
+    reactor->spawn(note(out, 'g'));
+    *out += 'd';
+}
+
+TEST(Reactor, WhatItsThreadQueuesRunsInOrder) {
+    Reactor reactor;
+    std::string out;
+    reactor.spawn(queue_some(&reactor, &out));
+    reactor.run_until(value_later(&reactor, 0));
+    EXPECT_EQ(out, "abcdefg");
+}
+
+Task<void> wait_for_word(Reactor* reactor, std::string* out) {
+    // Inside a handler of the loop another loop of the same thread runs to its end.
+    Reactor inner;
+    *out += std::to_string(inner.run_until(value_later(&inner, 3)));
+    co_await reactor->in_step();
+    *out += '4';
+}
+
+TEST(Reactor, ALoopInsideALoopRunsWhatItQueues) {
+    Reactor reactor;
+    std::string out;
+    reactor.run_until(wait_for_word(&reactor, &out));
+    EXPECT_EQ(out, "34");
+}
+
 TEST(Reactor, StepsWithoutEndLetTheLoopGoOn) {
     Reactor reactor;
     std::string out;
