@@ -91,6 +91,25 @@ Sha256 sha256(ByteView prefix, ByteView data) {
     return digest_of(prefix, data);
 }
 
+HashedBeginning::HashedBeginning(ByteView prefix, ByteView data) : hashed_(data.size()) {
+    static_assert(sizeof(SHA256_CTX) == sizeof state_);
+    SHA256_CTX state;
+    SHA256_Init(&state);
+    SHA256_Update(&state, prefix.data(), prefix.size());
+    SHA256_Update(&state, data.data(), data.size());
+    std::memcpy(state_.data(), &state, sizeof state);
+}
+
+Sha256 HashedBeginning::digest(ByteView data) const {
+    WRIT_CHECK(data.size() >= hashed_);
+    SHA256_CTX state;
+    std::memcpy(&state, state_.data(), sizeof state);
+    SHA256_Update(&state, data.data() + hashed_, data.size() - hashed_);
+    Sha256 out;
+    SHA256_Final(out.data(), &state);
+    return out;
+}
+
 Sha256 merkle_node(const Sha256& left, const Sha256& right) {
     std::array<std::uint8_t, 65> joined;  // one update is cheaper than three
     joined[0] = 0x01;

@@ -3,6 +3,7 @@
 // Merkle node: 0.12 us, one-shot EVP 3 to 5 times as much).
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -20,6 +21,18 @@ inline Sha256 sha256(std::string_view text) {
 }
 // Digest of `prefix` followed by `data`, without joining them first (Merkle leaves).
 Sha256 sha256(ByteView prefix, ByteView data);
+// What many messages begin with, hashed once: `prefix` followed by `data`.
+class HashedBeginning {
+  public:
+    HashedBeginning(ByteView prefix, ByteView data);
+    // sha256(prefix, `data`), where `data` begins with the one it was made of; that is not looked
+    // at. Cost: that of the bytes behind it.
+    Sha256 digest(ByteView data) const;
+
+  private:
+    alignas(8) std::array<std::uint8_t, 112> state_;  // OpenSSL's SHA256_CTX behind it
+    std::size_t hashed_;                              // bytes of `data` in it
+};
 // SHA-256(0x01 || left || right), RFC 6962 section 2.1.
 Sha256 merkle_node(const Sha256& left, const Sha256& right);
 

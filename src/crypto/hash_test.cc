@@ -37,6 +37,10 @@ TEST(Sha256, AgreesWithEvpAtEveryLength) {
         ASSERT_EQ(EVP_Digest(data.data(), n, expected.data(), nullptr, EVP_sha256(), nullptr), 1);
         EXPECT_EQ(sha256(data), expected) << n;
         ByteView view = data;
+        EXPECT_EQ(HashedBeginning(view.first(n / 3), view.subspan(n / 3, n / 2))
+                      .digest(view.subspan(n / 3)),
+                  expected)
+            << n;
         EXPECT_EQ(sha256(view.first(n / 3), view.subspan(n / 3)), expected)
             << "prefix and data joined, " << n;
     }

@@ -21,6 +21,7 @@ namespace {
 // Nesting of data. What Writ builds is a handful deep; deeper values are cut.
 constexpr int kMaxDataDepth = 24;
 constexpr std::string_view kCut = "…";
+constexpr std::array<std::uint8_t, 1> kLeafPrefix = {0};  // RFC 6962 section 2.1
 
 using json::Writer;
 
@@ -267,8 +268,13 @@ std::string actor_text(const Actor& actor) {
     return out.take();
 }
 
+crypto::HashedBeginning leaf_opening(std::string_view actor_text) {
+    Writer out(actor_text.size() + 16);
+    const std::string opening = out.open('{').key("actor").verbatim(actor_text).take();
+    return {kLeafPrefix, as_bytes(opening)};
+}
+
 Sha256 leaf_hash(std::string_view leaf) {
-    constexpr std::array<std::uint8_t, 1> kLeafPrefix = {0};
     return crypto::sha256(kLeafPrefix, as_bytes(leaf));
 }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "crypto/hash.h"
 #include "evidence/event.h"
 #include "evidence/vault.h"
 #include "json/writer.h"
@@ -51,6 +52,9 @@ Result<std::string> encode(const Draft& draft, const Place& place,
 
 // `actor` as it stands in a leaf.
 std::string actor_text(const Actor& actor);
+
+// What every leaf with that actor begins with, hashed.
+crypto::HashedBeginning leaf_opening(std::string_view actor_text);
 
 // The RFC 6962 leaf hash: what `chain.prev` of the next event is.
 Sha256 leaf_hash(std::string_view leaf);

@@ -237,6 +237,10 @@ TEST_F(EncodeTest, WhatCannotFitIsAnError) {
 
 TEST_F(EncodeTest, TheLeafHashIsRfc6962s) {
     EXPECT_EQ(leaf_hash("abc"), crypto::sha256(std::string("\0abc", 4)));
+    const std::string whole = leaf();
+    EXPECT_EQ(draft.actor.leaf_hash(whole), leaf_hash(whole));
+    EXPECT_EQ(ActorRef().leaf_hash(R"({"actor":{"operator":"writ"},"more":1})"),
+              leaf_hash(R"({"actor":{"operator":"writ"},"more":1})"));
 }
 
 TEST(Shortened, CutsBetweenCharacters) {

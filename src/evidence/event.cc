@@ -14,10 +14,10 @@ ActorRef::ActorRef() {
     held_ = nobody.held_;
 }
 
-ActorRef::ActorRef(Actor actor) {
-    std::string text = actor_text(actor);
-    held_ = std::make_shared<const Held>(Held{std::move(actor), std::move(text)});
-}
+ActorRef::Held::Held(Actor a)
+    : actor(std::move(a)), text(actor_text(actor)), opening(leaf_opening(text)) {}
+
+ActorRef::ActorRef(Actor actor) : held_(std::make_shared<const Held>(std::move(actor))) {}
 
 std::string_view name(Basis basis) {
     switch (basis) {

@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/ids.h"
+#include "crypto/hash.h"
 #include "json/node.h"
 
 namespace writ::evidence {
@@ -72,11 +73,15 @@ class ActorRef {
     const Actor* operator->() const { return &held_->actor; }
     // As it stands in a leaf: one canonical object.
     const std::string& text() const { return held_->text; }
+    // leaf_hash() of a leaf with this actor, of which the actor's part is hashed already.
+    Sha256 leaf_hash(std::string_view leaf) const { return held_->opening.digest(as_bytes(leaf)); }
 
   private:
     struct Held {
+        explicit Held(Actor a);
         Actor actor;
         std::string text;
+        crypto::HashedBeginning opening;
     };
     std::shared_ptr<const Held> held_;
 };

@@ -198,7 +198,7 @@ Result<std::pair<Sequence::Slot, std::string>> Recorder::Impl::write(
                       .prev = slot.end.next > 0 ? &slot.end.prev : nullptr};
     auto leaf = encode(draft, place, payloads);
     if (!leaf) return fail(leaf.error());
-    receipt.leaf = leaf_hash(*leaf);
+    receipt.leaf = draft.actor.leaf_hash(*leaf);
     return std::pair(std::move(slot), std::move(*leaf));
 }
 
