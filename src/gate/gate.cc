@@ -265,7 +265,9 @@ net::Task<Answer> Core::refuse(HomeState& home, PassagePtr passage, RefusalKind 
     const std::optional<TaskId> suspended =
         home.tree(p.task().root).deny(p.session(), p.verdict.code == kUnavailableCode);
     bool died = false;  // in memory at once; calls that were faster end as any revocation ends them
+    identity::TaskPtr lost;  // held: once dead, the directory may forget it
     if (suspended) {
+        lost = shared_->directory.task(*suspended);
         died = shared_->directory.end(*suspended, identity::TaskState::kRevoked).has_value();
     }
 
@@ -274,8 +276,8 @@ net::Task<Answer> Core::refuse(HomeState& home, PassagePtr passage, RefusalKind 
     auto recording = home.recorder().record(std::move(draft));
     Result<evidence::Receipt> receipt = co_await std::move(recording);
     if (died) {
-        auto burying = bury(home, *suspended, shared_->directory.task(*suspended),
-                            identity::TaskState::kRevoked, events::by_writ(), "too many denials");
+        auto burying = bury(home, *suspended, std::move(lost), identity::TaskState::kRevoked,
+                            events::by_writ(), "too many denials");
         const Status buried = co_await std::move(burying);
         static_cast<void>(buried);  // the task is dead either way
     }

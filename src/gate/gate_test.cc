@@ -454,5 +454,25 @@ TEST(GateSuspend, TaskThatIsDeniedTooOftenIsRevoked) {
     EXPECT_TRUE(w.event("session.sealed").has(R"("denied":100)"));
 }
 
+// While its last refusal is written the directory may forget it for new tasks: it is dead.
+TEST(GateSuspend, TaskThatIsForgottenMeanwhileIsSealedAllTheSame) {
+    World w;
+    const auto task = w.task(0, w.task());
+    const auto session = w.session(task);
+    for (std::int64_t i = 1; i < kMaxDenials_per_task; ++i)
+        w.refuse(w.call(session, "files__nothing"));
+    w.ledger.hold();
+    std::optional<Answer> answer;
+    w.reactor[0]->spawn(answer_into(w.gate.get(), w.call(session, "files__nothing"), &answer));
+    w.run_until([&] { return w.ledger.waiting() == 1; });
+    for (std::size_t i = 0; i <= kMaxTasks && w.directory->task(task->id); ++i)
+        ASSERT_TRUE(w.directory->start(task->spec, w.ids.mint<EventId>()));
+    ASSERT_EQ(w.directory->task(task->id), nullptr);
+    w.ledger.release();
+    w.run_until([&] { return answer.has_value(); });
+    EXPECT_TRUE(w.event("task.ended").has("too many denials"));
+    EXPECT_TRUE(w.event("session.sealed").has(R"("denied":100)"));
+}
+
 }  // namespace
 }  // namespace writ::gate::test

@@ -175,10 +175,11 @@ net::Task<Status> Core::end_session(identity::SessionPtr session, std::string re
 
 net::Task<Status> Core::end_task(TaskId id, identity::TaskState how, evidence::Actor by,
                                  std::string reason) {
+    // Asked before it dies: then the directory may forget it for tasks that other threads start.
+    identity::TaskPtr task = shared_->directory.task(id);
     const auto died = shared_->directory.end(id, how);
     if (!died) co_return fail(died.error());
     net::Reactor* back = shared_->here();
-    identity::TaskPtr task = shared_->directory.task(id);
     HomeState& home = state(task ? task->root : id);
     co_await home.reactor().hop();
     auto burying = bury(home, id, std::move(task), how, std::move(by), std::move(reason));

@@ -58,7 +58,7 @@ struct Desk::Impl {
     net::Task<Result<net::HttpResponse>> tasks(RequestPtr request, std::vector<std::string> path,
                                                PersonPtr person);
     net::Task<Result<net::HttpResponse>> start_task(RequestPtr request, PersonPtr person);
-    net::Task<Result<net::HttpResponse>> end_task(TaskId id, identity::TaskState how,
+    net::Task<Result<net::HttpResponse>> end_task(identity::TaskPtr task, identity::TaskState how,
                                                   RequestPtr request, PersonPtr person);
     net::Task<Result<net::HttpResponse>> show_task(identity::TaskPtr task);
     net::Task<Result<net::HttpResponse>> mint_writ(identity::TaskPtr task, PersonPtr person);
@@ -215,9 +215,9 @@ net::Task<Result<net::HttpResponse>> Desk::Impl::tasks(RequestPtr request,
     if (!task) co_return fail(ErrorCode::kNotFound, "no such task");
     if (path.size() == 2 && get) co_return co_await show_task(task);
     if (path.size() == 3 && post && path[2] == "end")
-        co_return co_await end_task(*id, identity::TaskState::kEnded, request, person);
+        co_return co_await end_task(task, identity::TaskState::kEnded, request, person);
     if (path.size() == 3 && post && path[2] == "revoke")
-        co_return co_await end_task(*id, identity::TaskState::kRevoked, request, person);
+        co_return co_await end_task(task, identity::TaskState::kRevoked, request, person);
     if (path.size() == 3 && post && path[2] == "writ") co_return co_await mint_writ(task, person);
     co_return fail(not_here());
 }
@@ -263,7 +263,9 @@ net::Task<Result<net::HttpResponse>> Desk::Impl::start_task(RequestPtr request, 
     co_return ok(task_view(*task, parts.clock.boot_us()), 201);
 }
 
-net::Task<Result<net::HttpResponse>> Desk::Impl::end_task(TaskId id, identity::TaskState how,
+// The task is held meanwhile: once dead, the directory may forget it for new ones at any moment.
+net::Task<Result<net::HttpResponse>> Desk::Impl::end_task(identity::TaskPtr task,
+                                                          identity::TaskState how,
                                                           RequestPtr request, PersonPtr person) {
     if (auto may = need(*person, {Role::kOperator, Role::kLauncher}); !may)
         co_return fail(may.error());
@@ -274,8 +276,7 @@ net::Task<Result<net::HttpResponse>> Desk::Impl::end_task(TaskId id, identity::T
         if (const auto text = body->root().string("reason")) reason = text->substr(0, 500);
     }
     auto by = actor(*person);
-    const auto done = co_await parts.gate.end_task(id, how, std::move(by), std::move(reason));
-    const auto task = parts.directory.task(id);
+    const auto done = co_await parts.gate.end_task(task->id, how, std::move(by), std::move(reason));
     if (!done) co_return fail(done.error());
     co_return ok(task_view(*task, parts.clock.boot_us()));
 }
