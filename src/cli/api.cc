@@ -75,6 +75,8 @@ Result<std::string> call_api(const Context& context, const std::string& method,
                 "no gateway answers on `{}` ({}): start one with `writ up`, "
                 "or name its socket with --socket",
                 where->operators.string(), error.detail);
+        // Too large an answer is no wrong usage.
+        if (error.code == ErrorCode::kTooLarge) error.code = ErrorCode::kIo;
         return fail(std::move(error));
     }
     if (response->status >= 400) {

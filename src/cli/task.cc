@@ -1,7 +1,9 @@
 // `writ task start|show|list|writ|end|revoke`.
 #include <fmt/format.h>
 
+#include <functional>
 #include <memory>
+#include <string>
 
 #include <CLI/CLI.hpp>
 
@@ -58,20 +60,43 @@ int start(const Context& context, const std::string& file) {
     return show(context, call_api(context, "POST", "tasks", spec->to_json().dump()));
 }
 
-int list(const Context& context) {
-    const auto answer = call_api(context, "GET", "tasks");
-    if (!answer) return report_api(context, answer.error());
-    const auto body = json::parse(*answer, {.bytes_max = 64 << 20});
-    if (!body) return report(context, body.error());
-    if (context.json) {
-        print_json(context, versioned("tasks", json::Node::from(body->root())));
-        return kDone;
+// Reads the list page by page. Tasks that are started meanwhile are newer than the first page: they
+// are not in it.
+Status each_task(const Context& context, const std::function<void(const json::Value&)>& each) {
+    std::string path = "tasks";
+    while (true) {
+        const auto answer = call_api(context, "GET", path);
+        if (!answer) return fail(answer.error());
+        const auto body = json::parse(*answer, {.bytes_max = 64 << 20});
+        if (!body) return fail(body.error());
+        if (const auto page = body->root().find("tasks"))
+            for (const json::Value task : page->elements()) each(task);
+        const auto next = body->root().string("next");
+        if (!next) return {};
+        path = "tasks?after=" + std::string(*next);
     }
-    fmt::print("{:36}  {:8}  {:20}  {}\n", "TASK", "STATE", "AGENT", "PURPOSE");
-    if (const auto tasks = body->root().find("tasks"))
-        for (const json::Value task : tasks->elements())
-            fmt::print("{:36}  {:8}  {:20}  {}\n", text_of(task, "id"), text_of(task, "state"),
-                       text_of(task, "agent"), text_of(task, "purpose"));
+}
+
+int list(const Context& context) {
+    json::Node all = json::Node::array();
+    std::string lines =
+        fmt::format("{:36}  {:8}  {:20}  {}\n", "TASK", "STATE", "AGENT", "PURPOSE");
+    const Status read = each_task(context, [&](const json::Value& task) {
+        if (context.json)
+            all.push_back(json::Node::from(task));
+        else
+            lines +=
+                fmt::format("{:36}  {:8}  {:20}  {}\n", text_of(task, "id"), text_of(task, "state"),
+                            text_of(task, "agent"), text_of(task, "purpose"));
+    });
+    if (!read) return report_api(context, read.error());
+    if (context.json) {
+        json::Node body = json::Node::object();
+        body["tasks"] = std::move(all);
+        print_json(context, versioned("tasks", std::move(body), 2));
+    } else {
+        fmt::print("{}", lines);
+    }
     return kDone;
 }
 

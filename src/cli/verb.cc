@@ -84,8 +84,8 @@ void print_json(const Context& context, const json::Node& node) {
     std::puts(text.c_str());
 }
 
-json::Node versioned(std::string_view what, json::Node body) {
-    body["schema"] = fmt::format("writ.{}/1", what);
+json::Node versioned(std::string_view what, json::Node body, int version) {
+    body["schema"] = fmt::format("writ.{}/{}", what, version);
     return body;
 }
 

@@ -48,8 +48,8 @@ int main(int argc, char** argv);
 int report(const Context& context, const Error& error);
 // Prints a JSON document to stdout: one line with --json, indented otherwise.
 void print_json(const Context& context, const json::Node& node);
-// Wraps a --json answer: {"schema":"writ.<what>/1", …}.
-json::Node versioned(std::string_view what, json::Node body);
+// Wraps a --json answer: {"schema":"writ.<what>/<version>", …}.
+json::Node versioned(std::string_view what, json::Node body, int version = 1);
 
 void add_up(CLI::App& app, Context& context);
 void add_reload(CLI::App& app, Context& context);

@@ -19,6 +19,25 @@ using identity::Role;
 using PersonPtr = std::shared_ptr<const Person>;
 using RequestPtr = std::shared_ptr<const net::HttpRequest>;
 
+// A page of tasks ends with the task that reaches this many bytes. One task was
+// one request body, so that no page comes near to what clients read (kMaxUpstreamMessageBytes).
+constexpr std::size_t kPageBytes = 1 << 20;
+
+// The value of `name` in the query of `target`; empty if there is none. Nothing is unescaped: ids
+// need no escapes.
+std::string_view in_query(std::string_view target, std::string_view name) {
+    const auto mark = target.find('?');
+    if (mark == std::string_view::npos) return {};
+    for (target.remove_prefix(mark + 1); !target.empty();) {
+        const auto end = std::min(target.find('&'), target.size());
+        const std::string_view one = target.substr(0, end);
+        if (one.size() > name.size() && one.starts_with(name) && one[name.size()] == '=')
+            return one.substr(name.size() + 1);
+        target.remove_prefix(std::min(end + 1, target.size()));
+    }
+    return {};
+}
+
 // `/api/v1/tasks/ID/end` without the prefix, split at slashes. Empty if the prefix differs or a
 // segment is empty.
 std::vector<std::string> segments(std::string_view target) {
@@ -57,6 +76,7 @@ struct Desk::Impl {
     net::Task<Result<net::HttpResponse>> route(RequestPtr request, PersonPtr person);
     net::Task<Result<net::HttpResponse>> tasks(RequestPtr request, std::vector<std::string> path,
                                                PersonPtr person);
+    Result<net::HttpResponse> list_tasks(const net::HttpRequest& request) const;
     net::Task<Result<net::HttpResponse>> start_task(RequestPtr request, PersonPtr person);
     net::Task<Result<net::HttpResponse>> end_task(identity::TaskPtr task, identity::TaskState how,
                                                   RequestPtr request, PersonPtr person);
@@ -202,14 +222,7 @@ net::Task<Result<net::HttpResponse>> Desk::Impl::tasks(RequestPtr request,
     const bool get = request->method == "GET";
     const bool post = request->method == "POST";
     if (path.size() == 1 && post) co_return co_await start_task(request, person);
-    if (path.size() == 1 && get) {
-        json::Node list = json::Node::array();
-        for (const auto& task : parts.directory.tasks())
-            list.push_back(task_view(*task, parts.clock.boot_us()));
-        json::Node body = json::Node::object();
-        body["tasks"] = std::move(list);
-        co_return ok(body);
-    }
+    if (path.size() == 1 && get) co_return list_tasks(*request);
     const auto id = path.size() >= 2 ? TaskId::parse(path[1]) : std::nullopt;
     const auto task = id ? parts.directory.task(*id) : nullptr;
     if (!task) co_return fail(ErrorCode::kNotFound, "no such task");
@@ -220,6 +233,30 @@ net::Task<Result<net::HttpResponse>> Desk::Impl::tasks(RequestPtr request,
         co_return co_await end_task(task, identity::TaskState::kRevoked, request, person);
     if (path.size() == 3 && post && path[2] == "writ") co_return co_await mint_writ(task, person);
     co_return fail(not_here());
+}
+
+// Newest first. A page that is not the last has `next`: what to ask for as `after`.
+Result<net::HttpResponse> Desk::Impl::list_tasks(const net::HttpRequest& request) const {
+    const std::string_view from = in_query(request.target, "after");
+    const auto after = TaskId::parse(from);
+    if (!from.empty() && !after) return fail(ErrorCode::kInvalid, "`after` must be a task id");
+    json::Node body = json::Node::object();
+    json::Node list = json::Node::array();
+    std::size_t bytes = 0;
+    std::string last;
+    for (const auto& task : parts.directory.tasks()) {
+        if (after && !(task->id < *after)) continue;
+        if (bytes >= kPageBytes) {
+            body["next"] = last;
+            break;
+        }
+        std::string text = task_summary(*task, parts.clock.boot_us()).dump();
+        bytes += text.size();
+        last = task->id.text();
+        list.push_back(json::Node::raw(std::move(text)));
+    }
+    body["tasks"] = std::move(list);
+    return ok(body);
 }
 
 net::Task<Result<net::HttpResponse>> Desk::Impl::mint_writ(identity::TaskPtr task,

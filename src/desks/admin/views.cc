@@ -19,6 +19,12 @@ json::Node task_view(const identity::Task& task, std::int64_t boot_us) {
     return out;
 }
 
+json::Node task_summary(const identity::Task& task, std::int64_t boot_us) {
+    json::Node::Object out = *task_view(task, boot_us).if_object();
+    out.erase("prompt");
+    return out;
+}
+
 json::Node tool_view(const catalog::Tool& tool) {
     json::Node out = json::Node::object();
     out["server"] = tool.server;

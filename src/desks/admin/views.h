@@ -12,6 +12,8 @@
 namespace writ::admin {
 
 json::Node task_view(const identity::Task& task, std::int64_t boot_us);
+// As task_view(), without the prompt.
+json::Node task_summary(const identity::Task& task, std::int64_t boot_us);
 json::Node tool_view(const catalog::Tool& tool);
 json::Node server_view(const catalog::ServerSpec& server);
 json::Node difference_view(const catalog::Tool& tool, const catalog::Pin& pinned,

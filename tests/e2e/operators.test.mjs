@@ -1,0 +1,37 @@
+// What a person at the operators' socket must be able to do whatever agents and strangers do meanwhile.
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { Gateway } from './harness.mjs';
+
+const gateways = [];
+after(async () => { for (const gw of gateways) await gw.close(); });
+
+function gateway() {
+  const gw = new Gateway();
+  gateways.push(gw);
+  gw.configure(gw.echo());
+  gw.policy('permit (principal, action, resource);');
+  gw.task('deadline = "10m"\n[[grants]]\ntools = ["echo/*"]\n');
+  return gw;
+}
+
+test('many tasks with long prompts are listed', async () => {
+  const gw = gateway();
+  await gw.up();
+  const prompt = 'p'.repeat(64 << 10);
+  const grants = [{ tools: Array.from({ length: 128 }, (_, i) => `echo/${i}${'t'.repeat(50)}`) }];
+  for (let i = 0; i < 90; ++i) {
+    const body = JSON.stringify({ agent: 'bot', subject: 'person:alice', purpose: `number ${i}`, prompt, grants });
+    assert.equal((await gw.api('POST', 'tasks', body)).status, 201);
+  }
+  const listed = await gw.json('task', 'list');
+  assert.equal(listed.code, 0, listed.err);
+  assert.equal(listed.json.schema, 'writ.tasks/2');
+  assert.deepEqual(listed.json.tasks.map((t) => t.purpose), Array.from({ length: 90 }, (_, i) => `number ${89 - i}`));
+  assert.ok(listed.json.tasks.every((t) => t.prompt === undefined));
+  const table = await gw.cli('task', 'list');
+  assert.equal(table.code, 0, table.err);
+  assert.equal(table.out.trim().split('\n').length, 91);
+  const shown = await gw.json('task', 'show', listed.json.tasks[0].id);
+  assert.equal(shown.json.prompt, prompt);
+});
