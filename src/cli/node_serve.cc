@@ -1,5 +1,7 @@
 // Puts desks and doors on the listeners: launchers on the agents' socket, agents on TCP, people on
 // the operators' socket.
+#include "base/inert.h"
+#include "base/log.h"
 #include "cli/node_parts.h"
 #include "cli/readers.h"
 #include "evidence/shred.h"
@@ -31,12 +33,16 @@ void Node::Impl::serve_launchers() {
         [this](identity::SessionPtr session, std::string path, std::uint16_t port) {
             return door->for_session(std::move(session), std::move(path), port);
         },
-        [this](const net::Peer& peer, const Error& error) {
+        [this](const launch::Refused& refused) {
+            log::warn("launch", "{} hand-overs were refused, the first of {}: {}", refused.n,
+                      refused.peer, inert(refused.reason, 200));
             evidence::Draft draft;
             draft.type = "launch.refused";
             draft.actor = self();
-            draft.data["peer"] = peer.address;
-            draft.data["reason"] = error.detail;
+            draft.data["code"] = refused.code;
+            draft.data["peer"] = refused.peer;
+            draft.data["reason"] = refused.reason;
+            draft.data["n"] = refused.n;
             recorders.front()->note(std::move(draft));
         }};
     launch_desk =

@@ -1,5 +1,6 @@
 // What a person at the operators' socket must be able to do whatever agents and strangers do meanwhile.
 import assert from 'node:assert/strict';
+import { connect as dial } from 'node:net';
 import { after, test } from 'node:test';
 import { Gateway } from './harness.mjs';
 
@@ -34,4 +35,24 @@ test('many tasks with long prompts are listed', async () => {
   assert.equal(table.out.trim().split('\n').length, 91);
   const shown = await gw.json('task', 'show', listed.json.tasks[0].id);
   assert.equal(shown.json.prompt, prompt);
+});
+
+test('whoever knocks at the launchers\' socket in a loop does not fill the log', async () => {
+  const gw = gateway();
+  await gw.up();
+  const knock = () => new Promise((done) => {
+    const socket = dial(gw.path('run/agents.sock'), () => socket.write('{}\n'));
+    let text = '';
+    socket.on('data', (d) => { text += d; socket.destroy(); });
+    socket.on('error', () => {});
+    socket.on('close', () => done(text));
+  });
+  for (let i = 0; i < 100; ++i)
+    for (const answer of await Promise.all(Array.from({ length: 10 }, knock))) assert.match(answer, /one descriptor is needed/);
+  await gw.down();
+  const tail = await gw.cli('--json', 'evidence', 'tail', '-n', '100000');
+  const refused = tail.out.trim().split('\n').map((l) => JSON.parse(l)).filter((e) => e.type === 'launch.refused');
+  assert.ok(refused.length <= 5, `${refused.length} events`);
+  assert.equal(refused.reduce((n, e) => n + e.data.n, 0), 1000, 'all are counted');
+  assert.deepEqual([...new Set(refused.map((e) => e.data.code))], ['invalid']);
 });

@@ -23,6 +23,7 @@ namespace {
 constexpr std::size_t kMaxRequestBytes = 1024;
 constexpr net::Millis kExchangeTimeout{5'000};
 constexpr net::Millis kHeartbeat{3'600'000};  // of waits that only an event ends
+constexpr net::Millis kTellEvery{1'000};      // looks whether refusals are due
 
 std::string error_line(const Error& error) {
     json::Node out = json::Node::object();
@@ -59,9 +60,11 @@ struct Wanted {
 };
 
 struct Desk::Impl : std::enable_shared_from_this<Desk::Impl> {
-    explicit Impl(Parts p) : parts(std::move(p)) {}
+    explicit Impl(Parts p) : parts(std::move(p)), refusals(parts.clock, parts.refused) {}
 
     Parts parts;
+    Refusals refusals;
+    bool telling = false;
     std::unique_ptr<net::Acceptor> acceptor;
     std::map<SessionId, std::shared_ptr<Launched>> launched;
     std::size_t exchanges = 0;
@@ -70,6 +73,7 @@ struct Desk::Impl : std::enable_shared_from_this<Desk::Impl> {
     using Answer = std::pair<std::string, std::shared_ptr<Launched>>;  // a line, and whose it is
     static net::Task<void> serve(std::shared_ptr<Impl> self, std::shared_ptr<net::Stream> stream);
     static net::Task<void> watch(std::shared_ptr<Impl> self, std::shared_ptr<Launched> child);
+    static net::Task<void> tell_refusals(std::shared_ptr<Impl> self);
     static net::Task<void> watch_link(std::shared_ptr<Impl> self, std::shared_ptr<Launched> child);
     static net::Task<void> keep_alive(std::shared_ptr<Impl> self, std::shared_ptr<Launched> child);
     net::Task<Result<Answer>> answer(net::Peer peer, net::Received received);
@@ -98,6 +102,7 @@ Desk::Desk(Parts parts, net::Listener listener) : impl_(std::make_shared<Impl>(s
 }
 
 Desk::~Desk() {
+    impl_->closing = true;  // too late to tell anybody anything
     stop();
     for (const auto& [id, child] : impl_->launched)
         if (child->link) child->link->close();
@@ -105,7 +110,7 @@ Desk::~Desk() {
 }
 
 void Desk::stop() {
-    impl_->closing = true;
+    if (!std::exchange(impl_->closing, true)) impl_->refusals.tell_all();
     impl_->acceptor.reset();
     for (const auto& [id, child] : impl_->launched) child->server->close();
 }
@@ -153,8 +158,8 @@ net::Task<void> Desk::Impl::serve(std::shared_ptr<Impl> self, std::shared_ptr<ne
         auto answering = self->answer(peer, std::move(*received));
         auto answer = co_await std::move(answering);
         if (!answer) {
-            log::warn("launch", "{} was refused: {}", peer.address, answer.error().message());
-            self->parts.refused(peer, answer.error());
+            self->refusals.add(peer, answer.error());
+            if (!std::exchange(self->telling, true)) self->parts.reactor.spawn(tell_refusals(self));
         }
         auto line = answer ? std::move(answer->first) : error_line(answer.error());
         (void)co_await stream->write_all(std::move(line), kExchangeTimeout);
@@ -164,6 +169,14 @@ net::Task<void> Desk::Impl::serve(std::shared_ptr<Impl> self, std::shared_ptr<ne
         }
     }
     --self->exchanges;
+}
+
+net::Task<void> Desk::Impl::tell_refusals(std::shared_ptr<Impl> self) {
+    while (!self->closing && self->refusals.waiting()) {
+        co_await self->parts.reactor.sleep(kTellEvery);
+        if (!self->closing) self->refusals.tell_due();
+    }
+    self->telling = false;
 }
 
 net::Task<Status> Desk::Impl::check_person(net::Peer peer) const {

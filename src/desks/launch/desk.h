@@ -30,6 +30,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "desks/launch/refusals.h"
 #include "gate/gate.h"
 #include "identity/directory.h"
 #include "net/http.h"
@@ -49,8 +50,8 @@ struct Parts {
     // Serves one session on its listener under its path; the call door. Called once per launch.
     std::function<net::HttpHandler(identity::SessionPtr, std::string path, std::uint16_t port)>
         door;
-    // Records that a hand-over was refused.
-    std::function<void(const net::Peer&, const Error&)> refused;
+    // Records that hand-overs were refused.
+    Refusals::Tell refused;
 };
 
 class Desk {
