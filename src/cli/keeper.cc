@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::string_view kTask = "task";
 constexpr std::string_view kStanding = "standing";
+constexpr std::string_view kInside = "inside";
 // A standing names every open session and call of a home, some 400 bytes each.
 constexpr std::size_t kMaxStandingBytes = 64 << 20;
 constexpr std::size_t kMaxRows = 4 * kMaxTasks;
@@ -105,7 +106,29 @@ Result<Kept> Keeper::load() {
         }
     }
     if (!usable) out.standings.clear();
+    if (const Status loaded = load_inside(out); !loaded) return fail(loaded.error());
     return out;
+}
+
+// Processes of an earlier boot of the machine are gone.
+Status Keeper::load_inside(Kept& out) {
+    const auto records = store_.list(tenant_, kInside, "", kMaxRows);
+    if (!records) return fail(records.error());
+    std::vector<store::Change> old;
+    for (const auto& record : *records) {
+        const auto body = json::parse(record.value);
+        const auto id = SessionId::parse(record.key.id);
+        auto kin = body ? launch::Kin::from_json(body->root()) : fail(body.error());
+        if (!id || !kin) {
+            log::warn("up", "what is stored of the processes of session {} cannot be read",
+                      record.key.id);
+        } else if (!boot_.empty() && body->root().string("boot") != boot_) {
+            old.push_back({record.key, std::nullopt, std::nullopt});
+        } else {
+            out.inside.emplace(*id, *kin);
+        }
+    }
+    return old.empty() ? Status() : store_.apply(tenant_, old);
 }
 
 net::Task<Status> Keeper::apply(std::vector<store::Change> changes,
@@ -126,6 +149,25 @@ net::Task<Status> Keeper::keep(identity::TaskPtr task) {
     rows_.insert(task->id);
     auto applying = apply(std::move(changes), std::nullopt);
     co_return co_await std::move(applying);
+}
+
+net::Task<Status> Keeper::keep_inside(SessionId session, launch::Kin kin) {
+    json::Node row = kin.to_json();
+    row["boot"] = boot_;
+    std::vector<store::Change> changes;
+    changes.push_back({{tenant_, std::string(kInside), session.text()}, row.dump(), std::nullopt});
+    auto applying = apply(std::move(changes), std::nullopt);
+    co_return co_await std::move(applying);
+}
+
+net::Task<void> Keeper::forget_inside(SessionId session) {
+    std::vector<store::Change> changes;
+    changes.push_back(
+        {{tenant_, std::string(kInside), session.text()}, std::nullopt, std::nullopt});
+    auto applying = apply(std::move(changes), std::nullopt);
+    if (const Status done = co_await std::move(applying); !done)
+        log::warn("up", "the processes of session {} stay stored: {}", session.text(),
+                  done.error().message());
 }
 
 net::Task<Status> Keeper::save(std::vector<gate::Standing> standings,

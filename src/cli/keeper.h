@@ -4,6 +4,8 @@
 //
 //   task/<id> {"spec","started_us","deadline_us","deadline_boot_us","boot","event","parent"}
 //   standing/<number>  gate::Standing
+//   inside/<session> {"agent":[pid,start],"launcher":[pid,start],"boot"}  processes that are inside
+//     a task, whatever became of it (desks/launch/inside.h)
 #pragma once
 
 #include <cstdint>
@@ -14,6 +16,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "desks/launch/inside.h"
 #include "gate/standing.h"
 #include "identity/types.h"
 #include "net/reactor.h"
@@ -34,6 +37,7 @@ struct KeptTask {
 struct Kept {
     std::vector<gate::Standing> standings;  // empty: the log has to be read from its beginning
     std::map<TaskId, KeptTask> tasks;
+    std::map<SessionId, launch::Kin> inside;  // of this boot of the machine
 };
 
 // Everything referred to must outlive it. keep() and save() are for `reactor`.
@@ -46,12 +50,17 @@ class Keeper {
     Result<Kept> load();
     // Stores a task; durable when it returns. Errors: kIo.
     net::Task<Status> keep(identity::TaskPtr task);
+    // Stores the processes of a session; durable when it returns. Errors: kIo.
+    net::Task<Status> keep_inside(SessionId session, launch::Kin kin);
+    // Removes them. What cannot be removed names processes that are gone: it harms nobody.
+    net::Task<void> forget_inside(SessionId session);
     // Stores the standings by number and removes the rows of tasks that are in none and for which
     // `dead` is true. Rows of homes beyond them, of an earlier configuration, go. Errors: kIo.
     net::Task<Status> save(std::vector<gate::Standing> standings,
                            std::function<bool(const TaskId&)> dead);
 
   private:
+    Status load_inside(Kept& out);
     net::Task<Status> apply(std::vector<store::Change> changes,
                             std::optional<std::uint64_t> applied);
 

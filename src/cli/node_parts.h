@@ -7,6 +7,7 @@
 // goes, node_close.cc stops.
 #pragma once
 
+#include <map>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -110,7 +111,8 @@ struct Node::Impl {
     std::unique_ptr<Keeper> keeper;
     std::vector<identity::SessionPtr> awaited;  // of before a restart, until they are resumed
     std::int64_t awaited_until_boot_us = 0;
-    std::uint64_t saved_entries = 0;  // of the log, when the standings were saved last
+    std::map<SessionId, launch::Kin> inside;  // of before a restart: processes that are no persons
+    std::uint64_t saved_entries = 0;          // of the log, when the standings were saved last
     std::int64_t saved_boot_us = 0;
     bool save_works = true;
     bool upkeep_runs = false;

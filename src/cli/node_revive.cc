@@ -12,6 +12,14 @@ constexpr std::uint64_t kMaxTailEntries = 8'192;
 // And where little happens, what happened in this time.
 constexpr std::int64_t kSaveEvery_us = 5'000'000;
 
+// The store may be lost, or of a version that kept no processes: then the log says who the agents
+// are.
+void add_agent(std::map<SessionId, launch::Kin>& inside, const SessionId& session,
+               identity::Binding binding, const std::string& bound_to) {
+    if (binding != identity::Binding::kUnixPeer) return;
+    if (const auto kin = launch::Kin::from_binding(bound_to)) inside.emplace(session, *kin);
+}
+
 }  // namespace
 
 // Before anything is served.
@@ -21,9 +29,14 @@ net::Task<Status> Node::Impl::come_back() {
     auto past = co_await std::move(looking);
     if (!past) co_return fail(past.error());
     clock.not_before(past->truth.newest_us);
+    inside = std::move(past->kept.inside);
     gate::Revival revival = decide_revival(std::move(*past), *directory);
-    for (const auto& each : revival.sessions)
+    for (const auto& each : revival.sessions) {
         if (each.session->binding == identity::Binding::kUnixPeer) awaited.push_back(each.session);
+        add_agent(inside, each.session->id, each.session->binding, each.session->bound_to);
+    }
+    for (const auto& each : revival.lost_sessions)
+        add_agent(inside, each.standing.id, each.standing.binding, each.standing.bound_to);
     if (!revival.tasks.empty())
         log::info("up", "{} tasks and {} sessions go on; {} calls were in flight",
                   revival.tasks.size(), revival.sessions.size(), revival.calls.size());

@@ -1,5 +1,7 @@
 // Puts desks and doors on the listeners: launchers on the agents' socket, agents on TCP, people on
 // the operators' socket.
+#include <utility>
+
 #include "base/inert.h"
 #include "base/log.h"
 #include "cli/node_parts.h"
@@ -44,38 +46,42 @@ void Node::Impl::serve_launchers() {
             draft.data["reason"] = refused.reason;
             draft.data["n"] = refused.n;
             recorders.front()->note(std::move(draft));
-        }};
+        },
+        [this](SessionId session, launch::Kin kin) { return keeper->keep_inside(session, kin); },
+        [this](SessionId session) { return keeper->forget_inside(session); },
+        std::exchange(inside, {})};
     launch_desk =
         std::make_unique<launch::Desk>(std::move(launch_parts), std::move(*launch_listener));
 }
 
 void Node::Impl::serve_operators() {
-    admin::Parts admin_parts{*gate,
-                             *directory,
-                             *catalog,
-                             *ledger,
-                             *store,
-                             *recorders.front(),
-                             *reactors.front(),
-                             clock,
-                             config.tenant,
-                             config.bearer,
-                             [this](pid_t pid) { return launch_desk->inside_task(pid); },
-                             [this](const identity::Person& person) {
-                                 return evidence::pseudonym(*vault, "writ:" + config.trust_domain,
-                                                            "person:" + person.login);
-                             },
-                             [this] { return about(); },
-                             [this] { refresh_policies(); },
-                             [this](evidence::ShredRequest request) {
-                                 return evidence::shred(*recorders.front(), *vault,
-                                                        *reactors.front(), std::move(request));
-                             },
-                             [this] { return server_health(); },
-                             [this](bool check_only, evidence::Actor by) {
-                                 std::string reason = "writ reload";
-                                 return reload(check_only, std::move(by), std::move(reason));
-                             }};
+    admin::Parts admin_parts{
+        *gate,
+        *directory,
+        *catalog,
+        *ledger,
+        *store,
+        *recorders.front(),
+        *reactors.front(),
+        clock,
+        config.tenant,
+        config.bearer,
+        [this](net::Peer peer) { return launch_desk->inside_task(std::move(peer)); },
+        [this](const identity::Person& person) {
+            return evidence::pseudonym(*vault, "writ:" + config.trust_domain,
+                                       "person:" + person.login);
+        },
+        [this] { return about(); },
+        [this] { refresh_policies(); },
+        [this](evidence::ShredRequest request) {
+            return evidence::shred(*recorders.front(), *vault, *reactors.front(),
+                                   std::move(request));
+        },
+        [this] { return server_health(); },
+        [this](bool check_only, evidence::Actor by) {
+            std::string reason = "writ reload";
+            return reload(check_only, std::move(by), std::move(reason));
+        }};
     admin_desk = std::make_unique<admin::Desk>(std::move(admin_parts));
     operators = std::make_unique<net::HttpServer>(*reactors.front(), std::move(*operators_listener),
                                                   admin_desk->handler());

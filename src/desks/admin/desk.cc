@@ -124,8 +124,10 @@ net::Task<Result<PersonPtr>> Desk::Impl::caller(net::Peer peer) const {
     if (!peer.is_unix || !peer.uid || !peer.pid)
         co_return fail(ErrorCode::kForbidden,
                        "the admin API is served on the operators' socket only");
-    auto looking = parts.inside_task(*peer.pid);
-    if (co_await std::move(looking)) {
+    auto looking = parts.inside_task(peer);
+    const auto inside = co_await std::move(looking);
+    if (!inside) co_return fail(inside.error());
+    if (*inside) {
         log::warn("admin", "a process inside a task's tree (pid {}) was refused", *peer.pid);
         co_return fail(ErrorCode::kForbidden, "a process inside a task may not act as a person");
     }

@@ -42,8 +42,9 @@ struct Parts {
     const Clock& clock;
     std::string tenant;
     bool bearer = false;  // whether writs may be handed out as bearer tokens
-    // True if the process is part of some task's tree: it must not act as a person.
-    std::function<net::Task<bool>(pid_t)> inside_task;
+    // True if the peer is part of some task's tree: it must not act as a person. Errors:
+    // kUnavailable (cannot be told now).
+    std::function<net::Task<Result<bool>>(net::Peer)> inside_task;
     // A person's name as it stands in events.
     std::function<std::string(const identity::Person&)> pseudonym;
     // Facts about the node for `status`, e.g. sockets and version.

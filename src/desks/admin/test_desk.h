@@ -114,11 +114,11 @@ struct World {
     std::unique_ptr<catalog::Catalog> catalog = std::move(*catalog::Catalog::make({}, {}, {}));
     std::unique_ptr<store::Store> store =
         std::move(*store::open_sqlite(rig.dir.path() / "state.sqlite"));
-    bool inside = false;  // what is said of every caller
+    Result<bool> inside = false;  // what is said of every caller
     Desk desk{parts()};
 
   private:
-    static net::Task<bool> answer(bool inside) { co_return inside; }
+    static net::Task<Result<bool>> answer(Result<bool> inside) { co_return inside; }
     Parts parts() {
         return {gate,
                 directory,
@@ -130,7 +130,7 @@ struct World {
                 rig.clock,
                 "acme",
                 false,
-                [this](pid_t) { return answer(inside); },
+                [this](net::Peer) { return answer(inside); },
                 [](const identity::Person& person) { return "ps:" + person.login; },
                 [] { return json::Node::object(); },
                 [] {},

@@ -23,7 +23,10 @@ namespace {
 constexpr std::size_t kMaxRequestBytes = 1024;
 constexpr net::Millis kExchangeTimeout{5'000};
 constexpr net::Millis kHeartbeat{3'600'000};  // of waits that only an event ends
-constexpr net::Millis kTellEvery{1'000};      // looks whether refusals are due
+constexpr net::Millis kPause{100};            // before a wait that could not begin
+// How often processes that nobody came back for are looked after.
+constexpr net::Millis kLookAfter{30'000};
+constexpr net::Millis kTellEvery{1'000};  // looks whether refusals are due
 
 std::string error_line(const Error& error) {
     json::Node out = json::Node::object();
@@ -34,21 +37,22 @@ std::string error_line(const Error& error) {
 
 // What a unix session is bound to, as its evidence says: the process, and a commitment to what the
 // launcher must show when it resumes.
-std::string binding(pid_t pid, std::uint64_t start, std::string_view path,
-                    std::string_view secret) {
+std::string binding(const Process& child, std::string_view path, std::string_view secret) {
     const Sha256 commitment = crypto::sha256(fmt::format("writ-resume/1\n{}\n{}\n", path, secret));
-    return fmt::format("pid:{}@{};resume:{}", pid, start, to_hex(ByteView(commitment)));
+    return fmt::format("pid:{}@{};resume:{}", child.pid, child.start, to_hex(ByteView(commitment)));
 }
 
 }  // namespace
 
+using StreamPtr = std::shared_ptr<net::Stream>;
+
 // A launched child: its session, the server on its listener, the connection of its launcher.
 struct Launched {
     identity::SessionPtr session;
-    pid_t pid = 0, launcher = 0;
     net::Fd pidfd;
     std::unique_ptr<net::HttpServer> server;
-    std::shared_ptr<net::Stream> link;
+    StreamPtr link;       // null once the launcher has left
+    bool exited = false;  // the child
 };
 
 // What a launcher asks for.
@@ -60,32 +64,39 @@ struct Wanted {
 };
 
 struct Desk::Impl : std::enable_shared_from_this<Desk::Impl> {
-    explicit Impl(Parts p) : parts(std::move(p)), refusals(parts.clock, parts.refused) {}
+    explicit Impl(Parts p)
+        : parts(std::move(p)), refusals(parts.clock, parts.refused), inside(parts.reactor) {
+        for (const auto& [session, kin] : parts.remembered) inside.add(session, kin);
+    }
 
     Parts parts;
     Refusals refusals;
     bool telling = false;
     std::unique_ptr<net::Acceptor> acceptor;
+    Inside inside;
     std::map<SessionId, std::shared_ptr<Launched>> launched;
+    // Whose child has exited and whose launcher ends what that left behind.
+    std::map<SessionId, std::shared_ptr<Launched>> leaving;
     std::size_t exchanges = 0;
     bool closing = false;
 
-    using Answer = std::pair<std::string, std::shared_ptr<Launched>>;  // a line, and whose it is
-    static net::Task<void> serve(std::shared_ptr<Impl> self, std::shared_ptr<net::Stream> stream);
+    static net::Task<void> serve(std::shared_ptr<Impl> self, StreamPtr stream);
     static net::Task<void> watch(std::shared_ptr<Impl> self, std::shared_ptr<Launched> child);
     static net::Task<void> tell_refusals(std::shared_ptr<Impl> self);
     static net::Task<void> watch_link(std::shared_ptr<Impl> self, std::shared_ptr<Launched> child);
     static net::Task<void> keep_alive(std::shared_ptr<Impl> self, std::shared_ptr<Launched> child);
-    net::Task<Result<Answer>> answer(net::Peer peer, net::Received received);
-    net::Task<Result<Answer>> launch(net::Peer peer, Wanted wanted, Child child,
-                                     net::Listener listener);
-    net::Task<Result<Answer>> resume(net::Peer peer, Wanted wanted, Child child,
-                                     net::Listener listener);
-    std::shared_ptr<Launched> serve_child(const net::Peer& peer, identity::SessionPtr session,
-                                          const Wanted& wanted, Child child,
+    static net::Task<void> look_after(std::shared_ptr<Impl> self);
+    net::Task<Result<std::string>> answer(StreamPtr link, net::Received received);
+    net::Task<Result<std::string>> launch(StreamPtr link, Wanted wanted, Child child,
                                           net::Listener listener);
-    net::Task<bool> inside_task(pid_t pid) const;
-    net::Task<Status> check_person(net::Peer peer) const;
+    net::Task<Result<std::string>> resume(StreamPtr link, Wanted wanted, Child child,
+                                          net::Listener listener);
+    void serve_child(StreamPtr link, identity::SessionPtr session, const Wanted& wanted,
+                     Child child, net::Listener listener);
+    void linked(const std::shared_ptr<Launched>& child, StreamPtr link);
+    void depart(SessionId session);
+    net::Task<Status> remember(SessionId session, Kin kin);
+    net::Task<Status> check_person(net::Peer peer);
     Result<Wanted> wanted(std::string_view line) const;
     net::Task<void> end_session(identity::SessionPtr session, std::string reason);
 };
@@ -99,14 +110,17 @@ Desk::Desk(Parts parts, net::Listener listener) : impl_(std::make_shared<Impl>(s
     };
     impl_->acceptor = std::make_unique<net::Acceptor>(impl_->parts.reactor, std::move(listener),
                                                       std::move(on_stream));
+    impl_->parts.reactor.spawn(Impl::look_after(impl_));
 }
 
 Desk::~Desk() {
     impl_->closing = true;  // too late to tell anybody anything
     stop();
-    for (const auto& [id, child] : impl_->launched)
-        if (child->link) child->link->close();
-    impl_->launched.clear();
+    for (auto* children : {&impl_->launched, &impl_->leaving}) {
+        for (const auto& [id, child] : *children)
+            if (child->link) child->link->close();
+        children->clear();
+    }
 }
 
 void Desk::stop() {
@@ -129,44 +143,25 @@ std::size_t Desk::connections() const {
     return out;
 }
 
-net::Task<bool> Desk::inside_task(pid_t pid) const {
-    const std::shared_ptr<const Impl> impl = impl_;
-    auto looking = impl->inside_task(pid);
+net::Task<Result<bool>> Desk::inside_task(net::Peer peer) const {
+    const std::shared_ptr<Impl> impl = impl_;
+    auto looking = impl->inside.holds(std::move(peer));
     co_return co_await std::move(looking);
 }
 
-net::Task<bool> Desk::Impl::inside_task(pid_t pid) const {
-    std::vector<pid_t> at, above;
-    for (const auto& [id, child] : launched) {
-        at.push_back(child->pid);
-        above.push_back(child->launcher);
-    }
-    if (at.empty()) co_return false;
-    auto look = [pid, at = std::move(at), above = std::move(above)] {
-        return descends(pid, at, above);
-    };
-    auto looking = parts.reactor.offload(std::move(look));
-    co_return co_await std::move(looking);
-}
-
-net::Task<void> Desk::Impl::serve(std::shared_ptr<Impl> self, std::shared_ptr<net::Stream> stream) {
+net::Task<void> Desk::Impl::serve(std::shared_ptr<Impl> self, StreamPtr stream) {
     ++self->exchanges;
     auto received = co_await net::receive_with_fds(self->parts.reactor, stream->fd(),
                                                    kMaxRequestBytes, kExchangeTimeout);
     if (received) {
-        const net::Peer peer = stream->peer();
-        auto answering = self->answer(peer, std::move(*received));
+        auto answering = self->answer(stream, std::move(*received));
         auto answer = co_await std::move(answering);
         if (!answer) {
-            self->refusals.add(peer, answer.error());
+            self->refusals.add(stream->peer(), answer.error());
             if (!std::exchange(self->telling, true)) self->parts.reactor.spawn(tell_refusals(self));
         }
-        auto line = answer ? std::move(answer->first) : error_line(answer.error());
+        auto line = answer ? std::move(*answer) : error_line(answer.error());
         (void)co_await stream->write_all(std::move(line), kExchangeTimeout);
-        if (answer && answer->second && !self->closing) {
-            answer->second->link = stream;
-            self->parts.reactor.spawn(watch_link(self, answer->second));
-        }
     }
     --self->exchanges;
 }
@@ -179,14 +174,12 @@ net::Task<void> Desk::Impl::tell_refusals(std::shared_ptr<Impl> self) {
     self->telling = false;
 }
 
-net::Task<Status> Desk::Impl::check_person(net::Peer peer) const {
+net::Task<Status> Desk::Impl::check_person(net::Peer peer) {
     // An agent of the same uid could otherwise launch itself into any task whose id it learns.
-    bool inside = !peer.pid;
-    if (!inside) {
-        auto looking = inside_task(*peer.pid);
-        inside = co_await std::move(looking);
-    }
-    if (inside)
+    auto looking = inside.holds(peer);
+    const auto is_inside = co_await std::move(looking);
+    if (!is_inside) co_return fail(is_inside.error());
+    if (*is_inside)
         co_return fail(ErrorCode::kForbidden, "a process inside a task may not launch agents");
     const auto person = peer.uid ? parts.directory.person(*peer.uid) : nullptr;
     if (person &&
@@ -223,7 +216,8 @@ Result<Wanted> Desk::Impl::wanted(std::string_view line) const {
     return out;
 }
 
-net::Task<Result<Desk::Impl::Answer>> Desk::Impl::answer(net::Peer peer, net::Received received) {
+net::Task<Result<std::string>> Desk::Impl::answer(StreamPtr link, net::Received received) {
+    const net::Peer& peer = link->peer();
     auto checking = check_person(peer);
     if (auto may = co_await std::move(checking); !may) co_return fail(may.error());
     if (received.fds.size() != 1)
@@ -239,73 +233,120 @@ net::Task<Result<Desk::Impl::Answer>> Desk::Impl::answer(net::Peer peer, net::Re
     if (closing) co_return fail(ErrorCode::kUnavailable, "the gateway is stopping");
     auto doing =
         asked->task
-            ? launch(std::move(peer), std::move(*asked), std::move(*child), std::move(*listener))
-            : resume(std::move(peer), std::move(*asked), std::move(*child), std::move(*listener));
+            ? launch(std::move(link), std::move(*asked), std::move(*child), std::move(*listener))
+            : resume(std::move(link), std::move(*asked), std::move(*child), std::move(*listener));
     co_return co_await std::move(doing);
 }
 
-net::Task<Result<Desk::Impl::Answer>> Desk::Impl::launch(net::Peer peer, Wanted wanted, Child child,
-                                                         net::Listener listener) {
+// Inside from now on; on disk before the child may go.
+net::Task<Status> Desk::Impl::remember(SessionId session, Kin kin) {
+    const Kin* known = inside.find(session);
+    if (known != nullptr && *known == kin) co_return Status();
+    inside.add(session, kin);
+    auto keeping = parts.keep(session, kin);
+    co_return co_await std::move(keeping);
+}
+
+net::Task<Result<std::string>> Desk::Impl::launch(StreamPtr link, Wanted wanted, Child child,
+                                                  net::Listener listener) {
     wanted.path = "/" + to_hex(random_bytes(16)) + "/mcp";
     wanted.secret = to_hex(random_bytes(32));
-    std::string bound_to = binding(wanted.pid, child.start, wanted.path, wanted.secret);
+    std::string bound_to = binding(child.self, wanted.path, wanted.secret);
     auto opening =
         parts.gate.open_session(wanted.task, identity::Binding::kUnixPeer, std::move(bound_to));
     auto opened = co_await std::move(opening);
     if (!opened) co_return fail(opened.error());
-    auto serving = serve_child(peer, *opened, wanted, std::move(child), std::move(listener));
-    log::info("launch", "session {} of task {} runs as pid {}", (*opened)->id.text(),
-              wanted.task->id.text(), wanted.pid);
+    const SessionId id = (*opened)->id;
+    auto remembering = remember(id, Kin{child.self, child.parent});
+    if (const Status kept = co_await std::move(remembering); !kept) {
+        inside.remove(id);
+        auto ending = end_session(*opened, "crashed");
+        co_await std::move(ending);
+        co_return fail(kept.error().in("the processes of the session are not stored"));
+    }
+    serve_child(std::move(link), *opened, wanted, std::move(child), std::move(listener));
+    log::info("launch", "session {} of task {} runs as pid {}", id.text(), wanted.task->id.text(),
+              wanted.pid);
     json::Node line = json::Node::object();
     line["path"] = wanted.path;
-    line["session"] = (*opened)->id.text();
+    line["session"] = id.text();
     line["resume"] = wanted.secret;
-    co_return Answer(line.dump() + "\n", std::move(serving));
+    co_return line.dump() + "\n";
 }
 
-net::Task<Result<Desk::Impl::Answer>> Desk::Impl::resume(net::Peer peer, Wanted wanted, Child child,
-                                                         net::Listener listener) {
-    const std::string shown = binding(wanted.pid, child.start, wanted.path, wanted.secret);
+net::Task<Result<std::string>> Desk::Impl::resume(StreamPtr link, Wanted wanted, Child child,
+                                                  net::Listener listener) {
+    const std::string shown = binding(child.self, wanted.path, wanted.secret);
     if (!constant_time_equal(as_bytes(shown), as_bytes(wanted.session->bound_to)))
         co_return fail(ErrorCode::kForbidden,
                        "this is not the process and the launcher that the session is bound to");
-    std::shared_ptr<Launched> serving;
-    if (const auto running = launched.find(wanted.session->id); running != launched.end()) {
-        serving = running->second;  // only its connection broke
-        if (serving->link) serving->link->close();
-        serving->launcher = peer.pid.value_or(0);
+    const SessionId id = wanted.session->id;
+    auto remembering = remember(id, Kin{child.self, child.parent});
+    if (const Status kept = co_await std::move(remembering); !kept)
+        co_return fail(ErrorCode::kUnavailable, kept.error().detail);
+    if (const auto running = launched.find(id); running != launched.end()) {
+        linked(running->second, std::move(link));  // only its connection broke
     } else {
         auto resuming = parts.gate.survival()->resume_session(wanted.session);
         if (auto resumed = co_await std::move(resuming); !resumed) co_return fail(resumed.error());
-        serving = serve_child(peer, wanted.session, wanted, std::move(child), std::move(listener));
-        log::info("launch", "session {} goes on with pid {}", wanted.session->id.text(),
-                  wanted.pid);
+        serve_child(std::move(link), wanted.session, wanted, std::move(child), std::move(listener));
+        log::info("launch", "session {} goes on with pid {}", id.text(), wanted.pid);
     }
     json::Node line = json::Node::object();
     line["path"] = wanted.path;
-    line["session"] = wanted.session->id.text();
-    co_return Answer(line.dump() + "\n", std::move(serving));
+    line["session"] = id.text();
+    co_return line.dump() + "\n";
 }
 
-std::shared_ptr<Launched> Desk::Impl::serve_child(const net::Peer& peer,
-                                                  identity::SessionPtr session,
-                                                  const Wanted& wanted, Child pinned,
-                                                  net::Listener listener) {
+void Desk::Impl::serve_child(StreamPtr link, identity::SessionPtr session, const Wanted& wanted,
+                             Child pinned, net::Listener listener) {
     const std::uint16_t port = listener.endpoint().port;
     auto child = std::make_shared<Launched>();
     child->session = session;
-    child->pid = wanted.pid;
-    child->launcher = peer.pid.value_or(0);
     child->pidfd = std::move(pinned.pidfd);
     child->server = std::make_unique<net::HttpServer>(parts.reactor, std::move(listener),
                                                       parts.door(session, wanted.path, port));
     // `--sandbox` is what keeps out strangers of the same uid; other uids are closed here.
-    const auto uid = peer.uid;
+    const auto uid = link->peer().uid;
     child->server->on_accept([uid](const net::Peer& caller) { return caller.uid == uid; });
     launched[session->id] = child;
+    linked(child, std::move(link));
     parts.reactor.spawn(watch(shared_from_this(), child));
     parts.reactor.spawn(keep_alive(shared_from_this(), child));
-    return child;
+}
+
+// The launcher of `child` is at the other end of `link`, and no more of an earlier one.
+void Desk::Impl::linked(const std::shared_ptr<Launched>& child, StreamPtr link) {
+    if (child->link) child->link->close();
+    child->link = std::move(link);
+    parts.reactor.spawn(watch_link(shared_from_this(), child));
+}
+
+// Nobody of this session is left.
+void Desk::Impl::depart(SessionId session) {
+    leaving.erase(session);
+    inside.remove(session);
+    parts.reactor.spawn(parts.forget(session));
+}
+
+// Processes of before a restart whose launchers do not come back stay inside until they are gone:
+// that their session is given up makes no person of them.
+net::Task<void> Desk::Impl::look_after(std::shared_ptr<Impl> self) {
+    while (true) {
+        std::vector<SessionId> left;
+        for (const auto& [session, kin] : self->parts.remembered)
+            if (self->inside.find(session) != nullptr && !self->launched.contains(session) &&
+                !self->leaving.contains(session))
+                left.push_back(session);
+        if (left.empty()) co_return;
+        auto looking = self->inside.gone(std::move(left));
+        const auto gone = co_await std::move(looking);
+        if (self->closing) co_return;
+        for (const SessionId& session : gone)
+            if (!self->launched.contains(session)) self->depart(session);
+        co_await self->parts.reactor.sleep(kLookAfter);
+        if (self->closing) co_return;
+    }
 }
 
 net::Task<void> Desk::Impl::end_session(identity::SessionPtr session, std::string reason) {
@@ -322,12 +363,19 @@ net::Task<void> Desk::Impl::watch(std::shared_ptr<Impl> self, std::shared_ptr<La
         const Status ready =
             co_await net::wait_readable(self->parts.reactor, child->pidfd.get(), kHeartbeat);
         if (ready) break;
+        if (ready.error().code != ErrorCode::kTimeout) co_await self->parts.reactor.sleep(kPause);
     }
     if (self->closing) co_return;
+    const SessionId id = child->session->id;
+    child->exited = true;
     self->parts.directory.end_session(child->session);
-    self->launched.erase(child->session->id);
+    self->launched.erase(id);
     child->server->close();
-    if (child->link) child->link->close();
+    // What the child leaves behind is its launcher's, and inside, until that leaves as well.
+    if (child->link)
+        self->leaving[id] = child;
+    else
+        self->depart(id);
     auto ending = self->end_session(child->session, "completed");
     co_await std::move(ending);
 }
@@ -344,6 +392,10 @@ net::Task<void> Desk::Impl::watch_link(std::shared_ptr<Impl> self,
     }
     if (self->closing || child->link != link) co_return;
     child->link.reset();
+    if (child->exited) {
+        self->depart(child->session->id);
+        co_return;
+    }
     pollfd exited{child->pidfd.get(), POLLIN, 0};
     if (poll(&exited, 1, 0) > 0) co_return;  // the child went first: watch() ends it
     if (!self->launched.contains(child->session->id)) co_return;

@@ -4,8 +4,9 @@
 // run` hands the same listener over again, for the same session.
 //
 // One exchange per connection: a line of JSON with one descriptor beside it (SCM_RIGHTS), a line of
-// JSON back. The connection stays open for as long as the session is served: its end tells the
-// launcher that the gateway is gone, and the gateway that the launcher is.
+// JSON back. The launcher keeps the connection until it has ended its child and what that left
+// behind: its end tells the launcher that the gateway is gone, and the gateway that the launcher
+// is.
 //   → {"op":"launch","pid":<child>,"task":"<task id>"}      descriptor: the listener
 //   ← {"path":"/<32 hex digits>/mcp","session":"<id>","resume":"<64 hex digits>"}
 //   → {"op":"resume","pid":<child>,"session":"<id>","path":"…","resume":"…"}   the same listener
@@ -19,17 +20,16 @@
 // launch, whose digest stands in the session's `bound_to`; the child never sees the secret. When
 // the child exits its session ends and the listener is closed; when the task ends first, the
 // listener keeps answering 401 with the reason until the child exits. When the launcher leaves
-// before its child, the session ends at once.
+// before its child, the session ends at once. Who is inside a task, and until when: inside.h.
 #pragma once
 
-#include <sys/types.h>
-
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "base/clock.h"
+#include "desks/launch/inside.h"
 #include "desks/launch/refusals.h"
 #include "gate/gate.h"
 #include "identity/directory.h"
@@ -52,6 +52,12 @@ struct Parts {
         door;
     // Records that hand-overs were refused.
     Refusals::Tell refused;
+    // Remembers and forgets the processes of a session, beyond a restart. Errors of keep: the
+    // session is not opened.
+    std::function<net::Task<Status>(SessionId, Kin)> keep;
+    std::function<net::Task<void>(SessionId)> forget;
+    // What was remembered and is not forgotten: inside from the first moment on.
+    std::map<SessionId, Kin> remembered;
 };
 
 class Desk {
@@ -59,10 +65,9 @@ class Desk {
     // Serves `listener` until destroyed. Everything in `parts` must outlive it.
     Desk(Parts parts, net::Listener listener);
     ~Desk();
-    // Whether `pid` is a launched child, descends from one, or descends from its launcher (which
-    // adopts what its child leaves behind: `writ run` is a subreaper). Reads /proc elsewhere;
-    // bounded; what vanishes meanwhile counts as inside. Thread: the reactor's.
-    net::Task<bool> inside_task(pid_t pid) const;
+    // Whether a peer is inside a task. Errors: kUnavailable (cannot look now). Thread: the
+    // reactor's.
+    net::Task<Result<bool>> inside_task(net::Peer peer) const;
     // Sessions being served; whether one of them is `session`.
     std::size_t running() const;
     bool serves(const SessionId& session) const;
@@ -76,20 +81,5 @@ class Desk {
     struct Impl;
     std::shared_ptr<Impl> impl_;
 };
-
-// A live child process, held so that its pid cannot be reused.
-struct Child {
-    net::Fd pidfd;
-    std::uint64_t start =
-        0;  // clock ticks after boot (proc(5), stat field 22): with the pid, a name
-};
-// Pins `pid`, a live child of `parent`. Reads /proc: not on an I/O thread. Errors: kNotFound (no
-// such process), kForbidden (somebody else's).
-Result<Child> pin_child(pid_t pid, pid_t parent);
-// The parent of a process. Errors: kNotFound.
-Result<pid_t> parent_of(pid_t pid);
-// Whether one of `at` is `pid` or an ancestor of it, or one of `above` an ancestor. True if that
-// cannot be told. Reads /proc: not on an I/O thread.
-bool descends(pid_t pid, const std::vector<pid_t>& at, const std::vector<pid_t>& above);
 
 }  // namespace writ::launch
