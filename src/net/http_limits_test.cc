@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "net/descriptors.h"
 #include "net/http.h"
 #include "net/testing.h"
 
@@ -25,8 +26,9 @@ Task<void> echo(HttpRequest request, Responder& responder) {
 
 class Served {
   public:
-    explicit Served(HttpHandler handler, HttpServerOptions options = {}) {
-        auto listener = Listener::bind(*Endpoint::parse("127.0.0.1:0"));
+    explicit Served(HttpHandler handler, HttpServerOptions options = {},
+                    const std::string& at = "127.0.0.1:0") {
+        auto listener = Listener::bind(*Endpoint::parse(at));
         WRIT_CHECK(listener.has_value());
         endpoint_ = listener->endpoint();
         server_ = std::make_unique<HttpServer>(reactor_, std::move(*listener), std::move(handler),
@@ -177,6 +179,43 @@ TEST(HttpLimits, ExhaustedDescriptorsDoNotSpinAndPass) {
         client.say("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
         return client.hear_all().starts_with("HTTP/1.1 200 ");
     }));
+}
+
+// However many connections strangers hold, the last descriptors are for whom they are kept.
+TEST(HttpLimits, TheLastDescriptorsAreKept) {
+    const TempDir dir;
+    Served agents(echo);
+    Served people(echo, {}, dir.path() + "/people.sock");
+    auto idle = std::make_unique<RawClient>(agents.endpoint());
+    idle->say(kGet);
+    idle->hear_until("GET 0");
+    rlimit before{};
+    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+    rlimit tight = before;
+    tight.rlim_cur = 200;
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    std::vector<Fd> held;
+    do held.emplace_back(dup(0));
+    while (!is_kept_descriptor(held.back().get()));
+    held.pop_back();
+    const auto ask = [](const Endpoint& endpoint) {
+        RawClient client(endpoint);
+        client.say(kGet);
+        return client.hear_until("\r\n\r\n").substr(0, 13);
+    };
+    const std::string agent = ask(agents.endpoint());
+    const std::string person = ask(people.endpoint());
+    // What has been idle for a second gives way.
+    std::string later;
+    const bool given_way = eventually([&] {
+        later = ask(agents.endpoint());
+        return later == "HTTP/1.1 200 ";
+    });
+    held.clear();
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+    EXPECT_EQ(agent, "HTTP/1.1 503 ");
+    EXPECT_EQ(person, "HTTP/1.1 200 ");
+    EXPECT_TRUE(given_way) << later;
 }
 
 }  // namespace

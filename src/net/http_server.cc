@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "net/asio_impl.h"
+#include "net/descriptors.h"
 #include "net/http_connection.h"
 
 namespace writ::net {
@@ -40,12 +41,14 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
 };
 
 void HttpServer::Impl::take(Fd fd) {
-    if (connections.size() >= options.connections_max && !shed()) {
+    Peer peer = peer_of(fd.get());
+    const bool full = connections.size() >= options.connections_max ||
+                      (!peer.is_unix && is_kept_descriptor(fd.get()));
+    if (full && !shed()) {
         const std::string busy = refusal_response(503, "too many connections");
         send(fd.get(), busy.data(), busy.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
         return;
     }
-    Peer peer = peer_of(fd.get());
     std::function<bool(const Peer&)> accepts;
     {
         const std::lock_guard lock(mutex);

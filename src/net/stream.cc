@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include "base/log.h"
 #include "net/address.h"
 #include "net/asio_impl.h"
+#include "net/descriptors.h"
 
 namespace writ::net {
 namespace {
@@ -213,6 +215,12 @@ Task<void> accept_loop(std::shared_ptr<Poll> listener, std::function<void(Fd)> o
             if (error == EINVAL || error == EBADF) break;
         }
     }
+}
+
+bool is_kept_descriptor(int fd) {
+    rlimit limit = {};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return false;
+    return static_cast<rlim_t>(fd) + kKeptDescriptors >= limit.rlim_cur;
 }
 
 struct Acceptor::Impl {

@@ -1,8 +1,9 @@
 // What a person at the operators' socket must be able to do whatever agents and strangers do meanwhile.
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
 import { connect as dial } from 'node:net';
 import { after, test } from 'node:test';
-import { Gateway } from './harness.mjs';
+import { Gateway, waitFor } from './harness.mjs';
 
 const gateways = [];
 after(async () => { for (const gw of gateways) await gw.close(); });
@@ -55,4 +56,30 @@ test('whoever knocks at the launchers\' socket in a loop does not fill the log',
   assert.ok(refused.length <= 5, `${refused.length} events`);
   assert.equal(refused.reduce((n, e) => n + e.data.n, 0), 1000, 'all are counted');
   assert.deepEqual([...new Set(refused.map((e) => e.data.code))], ['invalid']);
+});
+
+test('idle connections that hold every descriptor keep nobody from listing and revoking', async () => {
+  const gw = gateway();
+  await gw.up({ openFiles: 120 });
+  const agent = await gw.run(gw.path('task.toml'));
+  const crowd = [];
+  const fill = (url) => {
+    for (let i = 0; i < 150; ++i) {
+      const socket = dial(Number(new URL(url).port), '127.0.0.1');
+      socket.on('error', () => {});
+      crowd.push(socket);
+    }
+  };
+  try {
+    fill(agent.url);
+    fill(gw.mcp);
+    await waitFor(() => readdirSync(`/proc/${gw.process.pid}/fd`).length >= 100, 'the descriptors to be taken');
+    const listed = await gw.cli('task', 'list');
+    assert.equal(listed.code, 0, listed.err);
+    const revoked = await gw.cli('task', 'revoke', agent.task);
+    assert.equal(revoked.code, 0, revoked.err);
+  } finally {
+    for (const socket of crowd) socket.destroy();
+  }
+  await agent.stop();
 });

@@ -78,5 +78,19 @@ TEST(AdminDesk, RefusesAProcessInsideATask) {
     EXPECT_EQ(world.ask("POST", "tasks/" + id.text() + "/revoke").status, 403);
 }
 
+// What narrows is never in the way of a person; what widens is not for who may be an agent.
+TEST(AdminDesk, HearsOnlyWhatNarrowsOfWhoCannotBeLookedAt) {
+    World world;
+    const TaskId one = world.start(World::spec())->id, two = world.start(World::spec())->id;
+    world.inside = fail(ErrorCode::kUnavailable, "no descriptor is left");
+    EXPECT_EQ(world.ask("POST", "tasks", World::spec().to_json().dump()).status, 503);
+    EXPECT_EQ(world.ask("GET", "tasks").status, 503);
+    EXPECT_EQ(world.ask("POST", "tasks/" + one.text() + "/writ").status, 503);
+    EXPECT_EQ(world.ask("POST", "reload").status, 503);
+    EXPECT_EQ(world.ask("POST", "tasks/" + one.text() + "/revoke").status, 200);
+    EXPECT_EQ(world.ask("POST", "tasks/" + two.text() + "/end").status, 200);
+    EXPECT_EQ(world.directory.task(one)->state.load(), identity::TaskState::kRevoked);
+}
+
 }  // namespace
 }  // namespace writ::admin

@@ -15,6 +15,7 @@
 #include "gate/survival.h"
 #include "json/node.h"
 #include "json/value.h"
+#include "net/descriptors.h"
 
 namespace writ::launch {
 namespace {
@@ -105,7 +106,9 @@ Desk::Desk(Parts parts, net::Listener listener) : impl_(std::make_shared<Impl>(s
     std::weak_ptr<Impl> weak = impl_;
     auto on_stream = [weak](std::unique_ptr<net::Stream> stream) {
         const auto self = weak.lock();
-        if (!self || self->exchanges >= kMaxExchanges) return;  // closes it
+        // Closes it.
+        if (!self || self->exchanges >= kMaxExchanges || net::is_kept_descriptor(stream->fd()))
+            return;
         self->parts.reactor.spawn(Impl::serve(self, std::move(stream)));
     };
     impl_->acceptor = std::make_unique<net::Acceptor>(impl_->parts.reactor, std::move(listener),
