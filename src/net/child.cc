@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::size_t kStderrTailBytes = 64 << 10;
 constexpr std::size_t kReadBytes = 64 << 10;
+// Lines handed out of one read before others have a turn: a read may hold as many as it has bytes.
+constexpr std::size_t kLinesAtOnce = 64;
 // Lines waiting for a child that does not read: each may be as large as a request body.
 constexpr std::size_t kQueuedLinesMax = 256;
 
@@ -26,8 +28,10 @@ struct Shared {
     std::shared_ptr<Poll> error;
     Turnstile writers;
     Turnstile readers;
-    std::string buffered;      // of stdout, not yet handed out
-    std::size_t searched = 0;  // of buffered, without a newline
+    std::string buffered;           // of stdout; up to `taken` it is handed out
+    std::size_t taken = 0;          // cut off once per read, not once per line
+    std::size_t searched = 0;       // of buffered: no newline from `taken` up to here
+    std::size_t lines_at_once = 0;  // since others had a turn
     std::string stderr_tail;
     std::string exited;
     bool broken_in = false;   // a line reached the pipe in part
@@ -80,9 +84,8 @@ bool take_line(Shared& shared, std::string& line) {
         shared.searched = shared.buffered.size();
         return false;
     }
-    line = shared.buffered.substr(0, end);
-    shared.buffered.erase(0, end + 1);
-    shared.searched = 0;
+    line = shared.buffered.substr(shared.taken, end - shared.taken);
+    shared.taken = shared.searched = end + 1;
     return true;
 }
 
@@ -90,6 +93,9 @@ bool take_line(Shared& shared, std::string& line) {
 bool slurp_out(Shared& shared) {
     std::array<char, kReadBytes> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init)
     ssize_t got = 0;
+    shared.buffered.erase(0, shared.taken);
+    shared.searched -= shared.taken;
+    shared.taken = 0;
     do got = read(shared.out->fd(), buffer.data(), buffer.size());
     while (got < 0 && errno == EINTR);
     if (got > 0) shared.buffered.append(buffer.data(), static_cast<std::size_t>(got));
@@ -102,16 +108,24 @@ Task<Result<std::string>> read_line_of(SharedPtr shared, std::size_t bytes_max,
     co_await shared->readers.enter();
     const Turn held(shared->readers);
     for (;;) {
+        if (shared->lines_at_once >= kLinesAtOnce) {
+            shared->lines_at_once = 0;
+            co_await shared->out->reactor().sleep(Millis(0));
+        }
         if (shared->broken_out || !shared->out->is_open()) co_return fail(gone(*shared).error());
         std::string line;
         const bool whole = take_line(*shared, line);
-        if ((whole ? line.size() : shared->buffered.size()) > bytes_max) {
+        if ((whole ? line.size() : shared->buffered.size() - shared->taken) > bytes_max) {
             shared->broken_out = true;
             shared->buffered = std::string();
+            shared->taken = shared->searched = 0;
             co_return fail(ErrorCode::kTooLarge,
                            fmt::format("the child wrote a line of more than {} bytes", bytes_max));
         }
-        if (whole) co_return std::move(line);
+        if (whole) {
+            ++shared->lines_at_once;
+            co_return std::move(line);
+        }
         if (shared->ended_out) co_return fail(gone(*shared).error());
         if (!shared->exited.empty()) {
             // What it left in the pipe is still read. Its descendants may hold the pipe open for
@@ -124,6 +138,7 @@ Task<Result<std::string>> read_line_of(SharedPtr shared, std::size_t bytes_max,
         if (ready == Ready::kTimeout)
             co_return fail(ErrorCode::kTimeout, "the child wrote no line in time");
         if (ready == Ready::kClosed) co_return fail(gone(*shared).error());
+        shared->lines_at_once = 0;
         slurp_out(*shared);
     }
 }

@@ -37,7 +37,8 @@ class Child {
     // whole.
     virtual Task<Status> write_line(std::string line, Millis timeout) = 0;
     // Next line of its stdout without the newline. Errors: kTooLarge (longer than `bytes_max`; the
-    // stream is then unusable), kUnavailable (closed stdout or exited), kTimeout.
+    // stream is then unusable), kUnavailable (closed stdout or exited), kTimeout. However many
+    // lines it writes at once, others on the reactor have their turn between them.
     virtual Task<Result<std::string>> read_line(std::size_t bytes_max, Millis timeout) = 0;
     // Last lines of its stderr (bounded), for diagnostics; foreign text.
     virtual std::string stderr_tail() const = 0;

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -183,6 +184,38 @@ TEST(Child, AnOverLongLineEndsTheStream) {
     // One that never ends is not collected either.
     const auto endless = start(reactor, shell("printf '%100d\\n' 1; exec cat /dev/zero"));
     reactor.run_until(Run::go(endless.get()));
+}
+
+// One read may hold 65,536 empty lines; what else the reactor serves does not wait for all of them.
+TEST(Child, ManyLinesAtOnceLeaveOthersTheirTurn) {
+    struct Run {
+        static Task<void> others(Reactor* reactor, std::size_t* in_a_row, const bool* done) {
+            while (!*done) {
+                *in_a_row = 0;
+                co_await reactor->in_step();
+            }
+        }
+        static Task<void> go(Reactor* reactor, Child* child) {
+            std::size_t in_a_row = 0, most = 0, lines = 0;
+            bool done = false;
+            auto first = co_await child->read_line(kLine, kSoon);
+            EXPECT_EQ(*first, "first");
+            co_await reactor->sleep(Millis(200));  // the pipe fills
+            reactor->spawn(others(reactor, &in_a_row, &done));
+            while (co_await child->read_line(kLine, kSoon)) {
+                ++lines;
+                most = std::max(most, ++in_a_row);
+            }
+            EXPECT_EQ(lines, 60'000u);
+            EXPECT_LE(most, 200u);
+            done = true;
+            co_await reactor->sleep(Millis(10));
+        }
+    };
+    Reactor reactor;
+    const auto child =
+        start(reactor, shell("echo first; head -c 60000 /dev/zero | tr '\\0' '\\n'"));
+    reactor.run_until(Run::go(&reactor, child.get()));
 }
 
 TEST(Child, TellsHowItEndedAndItsLastLinesAreStillRead) {

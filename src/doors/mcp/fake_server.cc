@@ -104,6 +104,9 @@ bool misbehave(const std::string& id) {
     if (g_mode == "garbage") say("Listening on port 3000!");
     if (g_mode == "flood")
         for (int i = 0; i < 100; ++i) say("not json");
+    if (g_mode == "blank")
+        for (int i = 0; i < 100; ++i) say("");
+    if (g_mode == "spaced") say(" \r\n");  // two empty lines
     if (g_mode == "wrongid") {
         say(answer("99999", text_result("forged")));
         say(answer("\"" + id + "\"", text_result("forged")));

@@ -32,6 +32,9 @@ inline constexpr std::size_t kMaxInFlight = 256;
 // Messages that are none we expect (banners on stdout, answers nobody awaits) before a server is
 // given up: some print a banner, none prints seventeen.
 inline constexpr std::size_t kMaxStrayLines = 16;
+// Empty lines in a row that are let pass; those beyond count as such messages. Some servers end
+// each message with an empty line, or set a banner off by a few.
+inline constexpr std::size_t kMaxEmptyLines = 16;
 // Pages of one tools/list; with kMaxToolsPerServer tools a page may still be small.
 inline constexpr std::size_t kMaxListPages = 64;
 // Calls given up whose late answers are still recognised as such.

@@ -5,8 +5,9 @@
 // answers by our ids, progress by our tokens. Log messages and requests of the server name nothing:
 // they belong to the only call in flight of an instance that serves one task, or to none.
 //
-// Lines that are not messages and answers that nobody awaits are counted; too many end the
-// instance. A call in flight when the instance ends fails with kUnavailable.
+// Lines that are not messages (empty ones too, beyond a few) and answers that nobody awaits are
+// counted; too many end the instance. A call in flight when the instance ends fails with
+// kUnavailable.
 //
 // Thread: the reactor it was started on.
 #pragma once
@@ -110,6 +111,7 @@ class StdioUpstream : public Upstream, public std::enable_shared_from_this<Stdio
     std::unordered_map<std::int64_t, Pending> pending_;
     std::set<std::int64_t> abandoned_;
     std::deque<Outgoing> outbox_;
+    std::size_t empty_lines_ = 0;  // since the last message
     Counters counters_;
 };
 

@@ -9,9 +9,13 @@
 namespace writ::mcp {
 
 void StdioUpstream::take(std::string line) {
-    if (line.find_first_not_of(" \t\r") == std::string::npos) return;  // an empty line says nothing
+    if (line.find_first_not_of(" \t\r") == std::string::npos) {
+        if (++empty_lines_ > kMaxEmptyLines) stray("an empty line");
+        return;
+    }
     auto message = parse_message(std::move(line), {.bytes_max = options_.message_bytes_max});
     if (!message) return take_malformed(message.error());
+    empty_lines_ = 0;
     switch ((*message)->kind) {
         case MessageKind::kResponse:
             return take_response(std::move(*message));

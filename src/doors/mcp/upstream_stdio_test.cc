@@ -164,6 +164,18 @@ TEST_F(StdioUpstreamTest, TooMuchGarbageEndsTheInstance) {
     EXPECT_FALSE(upstream_->alive());
 }
 
+TEST_F(StdioUpstreamTest, TooManyEmptyLinesEndTheInstanceAFewDoNot) {
+    ASSERT_TRUE(start("spaced").has_value());
+    for (std::size_t i = 0; i < kMaxEmptyLines + kMaxStrayLines; ++i)
+        ASSERT_TRUE(call().has_value()) << i;
+    EXPECT_EQ(upstream_->counters().stray, 0u);
+    upstream_->end();
+    ASSERT_TRUE(start("blank").has_value());
+    EXPECT_EQ(call().error().code, ErrorCode::kUnavailable);
+    EXPECT_EQ(upstream_->counters().stray, kMaxStrayLines + 1);
+    EXPECT_FALSE(upstream_->alive());
+}
+
 TEST_F(StdioUpstreamTest, AnswersNobodyAwaitsAreNotTakenForOthers) {
     ASSERT_TRUE(start("wrongid").has_value());
     const auto reply = call();
