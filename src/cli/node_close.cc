@@ -46,6 +46,7 @@ net::Task<void> Node::Impl::close() {
     };
     while (busy() && (upkeep_runs || clock.boot_us() < give_up))
         co_await reactors.front()->sleep(kPoll);
+    release_dead();  // whose task was revoked a moment ago is not asked to go
     auto closing = upstreams->close();
     co_await std::move(closing);
     evidence::Draft stopped;

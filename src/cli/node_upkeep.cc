@@ -45,7 +45,7 @@ void Node::Impl::release_dead() {
     std::unordered_set<TaskId> dead;
     for (const auto& task : directory->tasks()) {
         if (task->live(clock.boot_us())) continue;
-        if (!released.contains(task->id)) upstreams->release(task->id);
+        if (!released.contains(task->id)) upstreams->release(task->id, mcp::parting_of(*task));
         dead.insert(task->id);
     }
     released = std::move(dead);

@@ -17,12 +17,18 @@ constexpr std::size_t kStderrTailBytes = 64 << 10;
 constexpr std::size_t kReadBytes = 64 << 10;
 // Lines handed out of one read before others have a turn: a read may hold as many as it has bytes.
 constexpr std::size_t kLinesAtOnce = 64;
+// How often a child that was let go is looked at, and what it wrote thrown away.
+constexpr Millis kLingerTurn{20};
+// How often the end of all of them is.
+constexpr Millis kFarewellTurn{5};
 // Lines waiting for a child that does not read: each may be as large as a request body.
 constexpr std::size_t kQueuedLinesMax = 256;
 
 // What the Child, its running operations and its background share.
 struct Shared {
-    explicit Shared(Reactor& reactor) : writers(reactor), readers(reactor) {}
+    explicit Shared(Reactor& r) : reactor(r), mailbox(r.mailbox()), writers(r), readers(r) {}
+    Reactor& reactor;
+    const std::shared_ptr<Mailbox> mailbox;
     std::shared_ptr<Poll> in;
     std::shared_ptr<Poll> out;
     std::shared_ptr<Poll> error;
@@ -37,6 +43,7 @@ struct Shared {
     bool broken_in = false;   // a line reached the pipe in part
     bool broken_out = false;  // a line was too long
     bool ended_out = false;
+    bool let_go = false;  // its Child is gone
 };
 
 using SharedPtr = std::shared_ptr<Shared>;
@@ -112,7 +119,8 @@ Task<Result<std::string>> read_line_of(SharedPtr shared, std::size_t bytes_max,
             shared->lines_at_once = 0;
             co_await shared->out->reactor().sleep(Millis(0));
         }
-        if (shared->broken_out || !shared->out->is_open()) co_return fail(gone(*shared).error());
+        if (shared->broken_out || shared->let_go || !shared->out->is_open())
+            co_return fail(gone(*shared).error());
         std::string line;
         const bool whole = take_line(*shared, line);
         if ((whole ? line.size() : shared->buffered.size() - shared->taken) > bytes_max) {
@@ -160,14 +168,32 @@ Task<void> keep_stderr(SharedPtr shared) {
     shared->error->close();
 }
 
+// Until a child that was let go has exited, or its reactor ends: a pipe that is closed or full
+// would end it, or hold it up, while it tidies up. No more than one read a turn, however fast it
+// writes.
+Task<void> linger(SharedPtr shared) {
+    while (shared->exited.empty()) {
+        if (!shared->ended_out) slurp_out(*shared);
+        shared->buffered.clear();
+        shared->taken = shared->searched = 0;
+        co_await shared->reactor.sleep(kLingerTurn);
+    }
+    shared->out->close();
+    shared->error->close();
+}
+
 class PipeChild final : public Child {
   public:
     PipeChild(SharedPtr shared, Custody custody)
         : shared_(std::move(shared)), custody_(std::move(custody)) {}
     ~PipeChild() override {
+        shared_->let_go = true;
         shared_->in->close();
-        shared_->out->close();
-        shared_->error->close();
+        // Its reactor may be ending; then the pipes close with the last that holds them.
+        shared_->mailbox->post([shared = shared_] {
+            shared->out->wake_reader();
+            shared->reactor.spawn(linger(shared));
+        });
     }
     pid_t pid() const override { return custody_->pid(); }
     Task<Status> write_line(std::string line, Millis timeout) override {
@@ -205,7 +231,9 @@ Task<Result<std::unique_ptr<Child>>> Child::spawn(Reactor& reactor, ChildSpec sp
     auto shared = std::make_shared<Shared>(reactor);
     auto work = [spec = std::move(spec), mailbox = reactor.mailbox(),
                  weak = std::weak_ptr<Shared>(shared)] {
-        auto exit = [mailbox, weak](std::string how) { on_exit(mailbox, weak, std::move(how)); };
+        auto exit = [mailbox, weak, ticket = spec.ticket](std::string how) {
+            on_exit(mailbox, weak, std::move(how));
+        };
         return std::make_shared<Result<Started>>(start_child(spec, std::move(exit)));
     };
     const auto started = co_await reactor.offload(std::move(work));
@@ -219,6 +247,13 @@ Task<Result<std::unique_ptr<Child>>> Child::spawn(Reactor& reactor, ChildSpec sp
     }
     reactor.spawn(keep_stderr(shared));
     co_return std::make_unique<PipeChild>(std::move(shared), std::move(child.custody));
+}
+
+Task<void> Child::farewell(Reactor& reactor, Millis patience) {
+    const TimePoint end = deadline_in(patience);
+    hurry_children(deadline_in(patience / 2), end);
+    while (children_ending() > 0 && std::chrono::steady_clock::now() < end)
+        co_await reactor.sleep(kFarewellTurn);
 }
 
 }  // namespace writ::net

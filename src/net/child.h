@@ -21,6 +21,9 @@ struct ChildSpec {
     std::vector<std::string> argv;  // argv[0] is looked up in env["PATH"] if it has no slash
     std::map<std::string, std::string> env;
     std::string cwd;  // empty: `/`
+    // Held until the child has been reaped, or could not be started; the last copy may go on
+    // another thread.
+    std::shared_ptr<void> ticket = nullptr;
 };
 
 // Lives on one reactor. When the child itself exits, what is left of its process group is killed;
@@ -29,8 +32,14 @@ class Child {
   public:
     // Started off the I/O thread. Errors: kNotFound (no such program; detail names it), kIo.
     static Task<Result<std::unique_ptr<Child>>> spawn(Reactor& reactor, ChildSpec spec);
-    virtual ~Child() = default;  // closes stdin, SIGTERM to the group after 2 s, SIGKILL after 4 s,
-                                 // reaped in the background
+    // Asks it to go: closes its stdin; SIGTERM to the group after 2 s, SIGKILL after 4 s; reaped in
+    // the background. What it still writes is read and dropped, so that its last words do not end
+    // it before it has tidied up.
+    virtual ~Child() = default;
+    // For the end of this process, which would kill them: waits until the children that were let go
+    // have exited, at most `patience`. Who is left after half of it gets SIGTERM, at its end
+    // SIGKILL.
+    static Task<void> farewell(Reactor& reactor, Millis patience);
 
     virtual pid_t pid() const = 0;
     // Writes `line` and a newline to its stdin. Lines are queued; one at a time reaches the pipe

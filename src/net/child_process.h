@@ -4,6 +4,8 @@
 
 #include <sys/types.h>
 
+#include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -66,6 +68,11 @@ Result<Started> start_child(const ChildSpec& spec, std::function<void(std::strin
 void watch_child(std::shared_ptr<ChildProcess> process, std::function<void(std::string)> on_exit);
 // Ends the group: SIGTERM after kTermAfter, SIGKILL after kKillAfter, unless it exits by itself.
 void end_child(std::shared_ptr<ChildProcess> process);
+// The same for all that are ending, at these times where they are earlier. Thread: any.
+void hurry_children(std::chrono::steady_clock::time_point term_at,
+                    std::chrono::steady_clock::time_point kill_at);
+// How many are ending and not reaped yet. Thread: any.
+std::size_t children_ending();
 
 inline constexpr Millis kTermAfter{2'000};
 inline constexpr Millis kKillAfter{4'000};

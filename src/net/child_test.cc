@@ -311,6 +311,55 @@ TEST(Child, LetGoItIsAskedThenKilledWithoutItsReactor) {
     EXPECT_GE(std::chrono::steady_clock::now() - begun, Millis(3'500));  // by SIGKILL
 }
 
+// A pipe that closes, or that nobody reads, would end a child before it has tidied up.
+TEST(Child, LetGoItMayStillSpeakWhileItTidiesUp) {
+    Reactor reactor;
+    const TempDir dir;
+    const std::string done = dir.path() + "/done";
+    auto ticket = std::make_shared<int>();
+    const std::weak_ptr<int> held = ticket;
+    {
+        ChildSpec spec = shell(
+            "cat; echo bye; echo bye >&2; head -c 200000 /dev/zero; "
+            "echo bye && : > " +
+            done);
+        spec.ticket = std::move(ticket);
+        const auto child = start(reactor, std::move(spec));
+        EXPECT_FALSE(held.expired());
+    }
+    EXPECT_FALSE(std::filesystem::exists(done));
+    reactor.run_until(Child::farewell(reactor, kSoon));
+    EXPECT_TRUE(std::filesystem::exists(done));
+    for (int i = 0; i < 1'000 && !held.expired(); ++i) reactor.run_until(reactor.sleep(Millis(1)));
+    EXPECT_TRUE(held.expired()) << "reaped, and the ticket still held";
+}
+
+TEST(Child, AFarewellWaitsNoLongerThanToldAndAsksHalfWay) {
+    Reactor reactor;
+    const TempDir dir;
+    const std::string asked = dir.path() + "/asked";
+    Fd stubborn;
+    {
+        const auto asks = start(reactor, shell("trap ': > " + asked +
+                                               "; exit' TERM; echo up; "
+                                               "while :; do sleep 0.02; done"));
+        const auto ignores =
+            start(reactor, shell("trap '' TERM; echo up; while :; do sleep 1; done"));
+        ASSERT_TRUE(reactor.run_until(asks->read_line(kLine, kSoon)));
+        ASSERT_TRUE(reactor.run_until(ignores->read_line(kLine, kSoon)));
+        stubborn = pidfd_of(ignores->pid());
+    }
+    const auto begun = std::chrono::steady_clock::now();
+    reactor.run_until(Child::farewell(reactor, Millis(1'000)));
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, Millis(1'900));  // before its own SIGTERM
+    EXPECT_TRUE(std::filesystem::exists(asked));
+    EXPECT_TRUE(ends_soon(reactor, stubborn));
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, Millis(3'500));  // before its own SIGKILL
+    const auto nobody = std::chrono::steady_clock::now();
+    reactor.run_until(Child::farewell(reactor, kSoon));
+    EXPECT_LT(std::chrono::steady_clock::now() - nobody, Millis(1'000));
+}
+
 // Runs in a process of its own, started by the test below: starts a child, tells its pid, stays.
 TEST(ChildParent, DISABLED_StartsAChildAndStays) {
     Reactor reactor;

@@ -41,10 +41,29 @@ class Undertaker {
         const std::lock_guard lock(mutex_);
         for (Charge& charge : charges_) {
             if (charge.process != process) continue;
+            charge.ending = true;
             charge.term_at = deadline_in(kTermAfter);
             charge.kill_at = deadline_in(kKillAfter);
         }
         wake();
+    }
+
+    void hurry(TimePoint term_at, TimePoint kill_at) {
+        const std::lock_guard lock(mutex_);
+        for (Charge& charge : charges_) {
+            if (!charge.ending) continue;
+            // One that has passed is not there any more.
+            if (charge.term_at != TimePoint::max())
+                charge.term_at = std::min(charge.term_at, term_at);
+            if (charge.kill_at != TimePoint::max())
+                charge.kill_at = std::min(charge.kill_at, kill_at);
+        }
+        wake();
+    }
+
+    std::size_t ending() {
+        const std::lock_guard lock(mutex_);
+        return static_cast<std::size_t>(std::ranges::count_if(charges_, &Charge::ending));
     }
 
   private:
@@ -53,6 +72,7 @@ class Undertaker {
         std::function<void(std::string)> on_exit;
         TimePoint term_at = TimePoint::max();
         TimePoint kill_at = TimePoint::max();
+        bool ending = false;
     };
 
     void wake() const {
@@ -159,6 +179,14 @@ void watch_child(std::shared_ptr<ChildProcess> process, std::function<void(std::
 
 void end_child(std::shared_ptr<ChildProcess> process) {
     undertaker().end(process);
+}
+
+void hurry_children(TimePoint term_at, TimePoint kill_at) {
+    undertaker().hurry(term_at, kill_at);
+}
+
+std::size_t children_ending() {
+    return undertaker().ending();
 }
 
 }  // namespace writ::net

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { Gateway, connect, post, waitFor } from './harness.mjs';
+import { Gateway, connect, fakeServer, post, waitFor } from './harness.mjs';
 
 const gateways = [];
 after(async () => { for (const gw of gateways) await gw.close(); });
@@ -68,6 +68,37 @@ test('kill -9: a bearer session, its task and its budget go on, and no receipt i
   assert.equal(sealed.length, 1);
   assert.equal(sealed[0].data.calls, 13);
   assert.equal(sealed[0].data.reason, 'revoked');
+});
+
+test('a tool server may tidy up when its task ends or the gateway stops, and not when its task is revoked', async () => {
+  const gw = new Gateway();
+  gateways.push(gw);
+  const file = gw.path('own.log');
+  gw.configure(`[[servers]]\nname = "own"\ncommand = ["${fakeServer}", "tidy", "${file}"]\n${gw.domain('all', 'own/*')}`);
+  gw.policy('permit (principal, action, resource);');
+  gw.task('[[grants]]\ntools = ["own/*"]\n');
+  await gw.up();
+  const tidied = () => readFileSync(file, 'utf8').split('tidied up').length - 1;
+  const begin = async () => {
+    const held = await gw.bearer(gw.path('task.toml'));
+    const agent = await connect(gw.mcp, { authorization: `Bearer ${held.token}` });
+    assert.equal((await agent.tool('own__a', {})).status, 200);
+    return held.task;
+  };
+  const running = async () => JSON.parse((await gw.api('GET', 'catalog')).body).health[0].instances;
+  await waitFor(() => tidied() === 1, 'the instance that listed the tools to tidy up');
+  const [ended, revoked] = [await begin(), await begin()];
+  assert.equal((await gw.cli('task', 'end', ended)).code, 0);
+  await waitFor(() => tidied() === 2, 'the instance of an ended task to tidy up');
+  assert.equal((await gw.cli('task', 'revoke', revoked)).code, 0);
+  await waitFor(async () => await running() === 0, 'the instance of a revoked task to end');
+  await begin();
+  const last = await begin();
+  assert.equal((await gw.cli('task', 'revoke', last)).code, 0);
+  const begun = Date.now();
+  await gw.down();
+  assert.ok(Date.now() - begun < 5000, 'servers that go when they are asked do not hold up the stop');
+  assert.equal(tidied(), 3);
 });
 
 for (const signal of ['SIGTERM', 'SIGKILL']) {

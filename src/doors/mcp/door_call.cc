@@ -206,7 +206,7 @@ net::Task<Door::Response> Door::forward(Visit& visit, std::string id,
     // Dead is dead: a task that ended meanwhile gets no output, and an instance that was started
     // for it too late is ended.
     const std::int64_t now = clock_.boot_us();
-    if (!session.task->live(now)) upstreams_.release(session.task->id);
+    if (!session.task->live(now)) upstreams_.release(session.task->id, parting_of(*session.task));
     if (!session.live(now)) co_return dead(visit, id);
     if (!closed && closed.error().code == ErrorCode::kCancelled)
         co_return answer_with(

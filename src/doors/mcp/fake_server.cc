@@ -199,5 +199,10 @@ int main(int argc, char** argv) {
         std::ofstream(g_log, std::ios::app) << line << "\n";
         handle(line);
     }
+    if (g_mode == "tidy") {
+        say(std::string(200'000, 'x'));  // more than a pipe holds, then its last words
+        std::cerr << "tidying up" << std::endl;
+        std::ofstream(g_log, std::ios::app) << "tidied up\n";
+    }
     return 0;
 }

@@ -61,7 +61,7 @@ struct UpstreamOptions {
     bool shared = false;                     // serves many tasks: what it asks belongs to none
     std::string version = "0.1.0";           // ours, in clientInfo
     std::function<void()> on_tools_changed;  // notifications/tools/list_changed
-    std::shared_ptr<void> ticket;            // released when the instance has ended
+    std::shared_ptr<void> ticket;  // let go when the instance has ended (a child: is gone)
 };
 
 class Upstream {
@@ -80,9 +80,12 @@ class Upstream {
     virtual net::Task<Result<Reply>> call(Outbound call) = 0;
 
     virtual bool alive() const = 0;
-    // Ends the connection: in-flight calls fail; a child is asked to go and then killed, a session
-    // is deleted. `alive()` is false from then on.
+    // Ends the connection: in-flight calls fail; a child is asked to go and then killed (its input
+    // is closed, SIGTERM follows after 2 s, SIGKILL after 4 s), a session is deleted. `alive()` is
+    // false from then on.
     virtual void end() = 0;
+    // The same for what must not do anything more: a child is killed at once.
+    virtual void cut() { end(); }
 
     struct Counters {
         std::size_t stray = 0;      // messages that are none, answers nobody awaits

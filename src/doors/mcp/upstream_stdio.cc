@@ -46,6 +46,7 @@ net::Task<Result<std::shared_ptr<StdioUpstream>>> StdioUpstream::start(net::Reac
         Made(net::Reactor& r, std::string s, UpstreamOptions o)
             : StdioUpstream(r, std::move(s), std::move(o)) {}
     };
+    spec.ticket = std::exchange(options.ticket, nullptr);
     const std::shared_ptr<StdioUpstream> self =
         std::make_shared<Made>(reactor, std::move(server), std::move(options));
     auto child = co_await net::Child::spawn(reactor, std::move(spec));
@@ -135,7 +136,7 @@ net::Task<Result<Reply>> StdioUpstream::request(std::int64_t id, std::string met
 
 void StdioUpstream::send(Outgoing outgoing) {
     if (!alive_) return;
-    if (outbox_.size() >= kMaxOutbox) return stop("it asks faster than it reads");
+    if (outbox_.size() >= kMaxOutbox) return break_off("it asks faster than it reads");
     outbox_.push_back(std::move(outgoing));
     if (!std::exchange(pumping_, true)) reactor_.spawn(pump(shared_from_this()));
 }
@@ -157,8 +158,8 @@ net::Task<void> StdioUpstream::pump(std::shared_ptr<StdioUpstream> self) {
         const Status written =
             co_await self->child_->write_line(std::move(next.line), self->options_.write_timeout);
         if (!written && self->alive_)
-            self->stop(written.error().code == ErrorCode::kTimeout ? "it stopped reading"
-                                                                   : "its input is closed");
+            self->break_off(written.error().code == ErrorCode::kTimeout ? "it stopped reading"
+                                                                        : "its input is closed");
     }
     self->pumping_ = false;
 }
@@ -170,13 +171,12 @@ net::Task<void> StdioUpstream::listen(std::shared_ptr<StdioUpstream> self) {
         if (line) {
             self->take(std::move(*line));
         } else if (line.error().code == ErrorCode::kTooLarge) {
-            self->stop("it wrote a message over the limit");
+            self->break_off("it wrote a message over the limit");
         } else if (line.error().code != ErrorCode::kTimeout) {
             const std::string how = self->child_->exited();
-            self->stop(how.empty() ? "it closed its output" : how);
+            self->break_off(how.empty() ? "it closed its output" : how);
         }
     }
-    self->options_.ticket.reset();
 }
 
 net::Task<void> StdioUpstream::tick(std::shared_ptr<StdioUpstream> self) {
@@ -233,12 +233,21 @@ void StdioUpstream::stop(std::string why) {
             fail(ErrorCode::kUnavailable,
                  fmt::format("it ended ({}); {}", why_ended_,
                              pending.sent ? "the outcome is unknown" : "nothing was sent")));
+}
+
+void StdioUpstream::break_off(std::string why) {
+    stop(std::move(why));
     if (child_) child_->kill();
 }
 
 void StdioUpstream::end() {
     stop("ended");
     child_.reset();  // closes its input, then asks, then kills; running operations fail
+}
+
+void StdioUpstream::cut() {
+    break_off("ended");
+    child_.reset();
 }
 
 }  // namespace writ::mcp

@@ -9,6 +9,9 @@
 // counted; too many end the instance. A call in flight when the instance ends fails with
 // kUnavailable.
 //
+// An instance that is ended is asked to go (MCP 2025-11-25, section "shutdown": its input closes,
+// then SIGTERM, then SIGKILL); one that misbehaves is killed.
+//
 // Thread: the reactor it was started on.
 #pragma once
 
@@ -55,6 +58,7 @@ class StdioUpstream : public Upstream, public std::enable_shared_from_this<Stdio
     net::Task<Result<Reply>> call(Outbound call) override;
     bool alive() const override { return alive_; }
     void end() override;
+    void cut() override;
     Counters counters() const override;
     std::string why_ended() const override { return why_ended_; }
     const std::string& server() const override { return server_; }
@@ -96,7 +100,8 @@ class StdioUpstream : public Upstream, public std::enable_shared_from_this<Stdio
     void stray(std::string_view why);
     void give_up(std::int64_t id, ErrorCode code, std::string_view reason, std::string_view why);
     void resolve(std::int64_t id, Result<Reply> reply);
-    void stop(std::string why);  // fails everything; the reader lets go of the process
+    void stop(std::string why);       // fails everything; the process stays
+    void break_off(std::string why);  // what misbehaves is killed, not asked
 
     net::Reactor& reactor_;
     std::string server_;

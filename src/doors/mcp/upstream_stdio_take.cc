@@ -98,7 +98,7 @@ void StdioUpstream::take_notification(const Message& message) {
 }
 
 void StdioUpstream::stray(std::string_view why) {
-    if (++counters_.stray > kMaxStrayLines) return stop("it wrote too much that is no answer");
+    if (++counters_.stray > kMaxStrayLines) return break_off("it wrote too much that is no answer");
     log::warn("mcp", "tool server `{}` wrote a line that is ignored: {}", server_, inert(why, 200));
 }
 

@@ -151,6 +151,25 @@ TEST_F(StdioUpstreamTest, EndFailsWhatIsInFlight) {
     EXPECT_EQ(call().error().code, ErrorCode::kUnavailable);
 }
 
+TEST_F(StdioUpstreamTest, EndedItMayTidyUpCutOffItMayNot) {
+    UpstreamOptions options;
+    options.ticket = std::make_shared<int>();
+    const std::weak_ptr<void> running = options.ticket;
+    ASSERT_TRUE(start("tidy", options).has_value());
+    options.ticket.reset();
+    upstream_->end();
+    EXPECT_FALSE(upstream_->alive());
+    EXPECT_TRUE(wait([&] { return running.expired(); }));  // not before it is gone
+    EXPECT_EQ(count(received(), "tidied up"), 1u);
+    options.ticket = std::make_shared<int>();
+    const std::weak_ptr<void> second = options.ticket;
+    ASSERT_TRUE(start("tidy", options).has_value());
+    options.ticket.reset();
+    upstream_->cut();
+    EXPECT_TRUE(wait([&] { return second.expired(); }));
+    EXPECT_EQ(count(received(), "tidied up"), 1u);
+}
+
 TEST_F(StdioUpstreamTest, GarbageIsCountedAndTheCallStillAnswered) {
     ASSERT_TRUE(start("garbage").has_value());
     ASSERT_TRUE(call().has_value());

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "doors/mcp/upstreams_slot.h"
+#include "net/child.h"
 
 namespace writ::mcp {
 
@@ -17,6 +18,9 @@ namespace {
 
 // Sessions are deleted at close() by requests of their own; nobody waits longer for them.
 constexpr net::Millis kFarewell{1'000};
+// Children that do not go when their input closes get SIGTERM after half of this, and die with the
+// gateway after all of it.
+constexpr net::Millis kChildrenFarewell{2'000};
 
 std::optional<std::string> own_environment(const std::string& name) {
     const char* value = std::getenv(name.c_str());
@@ -89,7 +93,7 @@ net::Reactor& Upstreams::here() const {
 }
 
 std::size_t Upstreams::instances() const {
-    return core_->instances.load();
+    return core_->instances->load();
 }
 
 bool Upstreams::Slot::allow() {
@@ -104,9 +108,12 @@ bool Upstreams::Slot::allow() {
     return true;
 }
 
-void Upstreams::Slot::end() {
+void Upstreams::Slot::end(Parting how) {
     released = true;
-    if (upstream) upstream->end();
+    if (upstream && how == Parting::kCut)
+        upstream->cut();
+    else if (upstream)
+        upstream->end();
     upstream.reset();
 }
 
@@ -246,15 +253,25 @@ void Upstreams::reconfigure(std::vector<catalog::ServerSpec> servers,
     }
 }
 
-void Upstreams::release(const TaskId& task) {
+Parting parting_of(const identity::Task& task) {
+    for (const auto* each = &task; each != nullptr; each = each->parent_task.get())
+        if (each->state.load() == identity::TaskState::kRevoked) return Parting::kCut;
+    return Parting::kAsk;
+}
+
+void Upstreams::release(const TaskId& task, Parting how) {
     for (const auto& shard : shards_) {
-        shard->reactor.post([shard, task] {
+        auto let_go = [shard, task, how] {
             std::erase_if(shard->slots, [&](const auto& entry) {
                 if (entry.first.second != task || task.is_nil()) return false;
-                entry.second->end();
+                entry.second->end(how);
                 return true;
             });
-        });
+        };
+        if (shard->reactor.on_this_thread())
+            let_go();
+        else
+            shard->reactor.post(std::move(let_go));
     }
 }
 
@@ -263,15 +280,17 @@ net::Task<void> Upstreams::close() {
     core_->closed = true;
     const auto shards = shards_;
     bool http = false;
+    const auto until = std::chrono::steady_clock::now() + kFarewell;
     for (const auto& shard : shards) {
         co_await shard->reactor.hop();
         for (const auto& [key, slot] : shard->slots) slot->end();
         shard->slots.clear();
         for (const auto& old : std::exchange(shard->retired, {})) old->end();
+        for (const auto& slot : std::exchange(shard->passing, {})) slot->end();
         http = http || !shard->pools.empty();
     }
     co_await from.hop();
-    const auto until = std::chrono::steady_clock::now() + kFarewell;
+    co_await net::Child::farewell(from, kChildrenFarewell);
     for (bool busy = http; busy && std::chrono::steady_clock::now() < until;) {
         co_await from.sleep(net::Millis(10));
         busy = false;

@@ -16,6 +16,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -29,6 +30,7 @@
 #include "catalog/catalog.h"
 #include "doors/mcp/upstream.h"
 #include "doors/mcp/upstream_health.h"
+#include "identity/types.h"
 #include "json/value.h"
 #include "net/reactor.h"
 #include "net/task.h"
@@ -58,6 +60,12 @@ struct UpstreamsOptions {
     // gateway's own environment.
     std::function<std::optional<std::string>(const std::string&)> environment;
 };
+
+// How the instances of a task end: asked to go, with a few seconds to tidy up, or cut off at once.
+enum class Parting : std::uint8_t { kAsk, kCut };
+// A task that has ended or expired is over, and its servers may finish what they were asked for.
+// One that was revoked, by itself or with an ancestor, must not have anything more done for it.
+Parting parting_of(const identity::Task& task);
 
 // Where one call goes.
 struct Target {
@@ -101,11 +109,12 @@ class Upstreams {
                      const std::function<void()>& meanwhile);
 
     // Ends the task's instances, also one that is starting, and forgets its failures. Returns at
-    // once. To be called when the task is dead, so that the gate admits no call that would start
-    // another. Thread: any.
-    void release(const TaskId& task);
-    // Ends all instances and starts none any more; gives sessions a moment to be deleted. Thread:
-    // any reactor's.
+    // once; those of this thread's reactor have been told by then. To be called when the task is
+    // dead, so that the gate admits no call that would start another. Thread: any.
+    void release(const TaskId& task, Parting how);
+    // Ends all instances and starts none any more. Waits a moment for sessions to be deleted and,
+    // two seconds at most, for children to go; to be called at the process's end, which kills those
+    // that are left. Thread: any reactor's.
     net::Task<void> close();
 
     // Every server in the order of the configuration. Resumes where it was awaited, one of our

@@ -36,7 +36,9 @@ struct Upstreams::Core {
     OnTools on_tools;
     UpstreamsOptions options;
     HealthBoard health;
-    std::atomic<std::size_t> instances{0};
+    // Counted down on any thread, also after this is gone.
+    std::shared_ptr<std::atomic<std::size_t>> instances =
+        std::make_shared<std::atomic<std::size_t>>(0);
     std::atomic<bool> closed{false};
 
     SpecPtr spec(std::string_view name) const;  // null: no such server
@@ -44,7 +46,7 @@ struct Upstreams::Core {
     // Whether `spec` is still how the server is started.
     bool stands(const catalog::ServerSpec& spec) const;
     // A place among instances_max, given back when the last copy goes; null when none is free.
-    static std::shared_ptr<void> ticket(const CorePtr& self);
+    std::shared_ptr<void> ticket() const;
 };
 
 // Everything of one reactor, touched on it only.
@@ -58,6 +60,8 @@ struct Upstreams::Shard {
     std::map<std::string, std::shared_ptr<net::HttpPool>, std::less<>> pools;
     // Instances of servers that a reload changed, until their calls have ended.
     std::vector<UpstreamPtr> retired;
+    // Instances that were started only to list their tools.
+    std::vector<SlotPtr> passing;
     // This reactor's copy of Core::servers.
     std::vector<SpecPtr> servers;
     std::uint64_t seen = 0;
@@ -86,7 +90,7 @@ struct Upstreams::Slot {
     // False when the server's `calls_per_second` is used up.
     bool allow();
     // Ends the instance for good.
-    void end();
+    void end(Parting how = Parting::kAsk);
 };
 
 // The instance of `slot`, started if need be. A cancelled conversation ends the wait. Errors: as

@@ -144,7 +144,7 @@ net::Task<Result<UpstreamPtr>> launch(CorePtr core, SlotPtr slot) {
     const auto wait = slot->not_before - std::chrono::steady_clock::now();
     if (wait > Instant::duration::zero())
         co_await slot->reactor().sleep(std::chrono::ceil<net::Millis>(wait));
-    auto ticket = Upstreams::Core::ticket(core);
+    auto ticket = core->ticket();
     if (!ticket)
         co_return fail(ErrorCode::kExhausted,
                        fmt::format("{} tool servers are running (kMaxInstances); nothing was sent",
@@ -180,12 +180,12 @@ net::Task<void> start(CorePtr core, SlotPtr slot) {
 
 }  // namespace
 
-std::shared_ptr<void> Upstreams::Core::ticket(const CorePtr& self) {
-    if (self->instances.fetch_add(1) >= self->options.instances_max) {
-        self->instances.fetch_sub(1);
+std::shared_ptr<void> Upstreams::Core::ticket() const {
+    if (instances->fetch_add(1) >= options.instances_max) {
+        instances->fetch_sub(1);
         return nullptr;
     }
-    return {self.get(), [self](void*) { self->instances.fetch_sub(1); }};
+    return {instances.get(), [count = instances](void*) { count->fetch_sub(1); }};
 }
 
 net::Task<Result<UpstreamPtr>> acquire(CorePtr core, SlotPtr slot, ConversationPtr conversation) {
@@ -229,6 +229,7 @@ net::Task<Status> list_once(CorePtr core, ShardPtr shard, SpecPtr spec) {
         slot = place;
     } else {
         slot = std::make_shared<Upstreams::Slot>(shard, spec);
+        shard->passing.push_back(slot);
     }
     const auto upstream = co_await acquire(core, slot, nullptr);
     Status status;
@@ -236,7 +237,10 @@ net::Task<Status> list_once(CorePtr core, ShardPtr shard, SpecPtr spec) {
         status = co_await list_tools(core, *upstream, spec);
     else
         status = fail(upstream.error());
-    if (!spec->shared) slot->end();
+    if (!spec->shared) {
+        slot->end();
+        std::erase(shard->passing, slot);
+    }
     co_return status;
 }
 

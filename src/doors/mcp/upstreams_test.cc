@@ -74,10 +74,52 @@ TEST_F(UpstreamsTest, EveryTaskHasItsOwnInstance) {
     EXPECT_EQ(upstreams_->instances(), 1u);
     ASSERT_TRUE(call("fs", b).has_value());
     EXPECT_EQ(upstreams_->instances(), 2u);
-    upstreams_->release(a);
+    upstreams_->release(a, Parting::kAsk);
     EXPECT_TRUE(wait([&] { return upstreams_->instances() == 1; }));
     ASSERT_TRUE(call("fs", b).has_value());
     EXPECT_EQ(starts("fs"), 2u);
+}
+
+// One that has ended may finish, one that was revoked may not; who is ended otherwise is asked, and
+// the end of the gateway waits for them.
+TEST_F(UpstreamsTest, AnInstanceIsAskedToGoUnlessItsTaskWasRevoked) {
+    make({fake(folder_, "fs", "tidy"), fake(folder_, "web", "tidy", true)});
+    const auto tidied = [this] { return count(folder_.read("fs.log"), "tidied up"); };
+    ASSERT_TRUE(reactor_.run_until(upstreams_->discover("fs")).has_value());
+    EXPECT_TRUE(wait([&] { return tidied() == 1; }));
+    const auto ended = ids_.mint<TaskId>(), revoked = ids_.mint<TaskId>();
+    ASSERT_TRUE(call("fs", ended).has_value());
+    ASSERT_TRUE(call("fs", revoked).has_value());
+    upstreams_->release(ended, Parting::kAsk);
+    EXPECT_TRUE(wait([&] { return upstreams_->instances() == 1 && tidied() == 2; }));
+    upstreams_->release(revoked, Parting::kCut);
+    EXPECT_TRUE(wait([&] { return upstreams_->instances() == 0; }));
+    EXPECT_EQ(tidied(), 2u);
+    ASSERT_TRUE(call("fs", ids_.mint<TaskId>()).has_value());
+    ASSERT_TRUE(call("web", ids_.mint<TaskId>()).has_value());
+    const auto begun = std::chrono::steady_clock::now();
+    reactor_.run_until(upstreams_->close());
+    EXPECT_EQ(tidied(), 3u);
+    EXPECT_EQ(count(folder_.read("web.log"), "tidied up"), 1u);
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, net::Millis(1'900));  // not all of its time
+}
+
+TEST(Parting, OnlyRevocationCutsOffItsOwnOrAnAncestors) {
+    using identity::TaskState;
+    const auto parent = std::make_shared<identity::Task>();
+    identity::Task task;
+    task.parent_task = parent;
+    for (const auto state : {TaskState::kLive, TaskState::kEnded, TaskState::kExpired}) {
+        parent->state = state;
+        EXPECT_EQ(parting_of(task), Parting::kAsk);
+        EXPECT_EQ(parting_of(*parent), Parting::kAsk);
+    }
+    parent->state = TaskState::kRevoked;
+    EXPECT_EQ(parting_of(task), Parting::kCut);
+    EXPECT_EQ(parting_of(*parent), Parting::kCut);
+    parent->state = TaskState::kEnded;
+    task.state = TaskState::kRevoked;
+    EXPECT_EQ(parting_of(task), Parting::kCut);
 }
 
 TEST_F(UpstreamsTest, ASharedServerHasOneForAllAndOutlivesTasks) {
@@ -85,7 +127,7 @@ TEST_F(UpstreamsTest, ASharedServerHasOneForAllAndOutlivesTasks) {
     const auto a = ids_.mint<TaskId>(), b = ids_.mint<TaskId>();
     ASSERT_TRUE(call("web", a).has_value());
     ASSERT_TRUE(call("web", b).has_value());
-    upstreams_->release(a);
+    upstreams_->release(a, Parting::kAsk);
     ASSERT_TRUE(call("web", b).has_value());
     EXPECT_EQ(upstreams_->instances(), 1u);
     EXPECT_EQ(starts("web"), 1u);
@@ -297,7 +339,7 @@ TEST_F(UpstreamsTest, EveryTaskHasItsOwnSessionOfAnHttpServer) {
     EXPECT_EQ(web.count("Authorization=Bearer value-of-WEB_TOKEN"), web.received.size());
     EXPECT_EQ(web.count("X-Tenant=value-of-WEB_TENANT"), web.received.size());
     EXPECT_LE(web.connections(), 3u);
-    upstreams_->release(a);
+    upstreams_->release(a, Parting::kAsk);
     EXPECT_TRUE(wait([&] { return web.count("DELETE") == 2; }));
     reactor_.run_until(upstreams_->close());
     EXPECT_EQ(web.count("DELETE"), 3u);
@@ -358,7 +400,7 @@ TEST_F(UpstreamsTest, ATaskReleasedWhileItsInstanceStartsGetsNone) {
         }
     };
     reactor_.spawn(Run::go(upstreams_.get(), {"fs", task, &reactor_}, &out, &done));
-    reactor_.post([&] { upstreams_->release(task); });
+    reactor_.post([&] { upstreams_->release(task, Parting::kAsk); });
     EXPECT_TRUE(wait([&] { return done; }));
     EXPECT_FALSE(out.has_value());
     EXPECT_EQ(folder_.read("fs.log").find("late"), std::string::npos);
