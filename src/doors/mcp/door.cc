@@ -156,7 +156,8 @@ net::Task<void> Door::serve(Visit visit, net::HttpRequest request) {
     if (!visit.stream)
         visit.stream = std::make_shared<AnswerStream>(*visit.reactor, *visit.responder, nullptr);
     std::string last = visit.silent ? std::string() : std::move(response.body);
-    co_await visit.stream->finish(std::move(last));
+    net::Headers fields = std::move(response.headers);
+    co_await visit.stream->finish(std::move(last), std::move(fields));
 }
 
 tl::expected<ProtocolSessionPtr, Door::Response> Door::protocol(const Visit& visit,

@@ -71,10 +71,12 @@ net::Task<void> AnswerStream::drain() {
     (void)co_await drained.wait();
 }
 
-net::Task<void> AnswerStream::finish(std::string message) {
+net::Task<void> AnswerStream::finish(std::string message, net::Headers fields) {
     co_await drain();
     if (!std::exchange(begun_, true)) {
         auto headers = event_headers();
+        for (const auto [name, value] : fields)
+            if (headers.count(name) == 0) headers.add(name, value);
         (void)co_await responder_.begin(200, std::move(headers));
     }
     if (!message.empty()) {

@@ -48,8 +48,9 @@ class AnswerStream final : public std::enable_shared_from_this<AnswerStream> {
     // Takes no more, and waits until what was said has left, or cannot. `release` is not called
     // after it.
     net::Task<void> drain();
-    // The last message (nothing, if empty) and the end. A stream that has not begun begins.
-    net::Task<void> finish(std::string message);
+    // The last message (nothing, if empty) and the end. A stream that has not begun begins, with
+    // those of `fields` that it does not have itself: initialize names the protocol session there.
+    net::Task<void> finish(std::string message, net::Headers fields);
     // Whether bytes have left: the status of the answer is settled.
     bool begun() const { return begun_; }
 

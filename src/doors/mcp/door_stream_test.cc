@@ -126,6 +126,24 @@ TEST_F(StreamTest, AClientOfEventStreamsOnlyGetsOne) {
     EXPECT_EQ(bad.status, 400);  // a refusal of the transport stays one
 }
 
+// Without the name of its protocol session it could ask nothing more.
+TEST_F(StreamTest, AClientOfEventStreamsOnlyLearnsItsProtocolSession) {
+    const auto hello = post(initialize(), {{"Accept", "text/event-stream"}});
+    EXPECT_EQ(hello.status, 200);
+    EXPECT_EQ(hello.headers.get("content-type"), "text/event-stream");
+    EXPECT_EQ(hello.headers.count("content-type"), 1u);
+    EXPECT_TRUE(streamed_.starts_with(R"(data: {"jsonrpc":"2.0","id":0,"result":)")) << streamed_;
+    ASSERT_TRUE(hello.headers.get("mcp-session-id"));
+    const std::string other(*hello.headers.get("mcp-session-id"));
+    EXPECT_NE(other, id_);
+    id_ = other;
+    const auto called =
+        post(R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":)" + kProgressCall + "}",
+             {{"Accept", "text/event-stream"}});
+    EXPECT_EQ(called.status, 200);
+    EXPECT_NE(streamed_.find("dev.writ/receipt"), std::string::npos) << streamed_;
+}
+
 // What the gate holds back from the middle of an answer is not sent, and neither is what follows.
 TEST_F(StreamTest, OutputThatTheGateStopsEndsTheStreamWithAnError) {
     int chunks = 0;
