@@ -121,6 +121,10 @@ struct HttpServerOptions {
     // Of request bodies in memory at once, over all connections; what would exceed it gets a 503.
     // 64 whole bodies: far more than are ever under way, far less than connections_max of them.
     std::size_t bodies_bytes_max = 64 * kMaxBodyBytes;
+    // Of answers in memory that wait for their readers, over all connections: what a peer does not
+    // take at once. One that would exceed it is cut off. Some 16 of the largest answers, as much as
+    // of request bodies: those who read are done with theirs in milliseconds.
+    std::size_t answers_bytes_max = 16 * kMaxUpstreamMessageBytes;
     // Asked once about a request whose body has not all come with its head; false leaves the body
     // unread, so that a stranger's costs nothing. The handler gets an empty one and has to refuse;
     // the connection closes with its answer. Null: every body is read.

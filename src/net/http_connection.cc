@@ -20,12 +20,12 @@ constexpr Millis kDrainPause{4};
 
 Connection::Connection(std::shared_ptr<Poll> poll, Peer peer,
                        std::shared_ptr<const HttpHandler> handler, const HttpServerOptions& options,
-                       std::shared_ptr<BodyBudget> budget)
+                       Budgets budgets)
     : wire_(std::move(poll)),
       peer_(std::move(peer)),
       handler_(std::move(handler)),
       options_(options),
-      budget_(std::move(budget)),
+      budgets_(std::move(budgets)),
       accepted_at_(std::chrono::steady_clock::now()),
       idle_since_(accepted_at_) {
     // While a handler runs, input is read ahead: that is how a peer that left is noticed.
@@ -77,8 +77,9 @@ std::optional<TimePoint> Connection::idle_since() const {
 }
 
 bool Connection::charge(std::size_t bytes) {
-    if (bytes > charged_ && bytes - charged_ > budget_->max - budget_->used) return false;
-    budget_->used = budget_->used - charged_ + bytes;
+    Budget& bodies = *budgets_.bodies;
+    if (bytes > charged_ && bytes - charged_ > bodies.max - bodies.used) return false;
+    bodies.used = bodies.used - charged_ + bytes;
     charged_ = bytes;
     return true;
 }
@@ -155,7 +156,8 @@ Task<Connection::Got> Connection::read_body() {
 }
 
 Task<bool> Connection::answer() {
-    Exchange exchange(wire_, head_.framing, request_.method == "HEAD", options_.write_timeout);
+    Exchange exchange(wire_, head_.framing, request_.method == "HEAD", options_.write_timeout,
+                      budgets_.answers);
     if (finishing_ || unread_) exchange.close_after();
     exchange_ = &exchange;
     wire_.poll->arm_read();

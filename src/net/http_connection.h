@@ -6,22 +6,23 @@
 #include <memory>
 #include <optional>
 
+#include "net/budget.h"
 #include "net/http_exchange.h"
 #include "net/http_head.h"
 #include "net/http_wire.h"
 
 namespace writ::net {
 
-// What the bodies of all connections of one server take. Thread: the reactor's.
-struct BodyBudget {
-    std::size_t used = 0;
-    const std::size_t max;
+// What all connections of one server take together.
+struct Budgets {
+    std::shared_ptr<Budget> bodies;   // of requests
+    std::shared_ptr<Budget> answers;  // that wait for their readers
 };
 
 class Connection final : public std::enable_shared_from_this<Connection> {
   public:
     Connection(std::shared_ptr<Poll> poll, Peer peer, std::shared_ptr<const HttpHandler> handler,
-               const HttpServerOptions& options, std::shared_ptr<BodyBudget> budget);
+               const HttpServerOptions& options, Budgets budgets);
 
     ~Connection() { charge(0); }
     // Serves until either side ends it, then closes it.
@@ -51,8 +52,8 @@ class Connection final : public std::enable_shared_from_this<Connection> {
     Peer peer_;
     const std::shared_ptr<const HttpHandler> handler_;
     const HttpServerOptions options_;
-    const std::shared_ptr<BodyBudget> budget_;
-    std::size_t charged_ = 0;  // of budget_
+    const Budgets budgets_;
+    std::size_t charged_ = 0;  // of budgets_.bodies
     const TimePoint accepted_at_;
     TimePoint idle_since_;
     RequestHead head_;

@@ -2,11 +2,25 @@
 
 #include <fmt/format.h>
 
+#include "base/log.h"
+
 namespace writ::net {
 namespace {
 
+constexpr std::chrono::seconds kComplaintInterval{10};
+
 Status gone() {
     return fail(ErrorCode::kCancelled, "the peer is gone");
+}
+
+void complain(Budget& answers) {
+    const auto now = std::chrono::steady_clock::now();
+    if (answers.said_at != TimePoint{} && now - answers.said_at < kComplaintInterval) return;
+    answers.said_at = now;
+    log::warn("net",
+              "an answer was cut off: its reader is slow, and {} of {} bytes wait for others "
+              "like it already (said at most every {} s)",
+              answers.used, answers.max, kComplaintInterval.count());
 }
 
 Status unsendable() {
@@ -27,8 +41,11 @@ Task<Status> Exchange::write(std::string head, std::string body) {
     const Turn held(turn_);
     if (peer_gone()) co_return gone();
     const TimePoint deadline = deadline_in(write_timeout_);
-    Status written = co_await write_socket(wire_.poll, std::move(head), std::move(body), deadline);
+    Charge waits(answers_);
+    Status written = co_await write_socket(wire_.poll, std::move(head), std::move(body), deadline,
+                                           nullptr, &waits);
     if (!written) broken_ = true;
+    if (!written && written.error().code == ErrorCode::kExhausted) complain(*answers_);
     co_return written;
 }
 

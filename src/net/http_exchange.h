@@ -2,8 +2,10 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <utility>
 
+#include "net/budget.h"
 #include "net/http_head.h"
 #include "net/http_wire.h"
 
@@ -12,14 +14,17 @@ namespace writ::net {
 // Lives in the frame that runs the handler. `wire` outlives it.
 class Exchange final : public Responder {
   public:
-    // `keep_alive` is what the request allows; the answer says whether the connection stays.
-    Exchange(Wire& wire, const Framing& framing, bool head_only, Millis write_timeout)
+    // `framing` tells what the request allows; the answer says whether the connection stays.
+    // `answers`: where an answer that waits for its reader is counted.
+    Exchange(Wire& wire, const Framing& framing, bool head_only, Millis write_timeout,
+             std::shared_ptr<Budget> answers)
         : wire_(wire),
           turn_(wire.poll->reactor()),
           http10_(framing.http10),
           head_only_(head_only),
           keep_alive_(framing.keep_alive),
-          write_timeout_(write_timeout) {}
+          write_timeout_(write_timeout),
+          answers_(std::move(answers)) {}
 
     Task<Status> send(HttpResponse response) override;
     Task<Status> begin(int status, Headers headers) override;
@@ -52,6 +57,7 @@ class Exchange final : public Responder {
     Stage stage_ = Stage::kNothing;
     std::function<void()> on_gone_;
     const Millis write_timeout_;
+    const std::shared_ptr<Budget> answers_;
 };
 
 }  // namespace writ::net

@@ -120,6 +120,53 @@ TEST(HttpLimits, BodiesOfAllConnectionsTogetherAreBounded) {
     EXPECT_TRUE(whole.hear_until("POST 300000").starts_with("HTTP/1.1 200 "));
 }
 
+// Who does not read keeps his answer in memory; those of all such peers together are bounded.
+TEST(HttpLimits, AnswersOfAllSlowReadersTogetherAreBounded) {
+    constexpr std::size_t kAnswer = 16'000'000;  // more than the kernel takes for a peer
+    struct Large {
+        static Task<void> go(HttpRequest request, Responder* responder) {
+            HttpResponse response;
+            response.body.assign(kAnswer, 'x');
+            if (request.target == "/") {
+                (void)co_await responder->send(std::move(response));
+                co_return;
+            }
+            Headers none;
+            (void)co_await responder->begin(200, std::move(none));
+            (void)co_await responder->chunk(std::move(response.body));
+            (void)co_await responder->end();
+        }
+    };
+    HttpServerOptions options;
+    options.answers_bytes_max = 2 * kAnswer + 10'000;
+    std::atomic<int> asked = 0;
+    Served served(
+        [&asked](HttpRequest request, Responder& responder) {
+            ++asked;
+            return Large::go(std::move(request), &responder);
+        },
+        options);
+    const auto ask = [](RawClient& client, const std::string& target) {
+        client.say("GET " + target + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    };
+    for (const std::string target : {"/", "/stream"}) {
+        asked = 0;
+        std::vector<std::unique_ptr<RawClient>> slow;
+        for (int i = 0; i < 4; ++i) {
+            slow.push_back(std::make_unique<RawClient>(served.endpoint()));
+            ask(*slow.back(), target);
+        }
+        EXPECT_TRUE(eventually([&] { return asked == 4 && served.connections() == 2; })) << target;
+        int whole = 0;
+        for (const auto& client : slow) whole += client->hear_all().size() > kAnswer ? 1 : 0;
+        EXPECT_EQ(whole, 2) << target;
+        // What was read, or cut off, is given back.
+        RawClient after(served.endpoint());
+        ask(after, target);
+        EXPECT_GT(after.hear_all().size(), kAnswer) << target;
+    }
+}
+
 // Streams until its peer has gone.
 struct Streamer {
     std::promise<void> left;

@@ -29,7 +29,7 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
     std::function<bool(const Peer&)> filter;
     // The reactor's thread only:
     std::unordered_set<Connection*> connections;
-    std::shared_ptr<BodyBudget> budget;
+    Budgets budgets;
     bool closed = false;
 
     void take(Fd fd);
@@ -58,7 +58,7 @@ void HttpServer::Impl::take(Fd fd) {
     auto poll = Poll::open_drained(*reactor, std::move(fd));
     if (!poll) return;
     auto connection =
-        std::make_shared<Connection>(std::move(*poll), std::move(peer), handler, options, budget);
+        std::make_shared<Connection>(std::move(*poll), std::move(peer), handler, options, budgets);
     connections.insert(connection.get());
     open = connections.size();
     reactor->spawn(serve(shared_from_this(), std::move(connection)));
@@ -99,7 +99,8 @@ HttpServer::HttpServer(Reactor& reactor, Listener listener, HttpHandler handler,
     impl_->reactor = &reactor;
     impl_->handler = std::make_shared<const HttpHandler>(std::move(handler));
     impl_->options = options;
-    impl_->budget = std::make_shared<BodyBudget>(BodyBudget{.max = options.bodies_bytes_max});
+    impl_->budgets.bodies = std::make_shared<Budget>(Budget{.max = options.bodies_bytes_max});
+    impl_->budgets.answers = std::make_shared<Budget>(Budget{.max = options.answers_bytes_max});
     const std::string at = listener.endpoint().text();
     auto poll = Poll::open(reactor, std::move(listener).take());
     if (!poll) {

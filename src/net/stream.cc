@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "net/address.h"
 #include "net/asio_impl.h"
+#include "net/budget.h"
 #include "net/descriptors.h"
 
 namespace writ::net {
@@ -116,7 +117,7 @@ bool is_self(int fd) {
 }  // namespace
 
 Task<Status> write_socket(std::shared_ptr<Poll> poll, std::string head, std::string body,
-                          TimePoint deadline, const std::function<bool()>* leaves) {
+                          TimePoint deadline, const std::function<bool()>* leaves, Charge* waits) {
     std::size_t done = 0;
     while (done < head.size() + body.size()) {
         std::array<iovec, 2> parts{};
@@ -135,6 +136,10 @@ Task<Status> write_socket(std::shared_ptr<Poll> poll, std::string head, std::str
         }
         if (send.done == -ECANCELED) co_return closed_error();
         if (send.done != -EAGAIN) co_return fail(peer_left(static_cast<int>(-send.done)));
+        // All of it stays in memory until its end has left. What leaves at once is never counted.
+        Charge* const takes = std::exchange(waits, nullptr);
+        if (takes != nullptr && !takes->take(head.size() + body.size()))
+            co_return fail(ErrorCode::kExhausted, "too much waits for slow readers");
         const Ready ready = co_await poll->writable(deadline);
         if (ready == Ready::kTimeout)
             co_return fail(ErrorCode::kTimeout, "the peer read nothing in time");
