@@ -75,7 +75,6 @@ TEST_F(CallTest, ParametersThatAreNoneNeverReachTheGate) {
         R"({"name":"fs__a","arguments":[]})",
         R"({"name":"fs__a","arguments":null})",
         R"({"name":"fs__a","arguments":"{}"})",
-        R"({"name":"fs__a","task":{"ttl":60000}})",
         R"({"name":"fs__a","_meta":[]})",
     };
     for (const auto& params : table) {
@@ -85,6 +84,25 @@ TEST_F(CallTest, ParametersThatAreNoneNeverReachTheGate) {
     }
     EXPECT_TRUE(gate_.calls.empty());
     EXPECT_EQ(received(), "");
+}
+
+// We declare no capability for tasks, so asking for one changes nothing (2025-11-25, "Tasks").
+TEST_F(CallTest, AskingForATaskIsIgnored) {
+    for (const std::string task : {R"({"ttl":60000})", "{}", "null", "7"}) {
+        const auto response =
+            call(R"({"name":"fs__a","task":)" + task + R"(,"arguments":{"n":1}})");
+        EXPECT_EQ(response.status, 200);
+        EXPECT_TRUE(response.body.starts_with(R"({"jsonrpc":"2.0","id":"c-1","result":{)"))
+            << response.body;
+        EXPECT_NE(response.body.find(R"("structuredContent":{"n":1})"), std::string::npos);
+        EXPECT_EQ(response.body.find("task"), std::string::npos) << response.body;
+        EXPECT_EQ(gate_.calls.back().arguments, R"({"n":1})");
+        EXPECT_EQ(gate_.outcomes.back().status, gate::Status_::kOk);
+    }
+    EXPECT_EQ(gate_.calls.size(), 4u);
+    EXPECT_EQ(testing_peer::count(received(), R"("method":"tools/call")"), 4u);
+    EXPECT_EQ(received().find("task"), std::string::npos);
+    EXPECT_EQ(received().find("ttl"), std::string::npos);
 }
 
 TEST_F(CallTest, TheClientsTraceIsAPeerOnlyIfItIsOne) {
