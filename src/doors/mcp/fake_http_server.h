@@ -34,6 +34,7 @@ class FakeHttpServer {
     std::string mode;
     std::vector<std::string> received;  // `METHOD fields body` each
     int sessions = 0, calls = 0;
+    int streams = 0;  // GET streams open now, in mode `listens`
     bool stream_open = false;
 
   private:
@@ -86,7 +87,7 @@ class FakeHttpServer {
         if (request.method == "DELETE") co_return co_await done(to, plain(200));
         if (method == "initialize") co_return co_await initialize(self, id, to);
         const auto session = request.headers.get("mcp-session-id");
-        const bool known = self->mode == "sessions"
+        const bool known = self->mode == "sessions" || self->mode == "listens"
                                ? session && session->starts_with('s')
                                : session == "s" + std::to_string(self->sessions);
         if (!known) co_return co_await done(to, plain(session ? 404 : 400));
@@ -128,8 +129,15 @@ class FakeHttpServer {
             (void)co_await to->end();
             co_return;
         }
-        if (self->mode != "changes") co_return co_await done(to, plain(405));
+        if (self->mode != "changes" && self->mode != "listens")
+            co_return co_await done(to, plain(405));
         co_await open(to);
+        if (self->mode == "listens") {
+            ++self->streams;
+            while (!to->peer_gone()) co_await self->reactor_.sleep(net::Millis(5));
+            --self->streams;
+            co_return;
+        }
         co_await say(to, event(R"({"jsonrpc":"2.0","method":"notifications/tools/list_changed"})"));
         co_await say(to, event(R"({"jsonrpc":"2.0","id":"q","method":"roots/list"})"));
         self->stream_open = true;

@@ -35,7 +35,9 @@ HttpUpstream::HttpUpstream(net::Reactor& reactor, std::string server, Where wher
       where_(std::move(where)),
       options_(std::move(options)) {}
 
-HttpUpstream::~HttpUpstream() = default;
+HttpUpstream::~HttpUpstream() {
+    where_.place->waiting.erase(this);
+}
 
 Upstream::Counters HttpUpstream::counters() const {
     Counters out = counters_;
@@ -108,7 +110,7 @@ net::Task<Status> HttpUpstream::shake_hands() {
     std::string text = notification_text("notifications/initialized");
     net::HttpHeadPtr head = post_;
     co_await post_aside(self, std::move(head), std::move(text));
-    if (notifies_ && options_.on_tools_changed) reactor_.spawn(listen(self, epoch_));
+    want_to_listen();
     co_return Status{};
 }
 
@@ -258,6 +260,7 @@ void HttpUpstream::stop(std::string why) {
     why_ended_ = inert(why, 200);
     for (const auto& [id, flight] : flights_) flight->http->close();
     if (listening_) listening_->close();
+    where_.place->waiting.erase(this);
     options_.ticket.reset();
 }
 

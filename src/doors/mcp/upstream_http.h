@@ -10,7 +10,8 @@
 //   resumption   a stream that ends before the answer is taken up again by GET with `Last-Event-ID`
 //                if the server gave event ids, after its `retry`; the POST is never repeated.
 //   GET stream   opened where the server announces `listChanged`; 405 is fine. What it asks there
-//                belongs to no call and is refused.
+//                belongs to no call and is refused. One for all sessions of a server on a reactor
+//                (ListenPlace): when the session that holds it ends, another takes it up.
 //   cancel       the stream is closed and the server told by notifications/cancelled.
 //   end          DELETE, without waiting for its answer.
 //
@@ -54,6 +55,15 @@ inline constexpr net::Millis kMaxListenPause{30'000};
 // Requests of ours that nobody waits for (answers, notifications, DELETE).
 inline constexpr net::Millis kAsideTimeout{5'000};
 
+class HttpUpstream;
+
+// Which of a server's sessions holds the GET stream. What comes on it is about the server, and a
+// stream for each session would take the connections that calls need. Touched on its reactor only.
+struct ListenPlace {
+    HttpUpstream* holder = nullptr;
+    std::set<HttpUpstream*> waiting;  // each takes itself out when it ends
+};
+
 class HttpUpstream : public Upstream, public std::enable_shared_from_this<HttpUpstream> {
   public:
     // Where a server is, and what of the operator's goes into every request (Authorization).
@@ -61,6 +71,8 @@ class HttpUpstream : public Upstream, public std::enable_shared_from_this<HttpUp
         std::shared_ptr<net::HttpPool> pool;
         std::string target = "/mcp";
         net::Headers fields;
+        // Shared with the other sessions of the pool.
+        std::shared_ptr<ListenPlace> place = std::make_shared<ListenPlace>();
     };
     // Connects and shakes hands. Errors: kUnavailable, kTimeout, kUnsupported (a revision we do not
     // speak), kUnauthenticated (401, 403), kInvalid.
@@ -113,12 +125,18 @@ class HttpUpstream : public Upstream, public std::enable_shared_from_this<HttpUp
                                                   net::Millis pause);
     static net::Task<void> drain(net::HttpCallPtr http);
     static net::Task<Result<Reply>> refused(Self self, FlightPtr flight);
-    static net::Task<void> listen(Self self, std::uint64_t epoch);
     std::optional<Result<Reply>> take(std::string text, const FlightPtr& flight);
     void take_request(const Message& message, const FlightPtr& flight);
     void take_notification(const Message& message, const FlightPtr& flight);
     static net::Task<void> pass_on(Self self, ConversationPtr to, std::string id, Ask ask);
     static net::Task<void> post_aside(Self self, net::HttpHeadPtr head, std::string body);
+
+    // upstream_http_listen.cc
+    void want_to_listen();
+    static net::Task<void> listen(Self self);
+    static net::Task<bool> hear(Self self, std::string* last_id, net::Millis* pause);
+    static net::Task<void> rest(Self self, std::uint64_t epoch, net::Millis pause);
+    void leave_place();
 
     Error outcome(const Flight& flight, ErrorCode code, std::string_view why) const;
     void give_up(const FlightPtr& flight, std::string_view reason);

@@ -1,5 +1,5 @@
-// What an HTTP tool server sends: one JSON answer or an event stream, on the call's own connection,
-// on a stream taken up again, or on the GET stream that belongs to no call.
+// What an HTTP tool server sends: one JSON answer or an event stream, on the call's own connection
+// or on a stream taken up again. The GET stream is read in upstream_http_listen.cc.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,22 +14,8 @@ namespace writ::mcp {
 
 namespace {
 
-// Text around a message in a body: white space, and field names of an event stream.
-constexpr std::size_t kSlackBytes = 64 << 10;
-// Pieces of a stream read in one go, so that a server that never stops lets others have a turn.
-constexpr int kPiecesInARow = 16;
 // What a server may take to end a stream after the answer.
 constexpr std::chrono::milliseconds kDrainTime{100};
-
-bool is_type(const net::HttpCall& http, std::string_view type) {
-    const auto field = http.headers().get("content-type");
-    if (!field) return false;
-    std::string_view text = field->substr(0, field->find(';'));
-    while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
-    return std::equal(text.begin(), text.end(), type.begin(), type.end(), [](char a, char b) {
-        return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + 32) : a) == b;
-    });
-}
 
 // Many servers say 400 with an error that names no request where the specification says 404: they
 // know no such session, hence did not act.
@@ -49,9 +35,9 @@ net::Task<Result<Reply>> HttpUpstream::receive(Self self, FlightPtr flight) {
     if (status == 404 && flight->in_session) {
         flight->lost_session = true;
         reply = fail(ErrorCode::kUnavailable, "its session is gone; nothing was done");
-    } else if (status == 200 && is_type(*flight->http, "application/json")) {
+    } else if (status == 200 && has_type(*flight->http, "application/json")) {
         reply = co_await receive_json(self, flight);
-    } else if (status == 200 && is_type(*flight->http, "text/event-stream")) {
+    } else if (status == 200 && has_type(*flight->http, "text/event-stream")) {
         reply = co_await receive_stream(self, flight);
     } else {
         reply = co_await refused(self, flight);
@@ -78,7 +64,7 @@ net::Task<Result<Reply>> HttpUpstream::refused(Self self, FlightPtr flight) {
     if (status == 401 || status == 403) why += ": it refuses the gateway's credential";
     if (status == 200) why = "its answer is neither JSON nor an event stream";
     if (status == 202) why = "it accepted the request and gave no answer";
-    if (is_type(*flight->http, "application/json")) {
+    if (has_type(*flight->http, "application/json")) {
         auto body = co_await flight->http->read_all(kSlackBytes, flight->deadline);
         if (body && status == 400 && flight->in_session && names_no_session(*body)) {
             flight->lost_session = true;
@@ -163,7 +149,7 @@ net::Task<std::optional<Error>> HttpUpstream::resume(Self self, FlightPtr flight
     const Status begun =
         co_await flight->http->begin(std::move(*head), {}, flight->deadline, nullptr);
     const bool good =
-        begun && flight->http->status() == 200 && is_type(*flight->http, "text/event-stream");
+        begun && flight->http->status() == 200 && has_type(*flight->http, "text/event-stream");
     if (good) co_return std::nullopt;
     const std::string why =
         begun ? fmt::format("its stream cannot be taken up again (HTTP status {})",
@@ -173,47 +159,6 @@ net::Task<std::optional<Error>> HttpUpstream::resume(Self self, FlightPtr flight
     flight->http = posted;
     const bool timed_out = !begun && begun.error().code == ErrorCode::kTimeout;
     co_return Error{timed_out ? ErrorCode::kTimeout : ErrorCode::kUnavailable, why, {}};
-}
-
-// The stream that belongs to no call, for tools/list_changed.
-net::Task<void> HttpUpstream::listen(Self self, std::uint64_t epoch) {
-    net::Millis pause{1'000};
-    std::string last_id;
-    while (self->alive_ && self->epoch_ == epoch) {
-        net::Headers fields = self->where_.fields;
-        fields.add("Accept", "text/event-stream");
-        fields.add("MCP-Protocol-Version", self->version_);
-        if (!self->session_.empty()) fields.add("MCP-Session-Id", self->session_);
-        if (!last_id.empty()) fields.add("Last-Event-ID", last_id);
-        auto head =
-            net::HttpHead::make("GET", self->where_.target, self->where_.pool->authority(), fields);
-        if (!head) co_return;
-        const auto http = self->listening_ = self->where_.pool->call();
-        const auto begin_by = std::chrono::steady_clock::now() + self->options_.start_timeout;
-        const Status begun = co_await http->begin(std::move(*head), {}, begin_by, nullptr);
-        const bool refused =
-            begun && (http->status() != 200 || !is_type(*http, "text/event-stream"));
-        if (refused) {  // 405: it has no such stream
-            http->close();
-            co_return;
-        }
-        net::SseParser events(self->options_.message_bytes_max + kSlackBytes);
-        for (int pieces = 1; begun; ++pieces) {
-            if (pieces % kPiecesInARow == 0) co_await self->reactor_.sleep(net::Millis(1));
-            auto piece = co_await http->read(net::Deadline::max());
-            if (!piece || piece->empty() || !events.put(*piece)) break;
-            while (auto event = events.next())
-                if (!event->data.empty()) (void)self->take(std::move(event->data), nullptr);
-            pause = net::Millis(1'000);
-        }
-        http->close();
-        if (!events.last_id().empty()) last_id = events.last_id();
-        if (const auto retry = events.retry_ms()) pause = std::max(pause, net::Millis(*retry));
-        auto until = std::chrono::steady_clock::now() + pause;
-        while (self->alive_ && self->epoch_ == epoch && std::chrono::steady_clock::now() < until)
-            co_await self->reactor_.sleep(net::Millis(200));
-        pause = std::min(pause * 2, kMaxListenPause);
-    }
 }
 
 // One message. An answer to `flight` is returned; everything else is dealt with here.

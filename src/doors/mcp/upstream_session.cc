@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -89,6 +90,16 @@ std::optional<std::int64_t> our_id(std::string_view raw) {
     const auto [end, error] = std::from_chars(raw.data(), raw.data() + raw.size(), id);
     if (error != std::errc{} || end != raw.data() + raw.size() || id <= 0) return std::nullopt;
     return id;
+}
+
+bool has_type(const net::HttpCall& http, std::string_view type) {
+    const auto field = http.headers().get("content-type");
+    if (!field) return false;
+    std::string_view text = field->substr(0, field->find(';'));
+    while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
+    return std::equal(text.begin(), text.end(), type.begin(), type.end(), [](char a, char b) {
+        return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + 32) : a) == b;
+    });
 }
 
 bool is_inward(std::string_view method) {

@@ -2,6 +2,7 @@
 // (MCP 2025-11-25, sections "Lifecycle" and "Tools").
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -10,6 +11,7 @@
 
 #include "base/error.h"
 #include "doors/mcp/upstream.h"
+#include "net/http_pool.h"
 #include "net/task.h"
 
 namespace writ::mcp {
@@ -38,6 +40,14 @@ std::string call_params(const Outbound& call, std::optional<std::int64_t> token)
 
 // The id of an answer, if it can be one of ours: a plain positive integer.
 std::optional<std::int64_t> our_id(std::string_view raw);
+
+// Text around a message in a body: white space, and field names of an event stream.
+inline constexpr std::size_t kSlackBytes = 64 << 10;
+// Pieces of a stream read in one go, so that a server that never stops lets others have a turn.
+inline constexpr int kPiecesInARow = 16;
+
+// Whether an answer's Content-Type is `type`, whatever its parameters.
+bool has_type(const net::HttpCall& http, std::string_view type);
 
 // Whether a server may put that question to a client at all.
 bool is_inward(std::string_view method);

@@ -296,8 +296,8 @@ net::Task<void> Upstreams::close() {
         busy = false;
         for (const auto& shard : shards) {
             co_await shard->reactor.hop();
-            for (const auto& [name, pool] : shard->pools)
-                busy = busy || pool->connections() > pool->idle();
+            for (const auto& [name, to] : shard->pools)
+                busy = busy || to.pool->connections() > to.pool->idle();
         }
         co_await from.hop();
     }

@@ -23,6 +23,7 @@ using UpstreamPtr = std::shared_ptr<Upstream>;
 using SlotPtr = std::shared_ptr<Upstreams::Slot>;
 using ShardPtr = std::shared_ptr<Upstreams::Shard>;
 using CorePtr = std::shared_ptr<Upstreams::Core>;
+struct ListenPlace;
 // A server as it was configured when somebody looked; a reload makes another one.
 using SpecPtr = std::shared_ptr<const catalog::ServerSpec>;
 
@@ -57,7 +58,11 @@ struct Upstreams::Shard {
     std::map<Key, SlotPtr> slots;
     // Connections to an HTTP server are shared by its sessions; each request names its own. By
     // pool_key().
-    std::map<std::string, std::shared_ptr<net::HttpPool>, std::less<>> pools;
+    struct Connections {
+        std::shared_ptr<net::HttpPool> pool;
+        std::shared_ptr<ListenPlace> place;
+    };
+    std::map<std::string, Connections, std::less<>> pools;
     // Instances of servers that a reload changed, until their calls have ended.
     std::vector<UpstreamPtr> retired;
     // Instances that were started only to list their tools.

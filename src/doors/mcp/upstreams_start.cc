@@ -108,7 +108,8 @@ net::Task<Result<UpstreamPtr>> start_http(CorePtr core, SlotPtr slot, UpstreamOp
     where.fields = std::move(*fields);
     if (const auto known = slot->shard->pools.find(pool_key(spec));
         known != slot->shard->pools.end()) {
-        where.pool = known->second;
+        where.pool = known->second.pool;
+        where.place = known->second.place;
     } else {
         // Certificates are read from the disk.
         net::Reactor* reactor = &slot->reactor();
@@ -119,7 +120,10 @@ net::Task<Result<UpstreamPtr>> start_http(CorePtr core, SlotPtr slot, UpstreamOp
         };
         auto made = co_await reactor->offload(std::move(make));
         if (!made) co_return fail(made.error());
-        where.pool = slot->shard->pools.emplace(pool_key(spec), std::move(*made)).first->second;
+        Upstreams::Shard::Connections mine{std::move(*made), where.place};
+        const auto& all = slot->shard->pools.emplace(pool_key(spec), std::move(mine)).first->second;
+        where.pool = all.pool;
+        where.place = all.place;
     }
     std::string name = spec.name;
     auto started = co_await HttpUpstream::start(slot->reactor(), std::move(name), std::move(where),

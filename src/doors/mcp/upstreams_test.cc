@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
@@ -48,6 +49,11 @@ class UpstreamsTest : public testing::Test {
     bool wait(std::function<bool()> ready) {
         return reactor_.run_until(eventually(&reactor_, std::move(ready)));
     }
+    // Stays until the reactor goes: its handlers may still sleep there.
+    testing_peer::FakeHttpServer& serve(const std::string& mode) {
+        webs_.push_back(std::make_unique<testing_peer::FakeHttpServer>(reactor_, mode));
+        return *webs_.back();
+    }
     void TearDown() override {
         if (upstreams_) reactor_.run_until(upstreams_->close());
         EXPECT_TRUE(wait([this] { return !upstreams_ || upstreams_->instances() == 0; }));
@@ -60,6 +66,7 @@ class UpstreamsTest : public testing::Test {
     SystemClock clock_;
     IdSource ids_{clock_};
     net::Reactor reactor_;
+    std::vector<std::unique_ptr<testing_peer::FakeHttpServer>> webs_;
     std::vector<std::string> listed_;
     Status listed_status_;
     std::unique_ptr<Upstreams> upstreams_;
@@ -343,6 +350,30 @@ TEST_F(UpstreamsTest, EveryTaskHasItsOwnSessionOfAnHttpServer) {
     EXPECT_TRUE(wait([&] { return web.count("DELETE") == 2; }));
     reactor_.run_until(upstreams_->close());
     EXPECT_EQ(web.count("DELETE"), 3u);
+}
+
+// A GET stream of every session would use up the connections that the calls of all need.
+TEST_F(UpstreamsTest, OneStreamListensForAllSessionsAndIsTakenUpByAnother) {
+    auto& web = serve("listens");
+    catalog::ServerSpec spec;
+    spec.name = "web";
+    spec.url = web.url;
+    make({spec});
+    std::vector<TaskId> tasks;
+    for (std::size_t i = 0; i < net::kMaxConnectionsPerOrigin + 10; ++i) {
+        tasks.push_back(ids_.mint<TaskId>());
+        const auto reply = call("web", tasks.back());
+        ASSERT_TRUE(reply.has_value()) << i << ": " << reply.error().detail;
+    }
+    EXPECT_TRUE(wait([&] { return web.streams == 1; }));
+    EXPECT_LE(web.connections(), 4u);
+    for (int i = 0; i < 3; ++i) {
+        const auto before = web.count("GET");
+        upstreams_->release(tasks[static_cast<std::size_t>(i)]);
+        if (i == 0) EXPECT_TRUE(wait([&] { return web.count("GET") > before; }));
+        EXPECT_TRUE(wait([&] { return web.streams == 1; }));
+    }
+    EXPECT_LE(web.count("GET"), 4u);
 }
 
 TEST_F(UpstreamsTest, ACredentialThatIsNotThereIsSaidSo) {

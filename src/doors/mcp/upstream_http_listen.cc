@@ -1,0 +1,96 @@
+// The GET stream of an HTTP tool server, which belongs to no call: it says that tools changed. One
+// session of a server holds it for all.
+#include <algorithm>
+#include <utility>
+
+#include "doors/mcp/upstream_http.h"
+#include "doors/mcp/upstream_session.h"
+
+namespace writ::mcp {
+
+namespace {
+
+constexpr net::Millis kFirstPause{1'000};
+// How often a session that rests looks whether it has ended.
+constexpr net::Millis kTurn{200};
+
+}  // namespace
+
+// Takes the place if it is free, else waits for it.
+void HttpUpstream::want_to_listen() {
+    ListenPlace& place = *where_.place;
+    place.waiting.erase(this);
+    if (!alive_ || !notifies_ || !options_.on_tools_changed || place.holder == this) return;
+    if (place.holder != nullptr) {
+        place.waiting.insert(this);
+        return;
+    }
+    place.holder = this;
+    reactor_.spawn(listen(shared_from_this()));
+}
+
+void HttpUpstream::leave_place() {
+    ListenPlace& place = *where_.place;
+    place.holder = nullptr;
+    while (place.holder == nullptr && !place.waiting.empty())
+        (*place.waiting.begin())->want_to_listen();
+}
+
+// Holds the place while the session lives and the server has such a stream.
+net::Task<void> HttpUpstream::listen(Self self) {
+    net::Millis pause = kFirstPause;
+    std::string last_id;
+    std::uint64_t epoch = self->epoch_;
+    while (self->alive_ && self->notifies_) {
+        if (epoch != self->epoch_) {  // ids of events are the session's
+            epoch = self->epoch_;
+            last_id.clear();
+        }
+        if (!co_await hear(self, &last_id, &pause)) break;
+        co_await rest(self, epoch, pause);
+        pause = std::min(pause * 2, kMaxListenPause);
+    }
+    self->leave_place();
+}
+
+// Opens the stream once and reads it to its end. False: the server has none.
+net::Task<bool> HttpUpstream::hear(Self self, std::string* last_id, net::Millis* pause) {
+    net::Headers fields = self->where_.fields;
+    fields.add("Accept", "text/event-stream");
+    fields.add("MCP-Protocol-Version", self->version_);
+    if (!self->session_.empty()) fields.add("MCP-Session-Id", self->session_);
+    if (!last_id->empty()) fields.add("Last-Event-ID", *last_id);
+    auto head =
+        net::HttpHead::make("GET", self->where_.target, self->where_.pool->authority(), fields);
+    if (!head) co_return false;
+    const auto http = self->listening_ = self->where_.pool->call();
+    const auto begin_by = std::chrono::steady_clock::now() + self->options_.start_timeout;
+    const Status begun = co_await http->begin(std::move(*head), {}, begin_by, nullptr);
+    if (begun && (http->status() != 200 || !has_type(*http, "text/event-stream"))) {
+        http->close();  // 405: it has no such stream
+        co_return false;
+    }
+    net::SseParser events(self->options_.message_bytes_max + kSlackBytes);
+    for (int pieces = 1; begun; ++pieces) {
+        if (pieces % kPiecesInARow == 0) co_await self->reactor_.sleep(net::Millis(1));
+        auto piece = co_await http->read(net::Deadline::max());
+        if (!piece || piece->empty() || !events.put(*piece)) break;
+        while (auto event = events.next())
+            if (!event->data.empty()) (void)self->take(std::move(event->data), nullptr);
+        *pause = kFirstPause;
+    }
+    http->close();
+    if (!events.last_id().empty()) *last_id = events.last_id();
+    if (const auto retry = events.retry_ms()) *pause = std::max(*pause, net::Millis(*retry));
+    co_return true;
+}
+
+// The wait before the stream is opened again: until the session is made anew, if it is renewed.
+net::Task<void> HttpUpstream::rest(Self self, std::uint64_t epoch, net::Millis pause) {
+    const auto until = std::chrono::steady_clock::now() + pause;
+    while (self->alive_ && self->epoch_ == epoch &&
+           (self->renewing_ || std::chrono::steady_clock::now() < until))
+        co_await self->reactor_.sleep(std::min(pause, kTurn));
+}
+
+}  // namespace writ::mcp
