@@ -36,6 +36,7 @@ class FakeHttpServer {
     int sessions = 0, calls = 0;
     int streams = 0;  // GET streams open now, in mode `listens`
     bool stream_open = false;
+    bool let_go = false;  // the calls of mode `waits`
 
   private:
     net::Reactor& reactor_;
@@ -44,6 +45,8 @@ class FakeHttpServer {
   public:
     std::string url;
     std::size_t connections() const { return server_.connections(); }
+    // Connections are refused from now on; what is under way goes on.
+    void refuse() { server_.close(); }
 
   private:
     static std::string between(const std::string& text, const std::string& start,
@@ -195,7 +198,9 @@ class FakeHttpServer {
             while (!to->peer_gone()) co_await self->reactor_.sleep(net::Millis(5));
             co_return;
         }
-        if (mode == "json" || mode.starts_with("forget"))
+        while (mode == "waits" && !self->let_go && !to->peer_gone())
+            co_await self->reactor_.sleep(net::Millis(5));
+        if (mode == "json" || mode == "waits" || mode.starts_with("forget"))
             co_return co_await done(
                 to, net::HttpResponse::json(
                         200, answer(id, R"({"content":[],"structuredContent":)" +

@@ -141,7 +141,7 @@ net::Task<Result<Reply>> HttpUpstream::request(std::string method, std::string p
     const Self self = shared_from_this();
     const net::Deadline deadline = in(timeout);
     for (int tries = 0;; ++tries) {
-        if (!alive_)
+        if (!alive())
             co_return fail(ErrorCode::kUnavailable,
                            fmt::format("it has ended ({}); nothing was sent", why_ended_));
         if (conversation && conversation->cancelled())
@@ -190,11 +190,12 @@ net::Task<Result<Reply>> HttpUpstream::attempt(Self self, FlightPtr flight, std:
         reply = fail(code == ErrorCode::kUnauthenticated || code == ErrorCode::kForbidden
                          ? begun.error()  // depart's
                          : self->outcome(*flight, code, begun.error().detail));
-        // Nobody there: the next one that needs the server starts anew, with its backoff.
-        if (!flight->http->sent() && code == ErrorCode::kUnavailable)
-            self->stop(begun.error().detail);
     }
     self->flights_.erase(flight->id);
+    if (!begun && !flight->http->sent() && begun.error().code == ErrorCode::kUnavailable)
+        self->falter(begun.error().detail);
+    else if (self->retired_ && self->flights_.empty())
+        self->end();
     if (!reply && reply.error().code == ErrorCode::kTimeout && flight->http->sent() && !first)
         self->tell_cancelled(*flight, "timeout");
     co_return reply;
@@ -224,7 +225,7 @@ net::Task<Status> HttpUpstream::renew(Self self, std::uint64_t epoch) {
     if (self->listening_) self->listening_->close();
     Status renewed = co_await self->shake_hands();
     self->renewing_ = false;
-    if (!renewed) self->stop("its session ended: " + renewed.error().detail);
+    if (!renewed) self->falter("its session ended: " + renewed.error().detail);
     for (const auto& turn : std::exchange(self->awaiting_renewal_, {})) turn.set(renewed);
     co_return renewed;
 }
@@ -255,9 +256,20 @@ net::Task<void> HttpUpstream::post_aside(Self self, net::HttpHeadPtr head, std::
     if (begun) (void)co_await http->read_all(64 << 10, deadline);
 }
 
+// Nobody there, or no session: the next one that needs the server starts anew, with its backoff.
+// Calls in flight have connections of their own, and their answers may still come.
+void HttpUpstream::falter(std::string why) {
+    if (flights_.empty()) return stop(std::move(why));
+    if (!alive()) return;
+    retired_ = true;
+    why_ended_ = inert(why, 200);
+    if (listening_) listening_->close();
+    where_.place->waiting.erase(this);
+}
+
 void HttpUpstream::stop(std::string why) {
     if (!std::exchange(alive_, false)) return;
-    why_ended_ = inert(why, 200);
+    if (!retired_) why_ended_ = inert(why, 200);
     for (const auto& [id, flight] : flights_) flight->http->close();
     if (listening_) listening_->close();
     where_.place->waiting.erase(this);

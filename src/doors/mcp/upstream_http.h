@@ -13,6 +13,8 @@
 //                belongs to no call and is refused. One for all sessions of a server on a reactor
 //                (ListenPlace): when the session that holds it ends, another takes it up.
 //   cancel       the stream is closed and the server told by notifications/cancelled.
+//   no server    a connection that is refused fails the one call that needed it. The session takes
+//                no other; those in flight go on, and it ends with the last of them.
 //   end          DELETE, without waiting for its answer.
 //
 // Redirects are refused, as is everything that is not an answer. The agent's token, session and
@@ -85,7 +87,7 @@ class HttpUpstream : public Upstream, public std::enable_shared_from_this<HttpUp
 
     net::Task<Result<std::string>> list_tools() override;
     net::Task<Result<Reply>> call(Outbound call) override;
-    bool alive() const override { return alive_; }
+    bool alive() const override { return alive_ && !retired_; }
     void end() override;
     Counters counters() const override;
     std::string why_ended() const override { return why_ended_; }
@@ -142,12 +144,14 @@ class HttpUpstream : public Upstream, public std::enable_shared_from_this<HttpUp
     void give_up(const FlightPtr& flight, std::string_view reason);
     void tell_cancelled(const Flight& flight, std::string_view reason);
     void stop(std::string why);
+    void falter(std::string why);
 
     net::Reactor& reactor_;
     std::string server_;
     Where where_;
     UpstreamOptions options_;
     bool alive_ = false;
+    bool retired_ = false;  // takes no new calls and ends with the last of those in flight
     bool has_tools_ = false, notifies_ = false;
     std::string why_ended_;
     std::string version_, session_;

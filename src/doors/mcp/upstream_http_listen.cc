@@ -20,7 +20,7 @@ constexpr net::Millis kTurn{200};
 void HttpUpstream::want_to_listen() {
     ListenPlace& place = *where_.place;
     place.waiting.erase(this);
-    if (!alive_ || !notifies_ || !options_.on_tools_changed || place.holder == this) return;
+    if (!alive() || !notifies_ || !options_.on_tools_changed || place.holder == this) return;
     if (place.holder != nullptr) {
         place.waiting.insert(this);
         return;
@@ -41,7 +41,7 @@ net::Task<void> HttpUpstream::listen(Self self) {
     net::Millis pause = kFirstPause;
     std::string last_id;
     std::uint64_t epoch = self->epoch_;
-    while (self->alive_ && self->notifies_) {
+    while (self->alive() && self->notifies_) {
         if (epoch != self->epoch_) {  // ids of events are the session's
             epoch = self->epoch_;
             last_id.clear();
@@ -88,7 +88,7 @@ net::Task<bool> HttpUpstream::hear(Self self, std::string* last_id, net::Millis*
 // The wait before the stream is opened again: until the session is made anew, if it is renewed.
 net::Task<void> HttpUpstream::rest(Self self, std::uint64_t epoch, net::Millis pause) {
     const auto until = std::chrono::steady_clock::now() + pause;
-    while (self->alive_ && self->epoch_ == epoch &&
+    while (self->alive() && self->epoch_ == epoch &&
            (self->renewing_ || std::chrono::steady_clock::now() < until))
         co_await self->reactor_.sleep(std::min(pause, kTurn));
 }

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -273,6 +274,31 @@ TEST_F(HttpUpstreamTest, AStartThatFailsSaysWhy) {
     const auto nobody =
         reactor_.run_until(HttpUpstream::start(reactor_, "gone", std::move(where), {}));
     EXPECT_EQ(nobody.error().code, ErrorCode::kUnavailable);
+}
+
+TEST_F(HttpUpstreamTest, ARefusedConnectionEndsOneCallAndThoseInFlightGoOn) {
+    ASSERT_TRUE(start("waits").has_value());
+    struct Run {
+        static net::Task<void> go(std::shared_ptr<HttpUpstream> u,
+                                  std::optional<Result<Reply>>* out) {
+            Outbound call{"a", "{}", net::Millis(20'000), nullptr, nullptr};
+            out->emplace(co_await u->call(std::move(call)));
+        }
+    };
+    std::optional<Result<Reply>> first;
+    reactor_.spawn(Run::go(upstream_, &first));
+    ASSERT_TRUE(wait([&] { return server_->calls == 1; }));
+    server_->refuse();
+    const auto refused = call();
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
+    EXPECT_NE(refused.error().detail.find("nothing was sent"), std::string::npos);
+    EXPECT_FALSE(upstream_->alive()) << "the next call needs another instance";
+    EXPECT_EQ(upstream_->counters().in_flight, 1u);
+    server_->let_go = true;
+    ASSERT_TRUE(wait([&] { return first.has_value(); }));
+    EXPECT_TRUE(first->has_value()) << first->error().detail;
+    EXPECT_NE(call().error().detail.find("it has ended"), std::string::npos);
 }
 
 TEST_F(HttpUpstreamTest, OnlySoManyCallsAreInFlight) {

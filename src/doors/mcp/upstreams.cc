@@ -108,12 +108,23 @@ bool Upstreams::Slot::allow() {
     return true;
 }
 
+void Upstreams::Slot::set_aside() {
+    const auto idle = [](const UpstreamPtr& each) { return each->counters().in_flight == 0; };
+    std::erase_if(leaving, idle);
+    if (upstream && !idle(upstream)) leaving.push_back(upstream);
+    upstream.reset();
+}
+
 void Upstreams::Slot::end(Parting how) {
     released = true;
-    if (upstream && how == Parting::kCut)
-        upstream->cut();
-    else if (upstream)
-        upstream->end();
+    const auto part = [how](const UpstreamPtr& each) {
+        if (how == Parting::kCut)
+            each->cut();
+        else
+            each->end();
+    };
+    for (const auto& each : std::exchange(leaving, {})) part(each);
+    if (upstream) part(upstream);
     upstream.reset();
 }
 
@@ -314,10 +325,12 @@ net::Task<std::vector<ServerHealth>> Upstreams::health() {
     for (const auto& shard : shards_) {
         co_await shard->reactor.hop();
         for (const auto& [key, slot] : shard->slots) {
+            auto& [instances, in_flight] = now[key.first];
+            for (const auto& each : slot->leaving) in_flight += each->counters().in_flight;
             if (!slot->upstream) continue;
+            in_flight += slot->upstream->counters().in_flight;
             if (slot->upstream->alive()) {
-                ++now[key.first].first;
-                now[key.first].second += slot->upstream->counters().in_flight;
+                ++instances;
             } else if (slot->spec->shared) {
                 core_->health.down(key.first, slot->upstream->why_ended());
             }

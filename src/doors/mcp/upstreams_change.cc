@@ -14,7 +14,7 @@ constexpr net::Millis kRetirePoll{50};
 net::Task<void> retire_when_idle(CorePtr core, ShardPtr shard, UpstreamPtr upstream) {
     const auto until =
         std::chrono::steady_clock::now() + std::chrono::seconds(kAdmissionDeadline_s);
-    while (!core->closed && upstream->alive() && upstream->counters().in_flight > 0 &&
+    while (!core->closed && upstream->counters().in_flight > 0 &&
            std::chrono::steady_clock::now() < until)
         co_await shard->reactor.sleep(kRetirePoll);
     upstream->end();
@@ -38,10 +38,11 @@ std::string pool_key(const catalog::ServerSpec& spec) {
 
 void retire(const CorePtr& core, SlotPtr slot) {
     slot->released = true;
-    UpstreamPtr upstream = std::exchange(slot->upstream, nullptr);
-    if (!upstream) return;
-    slot->shard->retired.push_back(upstream);
-    slot->reactor().spawn(retire_when_idle(core, slot->shard, std::move(upstream)));
+    if (slot->upstream) slot->leaving.push_back(std::exchange(slot->upstream, nullptr));
+    for (const auto& upstream : std::exchange(slot->leaving, {})) {
+        slot->shard->retired.push_back(upstream);
+        slot->reactor().spawn(retire_when_idle(core, slot->shard, upstream));
+    }
 }
 
 void adjust(const CorePtr& core, const ShardPtr& shard) {

@@ -83,6 +83,7 @@ struct Upstreams::Slot {
     ShardPtr shard;
     SpecPtr spec;
     UpstreamPtr upstream;
+    std::vector<UpstreamPtr> leaving;  // take no new calls, end with those in flight
     bool starting = false;
     bool released = false;
     std::vector<net::Promise<Result<UpstreamPtr>>> waiting;  // for the start under way
@@ -94,7 +95,9 @@ struct Upstreams::Slot {
 
     // False when the server's `calls_per_second` is used up.
     bool allow();
-    // Ends the instance for good.
+    // Makes room for the next instance; calls that this one still has in flight go on.
+    void set_aside();
+    // Ends the instances for good.
     void end(Parting how = Parting::kAsk);
 };
 

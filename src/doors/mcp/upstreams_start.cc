@@ -199,7 +199,7 @@ net::Task<Result<UpstreamPtr>> acquire(CorePtr core, SlotPtr slot, ConversationP
     if (!slot->starting) {
         if (slot->upstream) {  // it ended by itself
             note_failure(core, slot, slot->upstream->why_ended());
-            slot->upstream.reset();
+            slot->set_aside();
         }
         const auto wait = slot->not_before - std::chrono::steady_clock::now();
         if (wait > kBackoffPatience)

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -374,6 +375,33 @@ TEST_F(UpstreamsTest, OneStreamListensForAllSessionsAndIsTakenUpByAnother) {
         EXPECT_TRUE(wait([&] { return web.streams == 1; }));
     }
     EXPECT_LE(web.count("GET"), 4u);
+}
+
+// A refused connection is one call's; the others of the session end when they end, or with the
+// task.
+TEST_F(UpstreamsTest, CallsOfAnInstanceThatIsReplacedGoOnUntilTheTaskEnds) {
+    auto& web = serve("waits");
+    catalog::ServerSpec spec;
+    spec.name = "web";
+    spec.url = web.url;
+    make({spec});
+    struct Run {
+        static net::Task<void> go(Upstreams* u, Target target, std::optional<Result<Reply>>* out) {
+            Outbound call = outbound();
+            out->emplace(co_await u->call(std::move(target), std::move(call)));
+        }
+    };
+    const auto task = ids_.mint<TaskId>();
+    std::optional<Result<Reply>> first;
+    reactor_.spawn(Run::go(upstreams_.get(), {"web", task, &reactor_}, &first));
+    ASSERT_TRUE(wait([&] { return web.calls == 1; }));
+    web.refuse();
+    for (int i = 0; i < 2; ++i) EXPECT_EQ(call("web", task).error().code, ErrorCode::kUnavailable);
+    EXPECT_FALSE(first.has_value());
+    EXPECT_EQ(reactor_.run_until(upstreams_->health())[0].in_flight, 1u);
+    upstreams_->release(task);
+    ASSERT_TRUE(wait([&] { return first.has_value(); }));
+    EXPECT_EQ(first->error().code, ErrorCode::kUnavailable);
 }
 
 TEST_F(UpstreamsTest, ACredentialThatIsNotThereIsSaidSo) {
