@@ -34,7 +34,7 @@ class FakeHttpServer {
     std::string mode;
     std::vector<std::string> received;  // `METHOD fields body` each
     int sessions = 0, calls = 0;
-    int streams = 0;  // GET streams open now, in mode `listens`
+    int streams = 0;  // GET streams open now, in mode `listens`; ever, in mode `junk`
     bool stream_open = false;
     bool let_go = false;  // the calls of mode `waits`
 
@@ -130,6 +130,19 @@ class FakeHttpServer {
                 co_await say(to, event(answer("2", text("resumed"))));
             }
             (void)co_await to->end();
+            co_return;
+        }
+        if (self->mode == "junk") {
+            co_await open(to);
+            ++self->streams;
+            for (bool questions = self->streams % 2 == 0; !to->peer_gone();) {
+                std::string junk;
+                while (junk.size() < 4'096)
+                    junk += event(questions ? R"({"jsonrpc":"2.0","id":"q","method":"roots/list"})"
+                                            : "not json");
+                if (!co_await to->chunk(std::move(junk))) break;
+                co_await self->reactor_.sleep(net::Millis(1));
+            }
             co_return;
         }
         if (self->mode != "changes" && self->mode != "listens")

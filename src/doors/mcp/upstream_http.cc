@@ -185,6 +185,7 @@ net::Task<Result<Reply>> HttpUpstream::attempt(Self self, FlightPtr flight, std:
     Result<Reply> reply = fail(Error{});
     if (begun) {
         reply = co_await receive(self, flight);
+        self->tell_strays(*flight);
     } else {
         const ErrorCode code = begun.error().code;
         reply = fail(code == ErrorCode::kUnauthenticated || code == ErrorCode::kForbidden

@@ -96,7 +96,7 @@ class HttpUpstream : public Upstream, public std::enable_shared_from_this<HttpUp
 
   private:
     using Self = std::shared_ptr<HttpUpstream>;
-    // One request under way.
+    // One request under way, or the GET stream, whose id is 0.
     struct Flight {
         std::int64_t id = 0;
         net::HttpCallPtr http;
@@ -105,7 +105,8 @@ class HttpUpstream : public Upstream, public std::enable_shared_from_this<HttpUp
         std::optional<ErrorCode> given_up;  // kCancelled
         bool in_session = false;            // it carries a session id
         bool lost_session = false;          // 404
-        std::size_t stray = 0;
+        std::size_t stray = 0;              // messages that belong to nobody
+        std::string last_stray;  // what was wrong with the last that is no message, inert
         std::size_t stream_bytes = 0;
     };
     using FlightPtr = std::shared_ptr<Flight>;
@@ -128,6 +129,7 @@ class HttpUpstream : public Upstream, public std::enable_shared_from_this<HttpUp
     static net::Task<void> drain(net::HttpCallPtr http);
     static net::Task<Result<Reply>> refused(Self self, FlightPtr flight);
     std::optional<Result<Reply>> take(std::string text, const FlightPtr& flight);
+    void tell_strays(const Flight& flight) const;
     void take_request(const Message& message, const FlightPtr& flight);
     void take_notification(const Message& message, const FlightPtr& flight);
     static net::Task<void> pass_on(Self self, ConversationPtr to, std::string id, Ask ask);
@@ -137,6 +139,7 @@ class HttpUpstream : public Upstream, public std::enable_shared_from_this<HttpUp
     void want_to_listen();
     static net::Task<void> listen(Self self);
     static net::Task<bool> hear(Self self, std::string* last_id, net::Millis* pause);
+    static net::Task<bool> read_events(Self self, net::HttpCallPtr http, net::SseParser* events);
     static net::Task<void> rest(Self self, std::uint64_t epoch, net::Millis pause);
     void leave_place();
 

@@ -70,19 +70,38 @@ net::Task<bool> HttpUpstream::hear(Self self, std::string* last_id, net::Millis*
         http->close();  // 405: it has no such stream
         co_return false;
     }
+    if (!begun) co_return true;
     net::SseParser events(self->options_.message_bytes_max + kSlackBytes);
-    for (int pieces = 1; begun; ++pieces) {
-        if (pieces % kPiecesInARow == 0) co_await self->reactor_.sleep(net::Millis(1));
-        auto piece = co_await http->read(net::Deadline::max());
-        if (!piece || piece->empty() || !events.put(*piece)) break;
-        while (auto event = events.next())
-            if (!event->data.empty()) (void)self->take(std::move(event->data), nullptr);
-        *pause = kFirstPause;
-    }
+    // What is junk must wait ever longer for its next turn.
+    if (co_await read_events(self, http, &events)) *pause = kFirstPause;
     http->close();
     if (!events.last_id().empty()) *last_id = events.last_id();
     if (const auto retry = events.retry_ms()) *pause = std::max(*pause, net::Millis(*retry));
     co_return true;
+}
+
+// Reads the stream to its end, or until it brings too much that belongs to nobody. True: something
+// came, and nothing of it was junk.
+net::Task<bool> HttpUpstream::read_events(Self self, net::HttpCallPtr http,
+                                          net::SseParser* events) {
+    const auto stream = std::make_shared<Flight>();
+    bool some = false, whole = true;
+    for (int pieces = 1; stream->stray <= kMaxStrayLines; ++pieces) {
+        if (pieces % kPiecesInARow == 0) co_await self->reactor_.sleep(net::Millis(1));
+        auto piece = co_await http->read(net::Deadline::max());
+        if (!piece || piece->empty()) break;
+        whole = events->put(*piece).has_value();
+        if (!whole) break;
+        some = true;
+        while (stream->stray <= kMaxStrayLines) {
+            auto event = events->next();
+            if (!event) break;
+            if (!event->data.empty()) (void)self->take(std::move(event->data), stream);
+        }
+    }
+    self->tell_strays(*stream);
+    const bool sound = some && whole && stream->stray == 0;
+    co_return sound;
 }
 
 // The wait before the stream is opened again: until the session is made anew, if it is renewed.

@@ -165,13 +165,12 @@ net::Task<std::optional<Error>> HttpUpstream::resume(Self self, FlightPtr flight
 std::optional<Result<Reply>> HttpUpstream::take(std::string text, const FlightPtr& flight) {
     const auto stray = [&](std::string_view why) {
         ++counters_.stray;
-        if (flight) ++flight->stray;
-        log::warn("mcp", "tool server `{}` sent a message that is ignored: {}", server_,
-                  inert(why, 200));
+        ++flight->stray;
+        flight->last_stray = inert(why, 200);
     };
     auto message = parse_message(std::move(text), {.bytes_max = options_.message_bytes_max});
     if (!message) {
-        if (flight && our_id(message.error().id) == flight->id)
+        if (our_id(message.error().id) == flight->id)
             return fail(outcome(*flight, ErrorCode::kInvalid,
                                 "its answer is not valid: " + message.error().detail));
         stray(message.error().detail);
@@ -182,7 +181,7 @@ std::optional<Result<Reply>> HttpUpstream::take(std::string text, const FlightPt
         take_request(got, flight);
     } else if (got.kind == MessageKind::kNotification) {
         take_notification(got, flight);
-    } else if (const auto id = our_id(got.id); flight && id == flight->id) {
+    } else if (const auto id = our_id(got.id); id == flight->id) {
         const json::Value& value = got.error ? *got.error : *got.result;
         const bool error = got.error.has_value();
         std::string bytes(value.raw());
@@ -195,15 +194,24 @@ std::optional<Result<Reply>> HttpUpstream::take(std::string text, const FlightPt
     return std::nullopt;
 }
 
+// One line for a whole stream, so that a server cannot fill the log.
+void HttpUpstream::tell_strays(const Flight& flight) const {
+    const bool closed = flight.stray > kMaxStrayLines;
+    if (flight.last_stray.empty() && !closed) return;
+    log::warn("mcp", "tool server `{}` sent {} messages that belong to nobody on one stream{}{}{}",
+              server_, flight.stray, closed ? ", which is closed" : "",
+              flight.last_stray.empty() ? "" : "; the last: ", flight.last_stray);
+}
+
 void HttpUpstream::take_request(const Message& message, const FlightPtr& flight) {
     if (message.method == "ping") {
         reactor_.spawn(post_aside(shared_from_this(), post_, result_text(message.id, "{}")));
         return;
     }
     ++counters_.asked;
-    const bool mine = flight && flight->conversation && is_inward(message.method);
+    const bool mine = flight->conversation && is_inward(message.method);
     if (!mine) {
-        if (flight) ++flight->stray;  // each costs us a request: not without end
+        ++flight->stray;  // each costs us a request: not without end
         reactor_.spawn(
             post_aside(shared_from_this(), post_,
                        error_text(message.id, kMethodNotFound, "not offered by this client")));
@@ -229,7 +237,7 @@ void HttpUpstream::take_notification(const Message& message, const FlightPtr& fl
     if (message.method == "notifications/tools/list_changed" && options_.on_tools_changed)
         return options_.on_tools_changed();
     const std::string_view params = message.params ? message.params->raw() : "{}";
-    if (flight && flight->conversation && message.params) {
+    if (flight->conversation && message.params) {
         if (message.method == "notifications/progress" &&
             message.params->i64("progressToken") == flight->id)
             return flight->conversation->progress(params);

@@ -261,6 +261,23 @@ TEST_F(HttpUpstreamTest, TheStreamOfNoCallBringsChangesAndItsQuestionsAreRefused
     EXPECT_TRUE(wait([&] { return !server_->stream_open; }));
 }
 
+TEST_F(HttpUpstreamTest, AStreamOfNoCallThatBringsJunkIsClosedWithOneLine) {
+    UpstreamOptions options;
+    options.on_tools_changed = [] {};
+    testing::internal::CaptureStderr();
+    ASSERT_TRUE(start("junk", std::move(options)).has_value());
+    EXPECT_TRUE(wait([&] { return server_->streams == 2; })) << "it is tried again";
+    const auto junk = upstream_->counters().stray;
+    EXPECT_EQ(junk, kMaxStrayLines + 1);
+    EXPECT_TRUE(wait([&] { return upstream_->counters().asked > kMaxStrayLines; }));
+    reactor_.run_until(reactor_.sleep(net::Millis(300)));
+    EXPECT_EQ(upstream_->counters().asked, kMaxStrayLines + 1) << "each cost us a request";
+    EXPECT_EQ(server_->streams, 2);
+    upstream_->end();
+    const std::string said = testing::internal::GetCapturedStderr();
+    EXPECT_EQ(testing_peer::count(said, "belong to nobody"), 2u) << said;
+}
+
 TEST_F(HttpUpstreamTest, AStartThatFailsSaysWhy) {
     EXPECT_EQ(start("down").error().code, ErrorCode::kUnavailable);
     const auto unauthenticated = start("noauth");
