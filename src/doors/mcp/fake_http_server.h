@@ -3,6 +3,7 @@
 // not arrive.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <string>
 #include <vector>
@@ -36,7 +37,8 @@ class FakeHttpServer {
     int sessions = 0, calls = 0;
     int streams = 0;  // GET streams open now, in mode `listens`; ever, in mode `junk`
     bool stream_open = false;
-    bool let_go = false;  // the calls of mode `waits`
+    std::deque<int> refusals;  // of the next GET streams; 410 is sent as 404 and ends the session
+    bool let_go = false;       // the calls of mode `waits`
 
   private:
     net::Reactor& reactor_;
@@ -94,6 +96,8 @@ class FakeHttpServer {
                                ? session && session->starts_with('s')
                                : session == "s" + std::to_string(self->sessions);
         if (!known) co_return co_await done(to, plain(session ? 404 : 400));
+        if (method == "ping")
+            co_return co_await done(to, net::HttpResponse::json(200, answer(id, "{}")));
         if (method == "tools/list") {
             const std::string tools = R"({"tools":[{"name":"a","inputSchema":{"type":"object"}}]})";
             co_return co_await done(to, net::HttpResponse::json(200, answer(id, tools)));
@@ -131,6 +135,15 @@ class FakeHttpServer {
             }
             (void)co_await to->end();
             co_return;
+        }
+        if (!self->refusals.empty()) {
+            int status = self->refusals.front();
+            self->refusals.pop_front();
+            if (status == 410) {
+                ++self->sessions;
+                status = 404;
+            }
+            co_return co_await done(to, plain(status));
         }
         if (self->mode == "junk") {
             co_await open(to);

@@ -55,6 +55,7 @@ net::Task<void> HttpUpstream::listen(Self self) {
 
 // Opens the stream once and reads it to its end. False: the server has none.
 net::Task<bool> HttpUpstream::hear(Self self, std::string* last_id, net::Millis* pause) {
+    const std::uint64_t epoch = self->epoch_;
     net::Headers fields = self->where_.fields;
     fields.add("Accept", "text/event-stream");
     fields.add("MCP-Protocol-Version", self->version_);
@@ -67,8 +68,9 @@ net::Task<bool> HttpUpstream::hear(Self self, std::string* last_id, net::Millis*
     const auto begin_by = std::chrono::steady_clock::now() + self->options_.start_timeout;
     const Status begun = co_await http->begin(std::move(*head), {}, begin_by, nullptr);
     if (begun && (http->status() != 200 || !has_type(*http, "text/event-stream"))) {
-        http->close();  // 405: it has no such stream
-        co_return false;
+        http->close();
+        const bool again = co_await listens_again(self, epoch, http->status());
+        co_return again;
     }
     if (!begun) co_return true;
     net::SseParser events(self->options_.message_bytes_max + kSlackBytes);
@@ -78,6 +80,21 @@ net::Task<bool> HttpUpstream::hear(Self self, std::string* last_id, net::Millis*
     if (!events.last_id().empty()) *last_id = events.last_id();
     if (const auto retry = events.retry_ms()) *pause = std::max(*pause, net::Millis(*retry));
     co_return true;
+}
+
+// Whether a stream that was answered by `status` is worth another try. 405 says that there is none.
+// So does 404, unless it means that the session is gone: another request tells, and makes the
+// session anew if it is.
+net::Task<bool> HttpUpstream::listens_again(Self self, std::uint64_t epoch, int status) {
+    if (status == 405) co_return false;
+    if (self->session_.empty()) co_return status != 404;
+    if (status != 404 && status != 400) co_return true;
+    std::string method = "ping", params = "{}";
+    const auto answer = co_await self->request(std::move(method), std::move(params),
+                                               self->options_.list_timeout, nullptr, nullptr);
+    const bool stands =
+        self->epoch_ == epoch && (answer.has_value() || answer.error().code == ErrorCode::kInvalid);
+    co_return status == 400 || !stands;
 }
 
 // Reads the stream to its end, or until it brings too much that belongs to nobody. True: something

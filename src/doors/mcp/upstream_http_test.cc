@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,9 +20,11 @@ using testing_peer::FakeHttpServer;
 
 class HttpUpstreamTest : public testing::Test {
   protected:
-    Status start(const std::string& mode, UpstreamOptions options = {}) {
+    Status start(const std::string& mode, UpstreamOptions options = {},
+                 std::deque<int> refusals = {}) {
         servers_.push_back(std::make_unique<FakeHttpServer>(reactor_, mode));
         server_ = servers_.back().get();
+        server_->refusals = std::move(refusals);
         const auto url = net::Url::parse(server_->url);
         HttpUpstream::Where where;
         where.pool = *net::HttpPool::make(reactor_, *url);
@@ -276,6 +279,34 @@ TEST_F(HttpUpstreamTest, AStreamOfNoCallThatBringsJunkIsClosedWithOneLine) {
     upstream_->end();
     const std::string said = testing::internal::GetCapturedStderr();
     EXPECT_EQ(testing_peer::count(said, "belong to nobody"), 2u) << said;
+}
+
+TEST_F(HttpUpstreamTest, AStreamThatFailsOnceIsTriedAgainAndALostSessionIsMadeAnew) {
+    for (const int status : {503, 401, 410}) {
+        int changed = 0;
+        UpstreamOptions options;
+        options.on_tools_changed = [&changed] { ++changed; };
+        ASSERT_TRUE(start("changes", std::move(options), {status}).has_value());
+        EXPECT_TRUE(wait([&] { return changed > 0 && server_->stream_open; })) << status;
+        EXPECT_EQ(upstream_->session(), status == 410 ? "s3" : "s1");
+        EXPECT_EQ(server_->count("GET"), 2u);
+        upstream_->end();
+        EXPECT_TRUE(wait([&] { return !server_->stream_open; }));
+    }
+}
+
+TEST_F(HttpUpstreamTest, AStreamThatIsNotThereIsNotAskedForAgain) {
+    for (const int status : {404, 405}) {
+        UpstreamOptions options;
+        options.on_tools_changed = [] {};
+        ASSERT_TRUE(start("listens", std::move(options), {status}).has_value());
+        const std::size_t pings = status == 404 ? 1 : 0;
+        EXPECT_TRUE(wait([&] { return server_->count(R"("method":"ping")") == pings; }));
+        reactor_.run_until(reactor_.sleep(net::Millis(1'500)));
+        EXPECT_EQ(server_->count("GET"), 1u) << status;
+        EXPECT_EQ(server_->sessions, 1) << "the session stands";
+        upstream_->end();
+    }
 }
 
 TEST_F(HttpUpstreamTest, AStartThatFailsSaysWhy) {
