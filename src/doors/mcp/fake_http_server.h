@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "net/http.h"
@@ -38,6 +39,7 @@ class FakeHttpServer {
     int streams = 0;  // GET streams open now, in mode `listens`; ever, in mode `junk`
     bool stream_open = false;
     std::deque<int> refusals;  // of the next GET streams; 410 is sent as 404 and ends the session
+    bool hang_up = false;      // on the next GET stream
     bool let_go = false;       // the calls of mode `waits`
 
   private:
@@ -163,6 +165,11 @@ class FakeHttpServer {
         co_await open(to);
         if (self->mode == "listens") {
             ++self->streams;
+            if (std::exchange(self->hang_up, false)) {
+                --self->streams;
+                co_await say(to, ": bye\n\n");
+                co_return;
+            }
             while (!to->peer_gone()) co_await self->reactor_.sleep(net::Millis(5));
             --self->streams;
             co_return;

@@ -58,9 +58,10 @@ struct UpstreamOptions {
     net::Millis list_timeout{20'000};
     std::size_t message_bytes_max = kMaxUpstreamMessageBytes;
     std::size_t in_flight_max = kMaxInFlight;
-    bool shared = false;                     // serves many tasks: what it asks belongs to none
-    std::string version = "0.1.0";           // ours, in clientInfo
-    std::function<void()> on_tools_changed;  // notifications/tools/list_changed
+    bool shared = false;            // serves many tasks: what it asks belongs to none
+    std::string version = "0.1.0";  // ours, in clientInfo
+    // notifications/tools/list_changed, or a time in which they may have changed unheard.
+    std::function<void()> on_tools_changed;
     std::shared_ptr<void> ticket;  // let go when the instance has ended (a child: is gone)
 };
 

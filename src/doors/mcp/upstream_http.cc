@@ -226,7 +226,10 @@ net::Task<Status> HttpUpstream::renew(Self self, std::uint64_t epoch) {
     if (self->listening_) self->listening_->close();
     Status renewed = co_await self->shake_hands();
     self->renewing_ = false;
-    if (!renewed) self->falter("its session ended: " + renewed.error().detail);
+    if (!renewed)
+        self->falter("its session ended: " + renewed.error().detail);
+    else if (self->options_.on_tools_changed)
+        self->options_.on_tools_changed();  // a server that forgot us may be another version
     for (const auto& turn : std::exchange(self->awaiting_renewal_, {})) turn.set(renewed);
     co_return renewed;
 }

@@ -18,6 +18,9 @@
 //                no other; those in flight go on, and it ends with the last of them.
 //   end          DELETE, without waiting for its answer.
 //
+// What nobody heard on the GET stream is made good by listing the tools again, as it is after a
+// renewal.
+//
 // Redirects are refused, as is everything that is not an answer. The agent's token, session and
 // headers never reach the server; the credential of `Where::fields` is the operator's.
 //
@@ -65,6 +68,7 @@ class HttpUpstream;
 struct ListenPlace {
     HttpUpstream* holder = nullptr;
     std::set<HttpUpstream*> waiting;  // each takes itself out when it ends
+    bool gap = false;                 // somebody listened, and nobody has listed since
 };
 
 class HttpUpstream : public Upstream, public std::enable_shared_from_this<HttpUpstream> {

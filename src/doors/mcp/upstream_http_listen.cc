@@ -73,6 +73,8 @@ net::Task<bool> HttpUpstream::hear(Self self, std::string* last_id, net::Millis*
         co_return again;
     }
     if (!begun) co_return true;
+    // Tools may have changed while nobody listened.
+    if (std::exchange(self->where_.place->gap, true)) self->options_.on_tools_changed();
     net::SseParser events(self->options_.message_bytes_max + kSlackBytes);
     // What is junk must wait ever longer for its next turn.
     if (co_await read_events(self, http, &events)) *pause = kFirstPause;

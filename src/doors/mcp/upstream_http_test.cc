@@ -309,6 +309,34 @@ TEST_F(HttpUpstreamTest, AStreamThatIsNotThereIsNotAskedForAgain) {
     }
 }
 
+TEST_F(HttpUpstreamTest, WhatNobodyHeardIsListedAgain) {
+    int changed = 0;
+    UpstreamOptions options;
+    options.on_tools_changed = [&changed] { ++changed; };
+    ASSERT_TRUE(start("forget", options).has_value());
+    ASSERT_TRUE(call().has_value());
+    EXPECT_EQ(upstream_->session(), "s3");
+    EXPECT_EQ(changed, 1) << "the session is another one";
+    upstream_->end();
+
+    changed = 0;
+    servers_.push_back(std::make_unique<FakeHttpServer>(reactor_, "listens"));
+    server_ = servers_.back().get();
+    server_->hang_up = true;
+    HttpUpstream::Where where;
+    where.pool = pool_ = *net::HttpPool::make(reactor_, *net::Url::parse(server_->url));
+    const auto started = reactor_.run_until(HttpUpstream::start(reactor_, "web", where, options));
+    ASSERT_TRUE(started.has_value());
+    upstream_ = *started;
+    EXPECT_TRUE(wait([&] { return changed == 1 && server_->streams == 1; })) << "it broke once";
+
+    const auto other = reactor_.run_until(HttpUpstream::start(reactor_, "web", where, options));
+    ASSERT_TRUE(other.has_value());
+    upstream_->end();
+    upstream_ = *other;
+    EXPECT_TRUE(wait([&] { return changed == 2 && server_->streams == 1; })) << "handed on";
+}
+
 TEST_F(HttpUpstreamTest, AStartThatFailsSaysWhy) {
     EXPECT_EQ(start("down").error().code, ErrorCode::kUnavailable);
     const auto unauthenticated = start("noauth");

@@ -89,6 +89,7 @@ struct Upstreams::Slot {
     std::vector<net::Promise<Result<UpstreamPtr>>> waiting;  // for the start under way
     int failures = 0;                                        // in a row
     Instant started{}, not_before{};
+    bool known = false;  // it was started before
     bool relisting = false, relist_again = false;
     double allowance = 0;  // calls of `calls_per_second` that may be made now
     Instant allowed_at{};

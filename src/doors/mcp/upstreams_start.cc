@@ -39,6 +39,13 @@ void note_failure(const CorePtr& core, const SlotPtr& slot, std::string_view why
 
 net::Task<void> relist(CorePtr core, SlotPtr slot);
 
+// The tools may be others now.
+void want_list(const CorePtr& core, const SlotPtr& slot) {
+    if (slot->released) return;
+    slot->relist_again = slot->relisting;
+    if (!std::exchange(slot->relisting, true)) slot->reactor().spawn(relist(core, slot));
+}
+
 UpstreamOptions options_for(const CorePtr& core, const SlotPtr& slot,
                             std::shared_ptr<void> ticket) {
     UpstreamOptions out = core->options.upstream;
@@ -46,19 +53,12 @@ UpstreamOptions options_for(const CorePtr& core, const SlotPtr& slot,
     out.shared = slot->spec->shared;
     if (slot->spec->in_flight > 0) out.in_flight_max = slot->spec->in_flight;
     out.on_tools_changed = [core, weak = std::weak_ptr(slot)] {
-        const auto changed = weak.lock();
-        if (!changed || changed->released) return;
-        if (changed->relisting) {
-            changed->relist_again = true;
-            return;
-        }
-        changed->relisting = true;
-        changed->reactor().spawn(relist(core, changed));
+        if (const auto changed = weak.lock()) want_list(core, changed);
     };
     return out;
 }
 
-// Lists again after `tools/list_changed`, at most once per interval however often it is said.
+// Lists again what may have changed, at most once per interval however often that is said.
 net::Task<void> relist(CorePtr core, SlotPtr slot) {
     do {
         slot->relist_again = false;
@@ -179,6 +179,8 @@ net::Task<void> start(CorePtr core, SlotPtr slot) {
         started = fail(ErrorCode::kUnavailable, "its task has ended; nothing was sent");
     }
     slot->upstream = started ? *started : nullptr;
+    // What was started again may be another version; a task's own is listed by watch() only.
+    if (started && std::exchange(slot->known, true) && slot->spec->shared) want_list(core, slot);
     for (const auto& turn : std::exchange(slot->waiting, {})) turn.set(started);
 }
 

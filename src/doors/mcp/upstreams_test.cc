@@ -184,6 +184,15 @@ TEST_F(UpstreamsTest, ADeadInstanceIsStartedAgainByTheNextCall) {
     EXPECT_EQ(count(folder_.read("fs.log"), R"("method":"tools/call")"), 2u);  // never replayed
 }
 
+// What is started again may be another version than the one that was listed.
+TEST_F(UpstreamsTest, ASharedServerThatIsStartedAgainIsListedAgain) {
+    make({fake(folder_, "fs", "diesonce", true)});
+    EXPECT_EQ(call("fs", ids_.mint<TaskId>()).error().code, ErrorCode::kUnavailable);
+    EXPECT_TRUE(listed_.empty());
+    EXPECT_TRUE(call("fs", ids_.mint<TaskId>()).has_value());
+    EXPECT_TRUE(wait([&] { return listed_.size() == 1; }));
+}
+
 TEST_F(UpstreamsTest, AServerThatKeepsDyingIsStartedEverMoreRarely) {
     UpstreamsOptions options;
     options.restart_backoff = net::Millis(400);
