@@ -39,6 +39,7 @@ class FakeHttpServer {
     int streams = 0;  // GET streams open now, in mode `listens`; ever, in mode `junk`
     bool stream_open = false;
     std::deque<int> refusals;  // of the next GET streams; 410 is sent as 404 and ends the session
+    std::string primed;        // the answer that waits for its stream to be taken up
     bool hang_up = false;      // on the next GET stream
     bool let_go = false;       // the calls of mode `waits`
 
@@ -122,12 +123,30 @@ class FakeHttpServer {
                                 R"(","capabilities":{"tools":{"listChanged":true}},)"
                                 R"("serverInfo":{"name":"f","version":"1"}})"));
         const std::string session = "s" + std::to_string(++self->sessions);
+        if (self->mode == "primed") {
+            self->primed = response.body;
+            net::Headers fields;
+            fields.add("Content-Type", "text/event-stream");
+            fields.add("Mcp-Session-Id", session);
+            (void)co_await to->begin(200, std::move(fields));
+            co_await say(to, "id: i1\nretry: 5\ndata:\n\n");
+            (void)co_await to->end();
+            co_return;
+        }
         response.headers.add("Mcp-Session-Id", self->mode == "badsession" ? "a b" : session);
         co_await done(to, std::move(response));
     }
     // The stream of no call, or one that is taken up again.
     static net::Task<void> get(FakeHttpServer* self, net::HttpRequest request, net::Responder* to) {
         const auto last = request.headers.get("last-event-id");
+        if (last && self->mode == "primed") {
+            if (request.headers.get("mcp-session-id") != "s1")
+                co_return co_await done(to, plain(400));
+            co_await open(to);
+            co_await say(to, event(self->primed));
+            (void)co_await to->end();
+            co_return;
+        }
         if (last && self->mode == "resume") {
             co_await open(to);
             if (*last == "e1") {

@@ -73,8 +73,8 @@ Status HttpUpstream::make_heads() {
     auto first = net::HttpHead::make("POST", where_.target, host, fields);
     if (!first) return fail(first.error());
     first_ = std::move(*first);
-    if (!version_.empty()) fields.add("MCP-Protocol-Version", version_);
-    if (!session_.empty()) fields.add("MCP-Session-Id", session_);
+    if (!session_->version.empty()) fields.add("MCP-Protocol-Version", session_->version);
+    if (!session_->id.empty()) fields.add("MCP-Session-Id", session_->id);
     auto post = net::HttpHead::make("POST", where_.target, host, fields);
     auto remove = net::HttpHead::make("DELETE", where_.target, host, fields);
     if (!post || !remove) return fail(ErrorCode::kInvalid, "a header field that cannot be sent");
@@ -85,8 +85,6 @@ Status HttpUpstream::make_heads() {
 
 net::Task<Status> HttpUpstream::shake_hands() {
     const Self self = shared_from_this();
-    version_.clear();
-    session_.clear();
     auto flight = std::make_shared<Flight>();
     flight->id = next_id_++;
     flight->deadline = in(options_.start_timeout);
@@ -97,11 +95,7 @@ net::Task<Status> HttpUpstream::shake_hands() {
     if (!reply) co_return fail(reply.error());
     const auto agreed = read_agreement(*reply);
     if (!agreed) co_return fail(agreed.error());
-    if (const auto id = flight->http->headers().get("mcp-session-id")) {
-        if (!is_session_id(*id)) co_return fail(ErrorCode::kInvalid, "its session id is not one");
-        session_ = *id;
-    }
-    version_ = agreed->version;
+    session_ = std::make_shared<Session>(Session{agreed->version, flight->session->id});
     has_tools_ = agreed->tools;
     notifies_ = agreed->tools_change;
     ++epoch_;
@@ -168,7 +162,7 @@ net::Task<Result<Reply>> HttpUpstream::attempt(Self self, FlightPtr flight, std:
     flight->http = self->where_.pool->call();
     self->flights_.emplace(flight->id, flight);
     const bool first = method == "initialize";
-    flight->in_session = !first && (!self->session_.empty() || self->renewing_);
+    flight->session = first ? std::make_shared<Session>() : self->session_;
     const bool progress = flight->conversation && flight->conversation->wants_progress();
     if (progress) {  // our token is the request's id; `params` is an object that ends in `}`
         params.pop_back();
@@ -182,8 +176,14 @@ net::Task<Result<Reply>> HttpUpstream::attempt(Self self, FlightPtr flight, std:
     net::HttpHeadPtr head = first ? self->first_ : self->post_;
     const Status begun = co_await flight->http->begin(std::move(head), std::move(body),
                                                       flight->deadline, std::move(depart));
+    // The stream may have to be taken up again before it is answered.
+    const auto id = begun && first ? flight->http->headers().get("mcp-session-id") : std::nullopt;
     Result<Reply> reply = fail(Error{});
-    if (begun) {
+    if (id && !is_session_id(*id)) {
+        flight->http->close();
+        reply = fail(ErrorCode::kInvalid, "its session id is not one");
+    } else if (begun) {
+        if (id) flight->session = std::make_shared<Session>(Session{{}, std::string(*id)});
         reply = co_await receive(self, flight);
         self->tell_strays(*flight);
     } else {
@@ -281,7 +281,7 @@ void HttpUpstream::stop(std::string why) {
 }
 
 void HttpUpstream::end() {
-    const bool had_session = alive_ && !session_.empty();
+    const bool had_session = alive_ && !session_->id.empty();
     stop("ended");
     if (had_session) reactor_.spawn(post_aside(shared_from_this(), delete_, {}));
 }

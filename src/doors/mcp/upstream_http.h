@@ -8,7 +8,8 @@
 //                a new session is made, once, and that call made again, `depart` asked again. Other
 //                calls in flight whose streams broke stay of unknown outcome.
 //   resumption   a stream that ends before the answer is taken up again by GET with `Last-Event-ID`
-//                if the server gave event ids, after its `retry`; the POST is never repeated.
+//                if the server gave event ids, after its `retry`; the POST is never repeated. That
+//                holds for `initialize`, too: its session id is known from the head of its answer.
 //   GET stream   opened where the server announces `listChanged`; 405 is fine, after any other
 //                failure it is tried again. What it asks there belongs to no call and is refused.
 //                One for all sessions of a server on a reactor (ListenPlace): when the session that
@@ -97,10 +98,15 @@ class HttpUpstream : public Upstream, public std::enable_shared_from_this<HttpUp
     Counters counters() const override;
     std::string why_ended() const override { return why_ended_; }
     const std::string& server() const override { return server_; }
-    const std::string& session() const { return session_; }
+    const std::string& session() const { return session_->id; }
 
   private:
     using Self = std::shared_ptr<HttpUpstream>;
+    // What goes on every request after the handshake; either may be empty.
+    struct Session {
+        std::string version, id;
+    };
+    using SessionPtr = std::shared_ptr<const Session>;
     // One request under way, or the GET stream, whose id is 0.
     struct Flight {
         std::int64_t id = 0;
@@ -108,7 +114,7 @@ class HttpUpstream : public Upstream, public std::enable_shared_from_this<HttpUp
         ConversationPtr conversation;
         net::Deadline deadline;
         std::optional<ErrorCode> given_up;  // kCancelled
-        bool in_session = false;            // it carries a session id
+        SessionPtr session;                 // it was sent in, or `initialize` has got
         bool lost_session = false;          // 404
         std::size_t stray = 0;              // messages that belong to nobody
         std::string last_stray;  // what was wrong with the last that is no message, inert
@@ -119,6 +125,8 @@ class HttpUpstream : public Upstream, public std::enable_shared_from_this<HttpUp
     HttpUpstream(net::Reactor& reactor, std::string server, Where where, UpstreamOptions options);
     net::Task<Status> shake_hands();
     Status make_heads();
+    // Fields of a GET in `session`.
+    net::Headers stream_fields(const Session& session, std::string_view last_id) const;
     net::Task<Result<Reply>> request(std::string method, std::string params, net::Millis timeout,
                                      Depart depart, ConversationPtr conversation);
     static net::Task<Result<Reply>> attempt(Self self, FlightPtr flight, std::string method,
@@ -163,7 +171,7 @@ class HttpUpstream : public Upstream, public std::enable_shared_from_this<HttpUp
     bool retired_ = false;  // takes no new calls and ends with the last of those in flight
     bool has_tools_ = false, notifies_ = false;
     std::string why_ended_;
-    std::string version_, session_;
+    SessionPtr session_ = std::make_shared<Session>();
     std::uint64_t epoch_ = 0;  // of the session; a renewal makes the next
     bool renewing_ = false;
     std::vector<net::Promise<Status>> awaiting_renewal_;

@@ -56,11 +56,7 @@ net::Task<void> HttpUpstream::listen(Self self) {
 // Opens the stream once and reads it to its end. False: the server has none.
 net::Task<bool> HttpUpstream::hear(Self self, std::string* last_id, net::Millis* pause) {
     const std::uint64_t epoch = self->epoch_;
-    net::Headers fields = self->where_.fields;
-    fields.add("Accept", "text/event-stream");
-    fields.add("MCP-Protocol-Version", self->version_);
-    if (!self->session_.empty()) fields.add("MCP-Session-Id", self->session_);
-    if (!last_id->empty()) fields.add("Last-Event-ID", *last_id);
+    const net::Headers fields = self->stream_fields(*self->session_, *last_id);
     auto head =
         net::HttpHead::make("GET", self->where_.target, self->where_.pool->authority(), fields);
     if (!head) co_return false;
@@ -89,7 +85,7 @@ net::Task<bool> HttpUpstream::hear(Self self, std::string* last_id, net::Millis*
 // session anew if it is.
 net::Task<bool> HttpUpstream::listens_again(Self self, std::uint64_t epoch, int status) {
     if (status == 405) co_return false;
-    if (self->session_.empty()) co_return status != 404;
+    if (self->session_->id.empty()) co_return status != 404;
     if (status != 404 && status != 400) co_return true;
     std::string method = "ping", params = "{}";
     const auto answer = co_await self->request(std::move(method), std::move(params),

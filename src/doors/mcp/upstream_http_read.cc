@@ -32,7 +32,7 @@ bool names_no_session(std::string_view body) {
 net::Task<Result<Reply>> HttpUpstream::receive(Self self, FlightPtr flight) {
     const int status = flight->http->status();
     Result<Reply> reply = fail(Error{});
-    if (status == 404 && flight->in_session) {
+    if (status == 404 && !flight->session->id.empty()) {
         flight->lost_session = true;
         reply = fail(ErrorCode::kUnavailable, "its session is gone; nothing was done");
     } else if (status == 200 && has_type(*flight->http, "application/json")) {
@@ -66,7 +66,7 @@ net::Task<Result<Reply>> HttpUpstream::refused(Self self, FlightPtr flight) {
     if (status == 202) why = "it accepted the request and gave no answer";
     if (has_type(*flight->http, "application/json")) {
         auto body = co_await flight->http->read_all(kSlackBytes, flight->deadline);
-        if (body && status == 400 && flight->in_session && names_no_session(*body)) {
+        if (body && status == 400 && !flight->session->id.empty() && names_no_session(*body)) {
             flight->lost_session = true;
             co_return fail(ErrorCode::kUnavailable, "its session is gone; nothing was done");
         }
@@ -127,6 +127,15 @@ net::Task<void> HttpUpstream::drain(net::HttpCallPtr http) {
     http->close();
 }
 
+net::Headers HttpUpstream::stream_fields(const Session& session, std::string_view last_id) const {
+    net::Headers fields = where_.fields;
+    fields.add("Accept", "text/event-stream");
+    if (!session.version.empty()) fields.add("MCP-Protocol-Version", session.version);
+    if (!session.id.empty()) fields.add("MCP-Session-Id", session.id);
+    if (!last_id.empty()) fields.add("Last-Event-ID", last_id);
+    return fields;
+}
+
 // Takes up the stream of a call again; nothing is asked twice by it.
 net::Task<std::optional<Error>> HttpUpstream::resume(Self self, FlightPtr flight,
                                                      std::string last_id, net::Millis pause) {
@@ -136,11 +145,7 @@ net::Task<std::optional<Error>> HttpUpstream::resume(Self self, FlightPtr flight
             std::min(net::Millis(50),
                      std::chrono::ceil<net::Millis>(left - std::chrono::steady_clock::now())));
     if (!self->alive_ || flight->given_up) co_return Error{ErrorCode::kCancelled, {}, {}};
-    net::Headers fields = self->where_.fields;
-    fields.add("Accept", "text/event-stream");
-    fields.add("MCP-Protocol-Version", self->version_);
-    if (!self->session_.empty()) fields.add("MCP-Session-Id", self->session_);
-    fields.add("Last-Event-ID", last_id);
+    const net::Headers fields = self->stream_fields(*flight->session, last_id);
     auto head =
         net::HttpHead::make("GET", self->where_.target, self->where_.pool->authority(), fields);
     if (!head) co_return Error{ErrorCode::kInvalid, "its event id cannot be sent back", {}};

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
 #include <optional>
 #include <string>
@@ -171,6 +172,19 @@ TEST_F(HttpUpstreamTest, AStreamThatEndsOnPurposeIsTakenUpAgainByGet) {
     EXPECT_EQ(server_->calls, 1);
     EXPECT_EQ(server_->count("Last-Event-ID=e1"), 1u);
     EXPECT_EQ(server_->count("Last-Event-ID=e2"), 1u);
+}
+
+TEST_F(HttpUpstreamTest, TheStreamOfInitializeIsTakenUpInItsSession) {
+    const auto started = start("primed");
+    ASSERT_TRUE(started.has_value()) << started.error().detail;
+    EXPECT_EQ(upstream_->session(), "s1");
+    const auto resumed = std::ranges::find_if(server_->received, [](const std::string& each) {
+        return each.find("Last-Event-ID=i1") != std::string::npos;
+    });
+    ASSERT_NE(resumed, server_->received.end());
+    EXPECT_NE(resumed->find("MCP-Session-Id=s1"), std::string::npos);
+    EXPECT_EQ(resumed->find("MCP-Protocol-Version"), std::string::npos) << "none is agreed on yet";
+    EXPECT_TRUE(call().has_value());
 }
 
 TEST_F(HttpUpstreamTest, ALostSessionIsMadeAnewOnceAndDepartIsAskedAgain) {
