@@ -41,7 +41,8 @@ class FakeHttpServer {
     std::deque<int> refusals;  // of the next GET streams; 410 is sent as 404 and ends the session
     std::string primed;        // the answer that waits for its stream to be taken up
     bool hang_up = false;      // on the next GET stream
-    bool let_go = false;       // the calls of mode `waits`
+    net::Millis start_delay{0};
+    bool let_go = false;  // the calls of mode `waits`
 
   private:
     net::Reactor& reactor_;
@@ -115,6 +116,7 @@ class FakeHttpServer {
         (void)co_await to->send(std::move(response));
     }
     static net::Task<void> initialize(FakeHttpServer* self, std::string id, net::Responder* to) {
+        if (self->start_delay.count() > 0) co_await self->reactor_.sleep(self->start_delay);
         if (self->mode == "down") co_return co_await done(to, plain(503));
         if (self->mode == "noauth") co_return co_await done(to, plain(401));
         const std::string version = self->mode == "old" ? "2025-03-26" : "2025-11-25";

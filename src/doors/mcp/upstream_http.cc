@@ -33,7 +33,8 @@ HttpUpstream::HttpUpstream(net::Reactor& reactor, std::string server, Where wher
     : reactor_(reactor),
       server_(std::move(server)),
       where_(std::move(where)),
-      options_(std::move(options)) {}
+      options_(std::move(options)),
+      awaiting_renewal_(reactor, fail(ErrorCode::kTimeout, "it did not answer in time")) {}
 
 HttpUpstream::~HttpUpstream() {
     where_.place->waiting.erase(this);
@@ -151,7 +152,8 @@ net::Task<Result<Reply>> HttpUpstream::request(std::string method, std::string p
         const std::uint64_t epoch = epoch_;
         Result<Reply> reply = co_await attempt(self, flight, method, params, depart);
         if (!flight->lost_session || tries > 0) co_return reply;
-        if (Status renewed = co_await renew(self, epoch); !renewed)
+        const Status renewed = co_await renew(self, epoch, deadline, conversation);
+        if (!renewed)
             co_return fail(renewed.error().code,
                            "its session ended and it gave no new one: " + renewed.error().detail);
     }
@@ -214,24 +216,29 @@ Error HttpUpstream::outcome(const Flight& flight, ErrorCode code, std::string_vi
     return {code, fmt::format("{}; {}", why, then), {}};
 }
 
-net::Task<Status> HttpUpstream::renew(Self self, std::uint64_t epoch) {
+// Waits for a session newer than `epoch`, which is made for all who need it.
+net::Task<Status> HttpUpstream::renew(Self self, std::uint64_t epoch, net::Deadline deadline,
+                                      ConversationPtr conversation) {
     if (self->epoch_ != epoch) co_return Status{};
-    if (self->renewing_) {
-        net::Promise<Status> turn(self->reactor_);
-        self->awaiting_renewal_.push_back(turn);
-        Status renewed = co_await turn.wait();
-        co_return renewed;
-    }
-    self->renewing_ = true;
+    const auto turn = self->awaiting_renewal_.add(deadline);
+    if (!std::exchange(self->renewing_, true)) self->reactor_.spawn(make_anew(self));
+    if (conversation)
+        conversation->bind(
+            [turn](const std::string&) { turn.set(fail(ErrorCode::kCancelled, "cancelled")); });
+    Status renewed = co_await turn.wait();
+    if (conversation) conversation->bind(nullptr);
+    co_return renewed;
+}
+
+net::Task<void> HttpUpstream::make_anew(Self self) {
     if (self->listening_) self->listening_->close();
-    Status renewed = co_await self->shake_hands();
+    const Status renewed = co_await self->shake_hands();
     self->renewing_ = false;
     if (!renewed)
         self->falter("its session ended: " + renewed.error().detail);
     else if (self->options_.on_tools_changed)
         self->options_.on_tools_changed();  // a server that forgot us may be another version
-    for (const auto& turn : std::exchange(self->awaiting_renewal_, {})) turn.set(renewed);
-    co_return renewed;
+    self->awaiting_renewal_.set(renewed);
 }
 
 void HttpUpstream::give_up(const FlightPtr& flight, std::string_view reason) {

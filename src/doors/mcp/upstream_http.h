@@ -37,11 +37,11 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <vector>
 
 #include "base/error.h"
 #include "doors/mcp/message.h"
 #include "doors/mcp/upstream.h"
+#include "doors/mcp/waiters.h"
 #include "net/http_pool.h"
 #include "net/reactor.h"
 #include "net/sse.h"
@@ -131,7 +131,9 @@ class HttpUpstream : public Upstream, public std::enable_shared_from_this<HttpUp
                                      Depart depart, ConversationPtr conversation);
     static net::Task<Result<Reply>> attempt(Self self, FlightPtr flight, std::string method,
                                             std::string params, Depart depart);
-    static net::Task<Status> renew(Self self, std::uint64_t epoch);
+    static net::Task<Status> renew(Self self, std::uint64_t epoch, net::Deadline deadline,
+                                   ConversationPtr conversation);
+    static net::Task<void> make_anew(Self self);
 
     // upstream_http_read.cc
     static net::Task<Result<Reply>> receive(Self self, FlightPtr flight);
@@ -174,7 +176,7 @@ class HttpUpstream : public Upstream, public std::enable_shared_from_this<HttpUp
     SessionPtr session_ = std::make_shared<Session>();
     std::uint64_t epoch_ = 0;  // of the session; a renewal makes the next
     bool renewing_ = false;
-    std::vector<net::Promise<Status>> awaiting_renewal_;
+    Waiters<Status> awaiting_renewal_;
     net::HttpHeadPtr first_, post_, delete_;
     std::int64_t next_id_ = 1;
     std::unordered_map<std::int64_t, FlightPtr> flights_;

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <deque>
 #include <optional>
 #include <string>
@@ -205,6 +206,17 @@ TEST_F(HttpUpstreamTest, ALostSessionIsMadeAnewOnceAndDepartIsAskedAgain) {
     upstream_->end();
     EXPECT_EQ(code("amnesia"), ErrorCode::kUnavailable);
     EXPECT_EQ(server_->calls, 2);
+}
+
+TEST_F(HttpUpstreamTest, ARenewalCountsAgainstTheTimeoutOfTheCall) {
+    UpstreamOptions options;
+    options.start_timeout = net::Millis(6'000);
+    ASSERT_TRUE(start("forget", std::move(options)).has_value());
+    server_->start_delay = net::Millis(4'000);
+    const auto before = std::chrono::steady_clock::now();
+    EXPECT_EQ(call(300).error().code, ErrorCode::kTimeout);
+    EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(3));
+    EXPECT_EQ(server_->calls, 1);
 }
 
 TEST_F(HttpUpstreamTest, ARevokedTaskIsNotRetriedAfterALostSession) {

@@ -153,6 +153,8 @@ net::Task<Result<Reply>> Upstreams::call(Target target, Outbound outbound) {
     const ConversationPtr conversation = outbound.conversation;
     if (conversation) conversation->begin(shard.reactor);
     if (spec->timeout_s > 0) outbound.timeout = std::chrono::seconds(spec->timeout_s);
+    // For the start of an instance, too: the outcome must come before kAdmissionDeadline_s.
+    const auto deadline = std::chrono::steady_clock::now() + outbound.timeout;
     co_await shard.reactor.hop();
     const SlotPtr slot = slot_for(shard, spec, target.task);
     Result<Reply> reply = fail(Error{});
@@ -163,8 +165,13 @@ net::Task<Result<Reply>> Upstreams::call(Target target, Outbound outbound) {
         reply = fail(ErrorCode::kExhausted,
                      fmt::format("more than {} calls a second (calls_per_second); nothing was sent",
                                  spec->calls_per_second));
-    } else if (auto upstream = co_await acquire(core_, slot, conversation)) {
-        reply = co_await (*upstream)->call(std::move(outbound));
+    } else if (auto upstream = co_await acquire(core_, slot, conversation, deadline)) {
+        outbound.timeout =
+            std::chrono::ceil<net::Millis>(deadline - std::chrono::steady_clock::now());
+        if (outbound.timeout > net::Millis(0))
+            reply = co_await (*upstream)->call(std::move(outbound));
+        else
+            reply = fail(ErrorCode::kTimeout, "it was started too late; nothing was sent");
     } else {
         reply = fail(upstream.error());
     }

@@ -87,9 +87,9 @@ class Upstreams {
 
     // One tools/call, on whichever instance serves `target`; started if need be. Resumes on the
     // reactor it was awaited on, which is the conversation's too. The server's own `timeout`, if it
-    // has one, replaces the caller's. Errors: kNotFound (no such server), kExhausted
-    // (kMaxInstances, `in_flight`, `calls_per_second`), kUnavailable, kTimeout, kCancelled and the
-    // others of Upstream::call.
+    // has one, replaces the caller's; either covers the start. Errors: kNotFound (no such server),
+    // kExhausted (kMaxInstances, `in_flight`, `calls_per_second`), kUnavailable, kTimeout,
+    // kCancelled and the others of Upstream::call.
     net::Task<Result<Reply>> call(Target target, Outbound outbound);
 
     // Starts the server, lists its tools and hands them to OnTools. A shared instance is kept, any

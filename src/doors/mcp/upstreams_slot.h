@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "doors/mcp/upstreams.h"
+#include "doors/mcp/waiters.h"
 #include "net/http_pool.h"
 
 namespace writ::mcp {
@@ -77,7 +78,11 @@ struct Upstreams::Shard {
 // One (server, task). Touched on its reactor only.
 struct Upstreams::Slot {
     using Instant = std::chrono::steady_clock::time_point;
-    Slot(ShardPtr s, SpecPtr of) : shard(std::move(s)), spec(std::move(of)) {}
+    Slot(ShardPtr s, SpecPtr of)
+        : shard(std::move(s)),
+          spec(std::move(of)),
+          waiting(shard->reactor,
+                  fail(ErrorCode::kTimeout, "it was not started in time; nothing was sent")) {}
     net::Reactor& reactor() const { return shard->reactor; }
 
     ShardPtr shard;
@@ -86,8 +91,8 @@ struct Upstreams::Slot {
     std::vector<UpstreamPtr> leaving;  // take no new calls, end with those in flight
     bool starting = false;
     bool released = false;
-    std::vector<net::Promise<Result<UpstreamPtr>>> waiting;  // for the start under way
-    int failures = 0;                                        // in a row
+    Waiters<Result<UpstreamPtr>> waiting;  // for the start under way
+    int failures = 0;                      // in a row
     Instant started{}, not_before{};
     bool known = false;  // it was started before
     bool relisting = false, relist_again = false;
@@ -102,9 +107,10 @@ struct Upstreams::Slot {
     void end(Parting how = Parting::kAsk);
 };
 
-// The instance of `slot`, started if need be. A cancelled conversation ends the wait. Errors: as
-// Upstreams::call; nothing was sent.
-net::Task<Result<UpstreamPtr>> acquire(CorePtr core, SlotPtr slot, ConversationPtr conversation);
+// The instance of `slot`, started if need be. `deadline` and a cancelled conversation end the wait,
+// not the start. Errors: as Upstreams::call; nothing was sent.
+net::Task<Result<UpstreamPtr>> acquire(CorePtr core, SlotPtr slot, ConversationPtr conversation,
+                                       net::Deadline deadline);
 // Upstreams::discover, on `shard`.
 net::Task<Status> list_once(CorePtr core, ShardPtr shard, SpecPtr spec);
 // Lists the tools of an instance and hands them up. Errors: kUnavailable too, when the server is

@@ -181,7 +181,7 @@ net::Task<void> start(CorePtr core, SlotPtr slot) {
     slot->upstream = started ? *started : nullptr;
     // What was started again may be another version; a task's own is listed by watch() only.
     if (started && std::exchange(slot->known, true) && slot->spec->shared) want_list(core, slot);
-    for (const auto& turn : std::exchange(slot->waiting, {})) turn.set(started);
+    slot->waiting.set(started);
 }
 
 }  // namespace
@@ -194,7 +194,8 @@ std::shared_ptr<void> Upstreams::Core::ticket() const {
     return {instances.get(), [count = instances](void*) { count->fetch_sub(1); }};
 }
 
-net::Task<Result<UpstreamPtr>> acquire(CorePtr core, SlotPtr slot, ConversationPtr conversation) {
+net::Task<Result<UpstreamPtr>> acquire(CorePtr core, SlotPtr slot, ConversationPtr conversation,
+                                       net::Deadline deadline) {
     if (slot->released || core->closed)
         co_return fail(ErrorCode::kUnavailable, "its task has ended; nothing was sent");
     if (slot->upstream && slot->upstream->alive()) co_return slot->upstream;
@@ -216,8 +217,7 @@ net::Task<Result<UpstreamPtr>> acquire(CorePtr core, SlotPtr slot, ConversationP
     if (slot->waiting.size() >= kMaxInFlight)
         co_return fail(ErrorCode::kExhausted,
                        "too many calls wait for its start; nothing was sent");
-    net::Promise<Result<UpstreamPtr>> turn(slot->reactor());
-    slot->waiting.push_back(turn);
+    const auto turn = slot->waiting.add(deadline);
     if (conversation)
         conversation->bind([turn](const std::string&) {
             turn.set(fail(ErrorCode::kCancelled, "cancelled; nothing was sent"));
@@ -237,7 +237,7 @@ net::Task<Status> list_once(CorePtr core, ShardPtr shard, SpecPtr spec) {
         slot = std::make_shared<Upstreams::Slot>(shard, spec);
         shard->passing.push_back(slot);
     }
-    const auto upstream = co_await acquire(core, slot, nullptr);
+    const auto upstream = co_await acquire(core, slot, nullptr, net::Deadline::max());
     Status status;
     if (upstream)
         status = co_await list_tools(core, *upstream, spec);

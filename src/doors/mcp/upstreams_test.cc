@@ -315,6 +315,32 @@ TEST_F(UpstreamsTest, ACancelledCallDoesNotWaitForAStart) {
     EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(3));
 }
 
+TEST_F(UpstreamsTest, AStartCountsAgainstTheTimeoutOfTheCall) {
+    UpstreamsOptions options;
+    options.upstream.start_timeout = net::Millis(6'000);
+    auto mute = fake(folder_, "mute", "mute");
+    mute.timeout_s = 1;
+    auto& slow = serve("hang");
+    slow.start_delay = net::Millis(1'500);
+    catalog::ServerSpec web;
+    web.name = "web";
+    web.url = slow.url;
+    web.timeout_s = 2;
+    make({mute, web}, std::move(options));
+    auto before = std::chrono::steady_clock::now();
+    const auto unstarted = call("mute", ids_.mint<TaskId>());
+    ASSERT_FALSE(unstarted.has_value());
+    EXPECT_EQ(unstarted.error().code, ErrorCode::kTimeout);
+    EXPECT_NE(unstarted.error().detail.find("nothing was sent"), std::string::npos);
+    EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(4));
+    before = std::chrono::steady_clock::now();
+    const auto late = call("web", ids_.mint<TaskId>());
+    ASSERT_FALSE(late.has_value());
+    EXPECT_EQ(late.error().code, ErrorCode::kTimeout);
+    EXPECT_EQ(slow.calls, 1);
+    EXPECT_LT(std::chrono::steady_clock::now() - before, net::Millis(3'200));
+}
+
 TEST_F(UpstreamsTest, LimitsOfAServerAreItsOwnAndNamed) {
     auto slow = fake(folder_, "slow", "hang");
     slow.timeout_s = 1;
