@@ -219,8 +219,7 @@ bool CedarEngine::visible(const identity::Task& task, const catalog::Tool& tool)
                          [&](const identity::Grant& grant) { return names_tool(grant, tool); }))
             return false;
     }
-    return !tool.changed &&
-           loaded_->set.scope_may_permit(agent_uid(*task.agent), action_uid(tool), *standing_);
+    return loaded_->set.scope_may_permit(agent_uid(*task.agent), action_uid(tool), *standing_);
 }
 
 std::shared_ptr<const Engine> CedarEngine::with(

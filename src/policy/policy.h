@@ -81,15 +81,15 @@ class Engine {
     virtual ~Engine() = default;
 
     virtual Verdict decide(const Question& question) const = 0;
-    // Whether the task knows of it: every link names it and some permit's scope could match.
-    // Cheap: asked on every call.
+    // Whether the task knows of it: every link names it and some permit's scope could match. Also
+    // of one whose definition changed: it is refused with what to do. Cheap: asked on every call.
     virtual bool visible(const identity::Task& task, const catalog::Tool& tool) const = 0;
     // Whether tools/list shows it: some arguments could be permitted, or held for a person, under
     // every link of the task and the organisation's policies. Arguments of the tool's schema, the
     // resource, what flows and the time of day are left open; all else is as it is now, a grant
     // that has expired at `now_us` too. False where every call would be refused, be it that a
-    // policy errs. True may be said too often, never false. Cost: as deciding once under every
-    // policy; keep the answer until the engine changes.
+    // policy errs or that the definition changed. True may be said too often, never false. Cost: as
+    // deciding once under every policy; keep the answer until the engine changes.
     virtual bool possible(const identity::Task& task, const catalog::Tool& tool,
                           std::int64_t /*now_us*/) const {
         return visible(task, tool);

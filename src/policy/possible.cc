@@ -75,7 +75,7 @@ Error at_grant(std::size_t position, Error error) {
 
 bool CedarEngine::possible(const identity::Task& task, const catalog::Tool& tool,
                            std::int64_t now_us) const {
-    if (!visible(task, tool) || broken_by(tool) != nullptr) return false;
+    if (tool.changed || !visible(task, tool) || broken_by(tool) != nullptr) return false;
     const auto asked = any_call(task, tool, *shapes_->of(tool));
     return grants_allow_some(match_chain(task, tool, nullptr, now_us, nullptr), asked,
                              *standing_) &&

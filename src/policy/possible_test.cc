@@ -55,6 +55,20 @@ TEST_F(PossibleTest, SomeArgumentsAreEnough) {
     EXPECT_TRUE(permitted_when("!context.agent.charter_changed"));
 }
 
+// The agent must hear why a call is refused; until a person accepts it, nothing advertises the
+// tool.
+TEST_F(PossibleTest, AChangedToolIsKnownAndNotShown) {
+    const auto other = json::parse(
+        R"([{"name":"pay","description":"other words","inputSchema":{"type":"object"}}])");
+    ASSERT_TRUE(catalog_->update("bank", other->root()));
+    const auto tool = catalog_->snapshot()->by_qualified("bank/pay");
+    ASSERT_TRUE(tool->changed);
+    EXPECT_TRUE(engine(kAll)->visible(*task_, *tool));
+    EXPECT_FALSE(engine(kAll)->possible(*task_, *tool, kNow_us));
+    grant("", {"bank/balance"});
+    EXPECT_FALSE(engine(kAll)->visible(*task_, *tool)) << "who was not granted it hears nothing";
+}
+
 TEST_F(PossibleTest, WhatNoArgumentsCanChangeHides) {
     EXPECT_FALSE(possible(""));
     EXPECT_FALSE(permitted_when("context.task.purpose == \"feed the cat\""));

@@ -167,8 +167,11 @@ test('a definition that changed is refused until exactly it was read and accepte
   agent = await connect(gw.mcp, auth.headers);
   const before = bad.good.calls;
   const refused = await call('good__a');
-  assert.ok(refused.error || refused.result.isError, JSON.stringify(refused));
+  assert.equal(refused.result?.isError, true, `whoever was granted it is told why: ${JSON.stringify(refused)}`);
+  assert.match(refused.result.content[0].text, /definition changed and no person has accepted it/);
   assert.equal(bad.good.calls, before);
+  const shown = (await agent.call('tools/list')).json.result.tools.map((t) => t.name);
+  assert.ok(shown.includes('sse__a') && !shown.includes('good__a'), shown.join(' '));
   const diff = await gw.cli('catalog', 'diff');
   assert.match(diff.out, /good\/a/);
   assert.match(diff.out, /the description changed; a model reads it/);
@@ -192,6 +195,9 @@ test('sessions are deleted when their task ends, and the trail says what was tru
   await gw.down();
   const trace = await gw.json('evidence', 'trace', task);
   const ended = JSON.stringify(trace.json);
+  const changed = (await gw.cli('--json', 'evidence', 'tail', '-n', '1000000')).out.trim().split('\n').map((l) => JSON.parse(l))
+    .filter((e) => e.type === 'call.decided' && e.data.code === 'tool_changed');
+  assert.ok(changed.length > 0 && changed.every((e) => e.data.granted === true), JSON.stringify(changed));
   for (const status of ['timeout', 'unknown', 'protocol_error']) assert.ok(ended.includes(`"${status}"`), `${status}: ${ended.slice(0, 3000)}`);
   assert.equal((await gw.cli('evidence', 'verify')).code, 0);
 });
