@@ -12,66 +12,10 @@
 #include <utility>
 #include <vector>
 
-#include "base/clock.h"
-#include "doors/mcp/fake_http_server.h"
-#include "doors/mcp/test_peer.h"
+#include "doors/mcp/test_upstreams.h"
 
 namespace writ::mcp {
 namespace {
-
-using testing_peer::count;
-using testing_peer::eventually;
-using testing_peer::fake;
-using testing_peer::Folder;
-
-Outbound outbound(std::string arguments = "{}") {
-    return {"a", std::move(arguments), net::Millis(20'000), nullptr, nullptr};
-}
-
-class UpstreamsTest : public testing::Test {
-  protected:
-    void make(std::vector<catalog::ServerSpec> servers, UpstreamsOptions options = {}) {
-        if (options.restart_backoff == UpstreamsOptions{}.restart_backoff)
-            options.restart_backoff = net::Millis(1);
-        options.relist_interval = net::Millis(50);
-        upstreams_ = std::make_unique<Upstreams>(
-            std::vector<net::Reactor*>{&reactor_}, std::move(servers),
-            [this](const std::string& server, const json::Value& tools) {
-                listed_.push_back(server + " " + std::string(tools.raw()));
-                return listed_status_;
-            },
-            std::move(options));
-    }
-    Result<Reply> call(const std::string& server, const TaskId& task,
-                       std::string arguments = "{}") {
-        return reactor_.run_until(
-            upstreams_->call({server, task, &reactor_}, outbound(std::move(arguments))));
-    }
-    bool wait(std::function<bool()> ready) {
-        return reactor_.run_until(eventually(&reactor_, std::move(ready)));
-    }
-    // Stays until the reactor goes: its handlers may still sleep there.
-    testing_peer::FakeHttpServer& serve(const std::string& mode) {
-        webs_.push_back(std::make_unique<testing_peer::FakeHttpServer>(reactor_, mode));
-        return *webs_.back();
-    }
-    void TearDown() override {
-        if (upstreams_) reactor_.run_until(upstreams_->close());
-        EXPECT_TRUE(wait([this] { return !upstreams_ || upstreams_->instances() == 0; }));
-    }
-    std::size_t starts(const std::string& server) {
-        return count(folder_.read(server + ".log"), R"("method":"initialize")");
-    }
-
-    Folder folder_;
-    SystemClock clock_;
-    IdSource ids_{clock_};
-    net::Reactor reactor_;
-    std::vector<std::unique_ptr<testing_peer::FakeHttpServer>> webs_;
-    std::vector<std::string> listed_;
-    Status listed_status_;
-    std::unique_ptr<Upstreams> upstreams_;
-};
 
 TEST_F(UpstreamsTest, EveryTaskHasItsOwnInstance) {
     make({fake(folder_, "fs", "echo")});
@@ -184,36 +128,6 @@ TEST_F(UpstreamsTest, ADeadInstanceIsStartedAgainByTheNextCall) {
     EXPECT_EQ(count(folder_.read("fs.log"), R"("method":"tools/call")"), 2u);  // never replayed
 }
 
-// What is started again may be another version than the one that was listed.
-TEST_F(UpstreamsTest, ASharedServerThatIsStartedAgainIsListedAgain) {
-    make({fake(folder_, "fs", "diesonce", true)});
-    EXPECT_EQ(call("fs", ids_.mint<TaskId>()).error().code, ErrorCode::kUnavailable);
-    EXPECT_TRUE(listed_.empty());
-    EXPECT_TRUE(call("fs", ids_.mint<TaskId>()).has_value());
-    EXPECT_TRUE(wait([&] { return listed_.size() == 1; }));
-}
-
-TEST_F(UpstreamsTest, AServerThatKeepsDyingIsStartedEverMoreRarely) {
-    UpstreamsOptions options;
-    options.restart_backoff = net::Millis(400);
-    make({fake(folder_, "fs", "dies")}, std::move(options));
-    const auto task = ids_.mint<TaskId>();
-    for (int i = 0; i < 20; ++i) EXPECT_EQ(call("fs", task).error().code, ErrorCode::kUnavailable);
-    // Waits of about 0.4, 0.8 and 1.6 s are worth a call's patience, 3.2 s is not.
-    EXPECT_LE(starts("fs"), 5u);
-    EXPECT_GE(starts("fs"), 3u);
-    const auto refused = call("fs", task);
-    EXPECT_NE(refused.error().detail.find("not started again for"), std::string::npos);
-    EXPECT_NE(refused.error().detail.find("nothing was sent"), std::string::npos);
-    const auto health = reactor_.run_until(upstreams_->health());
-    ASSERT_EQ(health.size(), 1u);
-    EXPECT_EQ(health[0].state, ServerState::kBackoff);
-    EXPECT_GE(health[0].restarts, 2);
-    EXPECT_GT(health[0].retry_us, health[0].since_us);
-    EXPECT_EQ(health[0].instances, 0u);
-    EXPECT_FALSE(health[0].last_error.empty());
-}
-
 TEST_F(UpstreamsTest, WatchKnowsTheWellAndWaitsForNoOther) {
     UpstreamsOptions options;
     options.upstream.start_timeout = net::Millis(4'000);
@@ -291,54 +205,6 @@ TEST_F(UpstreamsTest, AnInstanceThatIsReplacedEndsItsCallsFirst) {
     reactor_.spawn(Run::go(upstreams_.get(), {spec}));
     const auto reply = call("fs", ids_.mint<TaskId>());
     EXPECT_TRUE(reply.has_value()) << reply.error().message();
-}
-
-TEST_F(UpstreamsTest, ACancelledCallDoesNotWaitForAStart) {
-    UpstreamsOptions options;
-    options.upstream.start_timeout = net::Millis(4'000);
-    make({fake(folder_, "fs", "mute")}, std::move(options));
-    auto conversation = Conversation::make(reactor_, {});
-    struct Run {
-        static net::Task<void> go(net::Reactor* reactor, ConversationPtr c) {
-            co_await reactor->sleep(net::Millis(50));
-            c->cancel("gone");
-        }
-    };
-    reactor_.spawn(Run::go(&reactor_, conversation));
-    Outbound out = outbound();
-    out.conversation = conversation;
-    const auto before = std::chrono::steady_clock::now();
-    const auto reply = reactor_.run_until(
-        upstreams_->call({"fs", ids_.mint<TaskId>(), &reactor_}, std::move(out)));
-    EXPECT_EQ(reply.error().code, ErrorCode::kCancelled);
-    EXPECT_NE(reply.error().detail.find("nothing was sent"), std::string::npos);
-    EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(3));
-}
-
-TEST_F(UpstreamsTest, AStartCountsAgainstTheTimeoutOfTheCall) {
-    UpstreamsOptions options;
-    options.upstream.start_timeout = net::Millis(6'000);
-    auto mute = fake(folder_, "mute", "mute");
-    mute.timeout_s = 1;
-    auto& slow = serve("hang");
-    slow.start_delay = net::Millis(1'500);
-    catalog::ServerSpec web;
-    web.name = "web";
-    web.url = slow.url;
-    web.timeout_s = 2;
-    make({mute, web}, std::move(options));
-    auto before = std::chrono::steady_clock::now();
-    const auto unstarted = call("mute", ids_.mint<TaskId>());
-    ASSERT_FALSE(unstarted.has_value());
-    EXPECT_EQ(unstarted.error().code, ErrorCode::kTimeout);
-    EXPECT_NE(unstarted.error().detail.find("nothing was sent"), std::string::npos);
-    EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(4));
-    before = std::chrono::steady_clock::now();
-    const auto late = call("web", ids_.mint<TaskId>());
-    ASSERT_FALSE(late.has_value());
-    EXPECT_EQ(late.error().code, ErrorCode::kTimeout);
-    EXPECT_EQ(slow.calls, 1);
-    EXPECT_LT(std::chrono::steady_clock::now() - before, net::Millis(3'200));
 }
 
 TEST_F(UpstreamsTest, LimitsOfAServerAreItsOwnAndNamed) {
@@ -434,7 +300,7 @@ TEST_F(UpstreamsTest, CallsOfAnInstanceThatIsReplacedGoOnUntilTheTaskEnds) {
     for (int i = 0; i < 2; ++i) EXPECT_EQ(call("web", task).error().code, ErrorCode::kUnavailable);
     EXPECT_FALSE(first.has_value());
     EXPECT_EQ(reactor_.run_until(upstreams_->health())[0].in_flight, 1u);
-    upstreams_->release(task);
+    upstreams_->release(task, Parting::kAsk);
     ASSERT_TRUE(wait([&] { return first.has_value(); }));
     EXPECT_EQ(first->error().code, ErrorCode::kUnavailable);
 }
@@ -480,25 +346,6 @@ TEST_F(UpstreamsTest, ChangedToolsAreListedAgainAtMostOncePerInterval) {
     EXPECT_TRUE(wait([&] { return !listed_.empty(); }));
     EXPECT_NE(listed_[0].find("now evil"), std::string::npos);
     EXPECT_LE(count(folder_.read("fs.log"), R"("method":"tools/list")"), 2u);
-}
-
-TEST_F(UpstreamsTest, ATaskReleasedWhileItsInstanceStartsGetsNone) {
-    make({fake(folder_, "fs", "echo")});
-    const auto task = ids_.mint<TaskId>();
-    Result<Reply> out = fail(Error{});
-    bool done = false;
-    struct Run {
-        static net::Task<void> go(Upstreams* u, Target target, Result<Reply>* result, bool* end) {
-            *result = co_await u->call(std::move(target), outbound(R"({"too":"late"})"));
-            *end = true;
-        }
-    };
-    reactor_.spawn(Run::go(upstreams_.get(), {"fs", task, &reactor_}, &out, &done));
-    reactor_.post([&] { upstreams_->release(task, Parting::kAsk); });
-    EXPECT_TRUE(wait([&] { return done; }));
-    EXPECT_FALSE(out.has_value());
-    EXPECT_EQ(folder_.read("fs.log").find("late"), std::string::npos);
-    EXPECT_TRUE(wait([&] { return upstreams_->instances() == 0; }));
 }
 
 TEST_F(UpstreamsTest, TheServerSeesNothingOfOurEnvironmentButWhatIsNamed) {
