@@ -271,7 +271,7 @@ TEST_F(UpstreamsTest, OneStreamListensForAllSessionsAndIsTakenUpByAnother) {
     EXPECT_LE(web.connections(), 4u);
     for (int i = 0; i < 3; ++i) {
         const auto before = web.count("GET");
-        upstreams_->release(tasks[static_cast<std::size_t>(i)]);
+        upstreams_->release(tasks[static_cast<std::size_t>(i)], Parting::kAsk);
         if (i == 0) EXPECT_TRUE(wait([&] { return web.count("GET") > before; }));
         EXPECT_TRUE(wait([&] { return web.streams == 1; }));
     }
