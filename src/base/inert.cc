@@ -73,4 +73,32 @@ std::string inert(std::string_view text, std::size_t max_bytes) {
     return out;
 }
 
+std::string inert_json(std::string_view json) {
+    std::string out;
+    out.reserve(json.size());
+    for (std::size_t i = 0; i < json.size();) {
+        char32_t c = 0;
+        const std::size_t length = decode(json, i, c);
+        if (length == 0) {
+            out += "\\ufffd";
+            ++i;
+            continue;
+        }
+        // White space between tokens: a carriage return would let a line be written over.
+        if (c == '\n' || c == '\t' || !hides_or_moves(c)) {
+            out += json.substr(i, length);
+        } else if (c == '\r') {
+            out += ' ';
+        } else if (c < 0x10000) {
+            out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+        } else {
+            const auto pair = static_cast<unsigned>(c) - 0x10000;
+            out +=
+                fmt::format("\\u{:04x}\\u{:04x}", 0xd800 + (pair >> 10), 0xdc00 + (pair & 0x3ff));
+        }
+        i += length;
+    }
+    return out;
+}
+
 }  // namespace writ

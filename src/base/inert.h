@@ -12,4 +12,8 @@ namespace writ {
 // most `max_bytes` of it, then `…`.
 std::string inert(std::string_view text, std::size_t max_bytes = 4096);
 
+// The same JSON value as the JSON text `json`, spelt so that a terminal shows all of it: what
+// inert() escapes becomes `\uXXXX`. Line breaks and indentation stay, invalid UTF-8 becomes U+FFFD.
+std::string inert_json(std::string_view json);
+
 }  // namespace writ

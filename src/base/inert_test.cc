@@ -32,5 +32,17 @@ TEST(Inert, CutsAtTheLimit) {
     EXPECT_EQ(inert("abcdef", 3), "abc…");
 }
 
+TEST(Inert, JsonKeepsItsValueAndItsLines) {
+    const std::string_view plain = "{\n  \"a\": \"é \\u001b \\\\ …\"\n}";
+    EXPECT_EQ(inert_json(plain), plain);
+    EXPECT_EQ(inert_json("\"a\xe2\x80\xae"
+                         "b\xc2\x9b"
+                         "31m\x7f\""),
+              "\"a\\u202eb\\u009b31m\\u007f\"");
+    EXPECT_EQ(inert_json("\"\xf3\xa0\x81\x81\""), "\"\\udb40\\udc41\"");
+    EXPECT_EQ(inert_json("\"\xff\""), "\"\\ufffd\"");
+    EXPECT_EQ(inert_json("[1,\r2]"), "[1, 2]");
+}
+
 }  // namespace
 }  // namespace writ

@@ -65,7 +65,7 @@ int list(const Context& context) {
 int export_all(const Context& context) {
     const auto answer = call_api(context, "GET", "catalog/export");
     if (!answer) return report_api(context, answer.error());
-    fmt::print("{}\n", *answer);
+    fmt::print("{}\n", inert_json(*answer));
     return kDone;
 }
 

@@ -1,5 +1,6 @@
 // `writ evidence tail`: the newest events, and those to come.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cstdio>
 
@@ -19,10 +20,12 @@ int tail(const Context& context, const Where& where, std::uint64_t count, bool f
     std::uint64_t size = (*opened)->log.checkpoint().size;
     std::uint64_t next = size > count ? size - count : 0;
     net::Reactor reactor;
+    const bool terminal = isatty(STDOUT_FILENO) != 0;
     while (true) {
         const auto print = [&](std::uint64_t index, std::string_view bytes) {
+            // The bytes of the log, unless a person looks.
             if (context.json)
-                fmt::print("{}\n", bytes);
+                fmt::print("{}\n", terminal ? inert_json(bytes) : bytes);
             else
                 fmt::print("{:>8}  {}\n", index, inert(bytes, 2'000));
             next = index + 1;

@@ -134,7 +134,7 @@ int check(const Context& context, const PolicyOptions& options, bool sarif) {
     }
     const int code = exit_code(findings);
     if (sarif) {
-        fmt::print("{}\n", sarif_of(findings).pretty());
+        fmt::print("{}\n", inert_json(sarif_of(findings).pretty()));
         return code;
     }
     if (context.json) {

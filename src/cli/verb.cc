@@ -55,7 +55,7 @@ int report(const Context& context, const Error& error) {
         json::Node out = json::Node::object();
         out["error"]["code"] = name(error.code);
         out["error"]["message"] = error.message();
-        std::puts(versioned("error", std::move(out)).dump().c_str());
+        print_json(context, versioned("error", std::move(out)));
     } else {
         // A detail may hold several lines (one an error): each stays a line, each inert.
         std::string_view rest = std::string_view(error.detail);
@@ -81,7 +81,7 @@ int report(const Context& context, const Error& error) {
 
 void print_json(const Context& context, const json::Node& node) {
     const std::string text = context.json ? node.dump() : node.pretty();
-    std::puts(text.c_str());
+    std::puts(inert_json(text).c_str());
 }
 
 json::Node versioned(std::string_view what, json::Node body, int version) {

@@ -46,7 +46,8 @@ int main(int argc, char** argv);
 // Prints `error` to stderr as `writ: …` (or as JSON to stdout with --json) and returns the exit
 // code that fits.
 int report(const Context& context, const Error& error);
-// Prints a JSON document to stdout: one line with --json, indented otherwise.
+// Prints a JSON document to stdout: one line with --json, indented otherwise; foreign text in it as
+// `\u` escapes.
 void print_json(const Context& context, const json::Node& node);
 // Wraps a --json answer: {"schema":"writ.<what>/<version>", …}.
 json::Node versioned(std::string_view what, json::Node body, int version = 1);
