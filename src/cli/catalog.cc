@@ -100,11 +100,15 @@ void print_difference(const json::Value& body) {
                text_of(body, "pin"));
 }
 
-int diff_one(const Context& context, const std::string& tool) {
+Result<json::Document> difference(const Context& context, const std::string& tool) {
     const auto answer = call_api(context, "GET", "catalog/" + tool + "/diff");
-    if (!answer) return report_api(context, answer.error());
-    const auto body = json::parse(*answer, {.bytes_max = 16 << 20});
-    if (!body) return report(context, body.error());
+    if (!answer) return fail(answer.error());
+    return json::parse(*answer, {.bytes_max = 16 << 20});
+}
+
+int diff_one(const Context& context, const std::string& tool) {
+    const auto body = difference(context, tool);
+    if (!body) return report_api(context, body.error());
     if (context.json)
         print_json(context, versioned("tool_difference", json::Node::from(body->root())));
     else
@@ -112,23 +116,31 @@ int diff_one(const Context& context, const std::string& tool) {
     return kDone;
 }
 
-// All tools that are refused because they changed.
+// All tools that are refused because they changed; with --json one document,
+// `writ.tool_differences` with what `writ.tool_difference` says of each under `tools`.
 int diff_all(const Context& context) {
     const auto answer = call_api(context, "GET", "catalog");
     if (!answer) return report_api(context, answer.error());
     const auto body = json::parse(*answer, {.bytes_max = 64 << 20});
     if (!body) return report(context, body.error());
-    const auto tools = body->root().find("tools");
-    int changed = 0;
-    if (tools)
+    json::Node differences = json::Node::array();
+    if (const auto tools = body->root().find("tools"))
         for (const json::Value tool : tools->elements()) {
             if (!tool.boolean("changed").value_or(false)) continue;
-            ++changed;
-            const std::string name = std::string(tool.string("server").value_or("")) + "/" +
-                                     std::string(tool.string("name").value_or(""));
-            if (const int code = diff_one(context, name); code != kDone) return code;
+            const auto one =
+                difference(context, std::string(tool.string("server").value_or("")) + "/" +
+                                        std::string(tool.string("name").value_or("")));
+            if (!one) return report_api(context, one.error());
+            if (!context.json) print_difference(one->root());
+            differences.push_back(json::Node::from(one->root()));
         }
-    if (changed == 0 && !context.json) fmt::print("no tool changed since it was accepted\n");
+    if (context.json) {
+        json::Node out = json::Node::object();
+        out["tools"] = std::move(differences);
+        print_json(context, versioned("tool_differences", std::move(out)));
+    } else if (differences.if_array()->empty()) {
+        fmt::print("no tool changed since it was accepted\n");
+    }
     return kDone;
 }
 

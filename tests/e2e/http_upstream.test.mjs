@@ -187,6 +187,9 @@ test('a definition that changed is refused until exactly it was read and accepte
     const definition = whole.definition ?? whole.servers?.good[0] ?? whole.definitions?.now ?? whole;
     assert.ok(JSON.stringify(definition).includes(JSON.stringify(tricks).slice(1, -1)), `${words}: and the same value`);
   }
+  const listed = await gw.json('catalog', 'diff');
+  assert.equal(listed.json.schema, 'writ.tool_differences/1');
+  assert.deepEqual(listed.json.tools.map((t) => `${t.server}/${t.name}`), ['good/a']);
   const digest = /--read (sha256:[0-9a-f]{64})/.exec(diff.out)[1];
   assert.equal((await gw.cli('catalog', 'pin', 'good/a', '--read', `sha256:${'0'.repeat(64)}`)).code !== 0, true);
   await call('good__a');  // answered, with or without a result: it does not hang
@@ -194,6 +197,7 @@ test('a definition that changed is refused until exactly it was read and accepte
   assert.equal((await gw.cli('catalog', 'pin', 'good/a', '--read', digest)).code, 0);
   assert.match((await call('good__a')).result.content[0].text, /fine/);
   assert.match((await gw.cli('catalog', 'diff')).out, /no tool changed/);
+  assert.deepEqual((await gw.json('catalog', 'diff')).json, { schema: 'writ.tool_differences/1', tools: [] });
 });
 
 test('sessions are deleted when their task ends, and the trail says what was true', async () => {
