@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <utility>
 
 #include "base/inert.h"
 #include "base/limits.h"
@@ -119,48 +120,62 @@ struct Catalog::Impl {
     std::vector<std::vector<ToolPtr>> listed;  // one list a server, in the order of `servers`
     std::vector<bool> heard;                   // whether it has listed since the start
     std::vector<std::vector<ToolPtr>> absent;  // what is pinned of those that have not
+    Offer offer = Offer::kAtOnce;
+    // Server and tool of first pins that are in memory only: a tool that was called under one could
+    // be another after a restart.
+    std::set<std::pair<std::string, std::string>> unstored;
     std::shared_ptr<const Snapshot> current;
 
     void publish() { current = snapshot_of(rules, listed, absent); }
+    bool is_stored(const Tool& tool) const {
+        return unstored.empty() || !unstored.contains({tool.server, tool.name});
+    }
     std::vector<ToolPtr> pinned_of(const ServerSpec& server) const;
-    static std::shared_ptr<const Snapshot> snapshot_of(
-        std::shared_ptr<const Snapshot::Rules> rules,
-        const std::vector<std::vector<ToolPtr>>& listed,
-        const std::vector<std::vector<ToolPtr>>& absent);
-    // As if the absent were listed.
+    std::shared_ptr<const Snapshot> snapshot_of(
+        std::shared_ptr<const Snapshot::Rules> by, const std::vector<std::vector<ToolPtr>>& offered,
+        const std::vector<std::vector<ToolPtr>>& missing) const;
+    // As if all that is known were offered.
     static std::shared_ptr<const Snapshot> expect(std::shared_ptr<const Snapshot::Rules> rules,
-                                                  std::vector<std::vector<ToolPtr>> listed,
+                                                  const std::vector<std::vector<ToolPtr>>& listed,
                                                   const std::vector<std::vector<ToolPtr>>& absent);
     std::optional<std::size_t> find(std::string_view server) const;
     ToolPtr* listed_tool(std::string_view server, std::string_view tool);
     Result<Pin> accept(std::string_view server, std::string_view tool, const Sha256* read);
 };
 
+void Snapshot::add(const std::shared_ptr<const Tool>& tool) {
+    tools_.push_back(tool);
+    by_exposed_.emplace(tool->exposed(), tool);
+    by_qualified_.emplace(tool->qualified(), tool);
+}
+
+void Snapshot::add_absent(const std::shared_ptr<const Tool>& tool) {
+    absent_tools_.push_back(tool);
+    absent_.emplace(tool->exposed(), tool);
+}
+
 std::shared_ptr<const Snapshot> Catalog::Impl::snapshot_of(
-    std::shared_ptr<const Snapshot::Rules> rules, const std::vector<std::vector<ToolPtr>>& listed,
-    const std::vector<std::vector<ToolPtr>>& absent) {
+    std::shared_ptr<const Snapshot::Rules> by, const std::vector<std::vector<ToolPtr>>& offered,
+    const std::vector<std::vector<ToolPtr>>& missing) const {
     auto next = std::make_shared<Snapshot>();
-    next->rules_ = std::move(rules);
-    for (const auto& tools : listed)
-        for (const ToolPtr& tool : tools) {
-            next->tools_.push_back(tool);
-            next->by_exposed_.emplace(tool->exposed(), tool);
-            next->by_qualified_.emplace(tool->qualified(), tool);
-        }
-    for (const auto& tools : absent)
-        for (const ToolPtr& tool : tools) {
-            next->absent_tools_.push_back(tool);
-            next->absent_.emplace(tool->exposed(), tool);
-        }
+    next->rules_ = std::move(by);
+    for (const auto& tools : offered)
+        for (const ToolPtr& tool : tools)
+            is_stored(*tool) ? next->add(tool) : next->add_absent(tool);
+    for (const auto& tools : missing)
+        for (const ToolPtr& tool : tools) next->add_absent(tool);
     return next;
 }
 
 std::shared_ptr<const Snapshot> Catalog::Impl::expect(
-    std::shared_ptr<const Snapshot::Rules> rules, std::vector<std::vector<ToolPtr>> listed,
+    std::shared_ptr<const Snapshot::Rules> rules, const std::vector<std::vector<ToolPtr>>& listed,
     const std::vector<std::vector<ToolPtr>>& absent) {
+    auto next = std::make_shared<Snapshot>();
+    next->rules_ = std::move(rules);
     for (std::size_t i = 0; i < listed.size(); ++i)
-        listed[i].insert(listed[i].end(), absent[i].begin(), absent[i].end());
-    return snapshot_of(std::move(rules), listed, {});
+        for (const auto* tools : {&listed[i], &absent[i]})
+            for (const ToolPtr& tool : *tools) next->add(tool);
+    return next;
 }
 
 std::vector<ToolPtr> Catalog::Impl::pinned_of(const ServerSpec& server) const {
@@ -184,13 +199,14 @@ Catalog::~Catalog() = default;
 
 Result<std::unique_ptr<Catalog>> Catalog::make(std::vector<ServerSpec> servers,
                                                std::vector<DomainRule> domains,
-                                               std::vector<Pin> pins) {
+                                               std::vector<Pin> pins, Offer offer) {
     auto rules = Snapshot::Rules::compile(servers, domains);
     if (!rules) return fail(rules.error());
     std::unique_ptr<Catalog> out(new Catalog());
     Impl& in = *out->impl_;
     in.servers = std::move(servers);
     in.rules = std::move(*rules);
+    in.offer = offer;
     in.listed.resize(in.servers.size());
     in.heard.resize(in.servers.size());
     for (const Pin& pin : pins) in.pins[pin.server][pin.tool] = pin;
@@ -247,7 +263,7 @@ Result<Catalog::Plan> Catalog::plan(std::vector<ServerSpec> servers,
                 out.listed[i].push_back(std::move(now));
     }
     out.base = in.current;
-    out.snapshot = Impl::snapshot_of(*rules, out.listed, out.absent);
+    out.snapshot = in.snapshot_of(*rules, out.listed, out.absent);
     out.expected = Impl::expect(*rules, out.listed, out.absent);
     out.servers = std::move(servers);
     return out;
@@ -302,6 +318,7 @@ Result<Catalog::Listed> Catalog::update(std::string_view server, const json::Val
                 continue;
             }
             pins.emplace(definition.name, now);
+            if (in.offer == Offer::kOnceStored) in.unstored.emplace(spec.name, definition.name);
             out.first_seen.push_back(now);
         } else if (pinned->second.definition.empty()) {
             pinned->second = now;
@@ -316,6 +333,24 @@ Result<Catalog::Listed> Catalog::update(std::string_view server, const json::Val
         in.publish();
     }
     return out;
+}
+
+std::vector<Pin> Catalog::unstored() const {
+    const Impl& in = *impl_;
+    std::vector<Pin> out;
+    const std::lock_guard lock(in.mutex);
+    for (const auto& [server, tool] : in.unstored)
+        out.push_back(in.pins.find(server)->second.find(tool)->second);
+    return out;
+}
+
+bool Catalog::stored(const std::vector<Pin>& pins) {
+    Impl& in = *impl_;
+    const std::lock_guard lock(in.mutex);
+    std::size_t done = 0;
+    for (const Pin& pin : pins) done += in.unstored.erase({pin.server, pin.tool});
+    if (done > 0) in.publish();
+    return done > 0;
 }
 
 // The listed tool of that name; nullptr if there is none. Under the mutex.

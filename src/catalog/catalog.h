@@ -110,8 +110,8 @@ class Snapshot {
     // By exposed (`filesystem__read_text_file`) or qualified (`filesystem/read_text_file`) name.
     std::shared_ptr<const Tool> by_exposed(std::string_view exposed) const;
     std::shared_ptr<const Tool> by_qualified(std::string_view qualified) const;
-    // By exposed name, a tool that was accepted before and whose server has not answered since the
-    // gateway started: known, and not to be called yet.
+    // By exposed name, a tool that is known and not to be called yet: it was accepted before and
+    // its server has not answered since the gateway started, or its first pin is not stored yet.
     std::shared_ptr<const Tool> absent(std::string_view exposed) const;
     const std::vector<std::shared_ptr<const Tool>>& absent_tools() const { return absent_tools_; }
     const std::vector<std::shared_ptr<const Tool>>& tools() const {
@@ -131,6 +131,8 @@ class Snapshot {
 
   private:
     friend class Catalog;
+    void add(const std::shared_ptr<const Tool>& tool);
+    void add_absent(const std::shared_ptr<const Tool>& tool);
     struct Rules;  // the compiled globs and templates, shared by all snapshots of a catalog
     std::vector<std::shared_ptr<const Tool>> tools_, absent_tools_;
     std::map<std::string, std::shared_ptr<const Tool>, std::less<>> by_exposed_, by_qualified_;
@@ -145,6 +147,12 @@ struct Pin {
     bool operator==(const Pin&) const = default;
 };
 
+// When a tool that is seen for the first time is offered.
+enum class Offer : std::uint8_t {
+    kAtOnce,
+    kOnceStored,  // when stored() says that its pin will be there after a restart
+};
+
 // Writers hold a mutex; readers take snapshot() and keep it for the call. Thread: any.
 class Catalog {
   public:
@@ -152,7 +160,8 @@ class Catalog {
     // write instead.
     static Result<std::unique_ptr<Catalog>> make(std::vector<ServerSpec> servers,
                                                  std::vector<DomainRule> domains,
-                                                 std::vector<Pin> pins);
+                                                 std::vector<Pin> pins,
+                                                 Offer offer = Offer::kAtOnce);
     ~Catalog();
     std::shared_ptr<const Snapshot> snapshot() const;
     std::vector<ServerSpec> servers() const;
@@ -190,6 +199,11 @@ class Catalog {
     // kTooLarge. `boot_us`: now, for Tool::listed_at.
     Result<Listed> update(std::string_view server, const json::Value& tools,
                           std::int64_t boot_us = 0);
+    // Under Offer::kOnceStored: first pins of which stored() has not said that they are. The caller
+    // stores them until they are; meanwhile their tools are absent().
+    std::vector<Pin> unstored() const;
+    // `pins` are stored: their tools are offered, unless they changed. Whether anything changed.
+    bool stored(const std::vector<Pin>& pins);
     // What was accepted of a tool. Errors: kNotFound.
     Result<Pin> pinned(std::string_view server, std::string_view tool) const;
     // Accepts the current definition of a changed tool. Errors: kNotFound.

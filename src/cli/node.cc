@@ -108,6 +108,8 @@ net::Task<void> Node::Impl::live(std::function<void()> ready, int signals) {
     if (!wait_for_all) first_ones = catalog->unknown_servers();
     auto watching = upstreams->watch(mcp::kFirstListing, std::move(first_ones));
     co_await std::move(watching);
+    auto settling = settle_pins();
+    co_await std::move(settling);
     if (const auto wrong = gate->engine()->report().error())
         closed = fail(*wrong);
     else

@@ -7,6 +7,9 @@ namespace writ::cli {
 
 namespace {
 
+constexpr net::Millis kPinPoll{2};
+constexpr std::int64_t kPinPatience_us = 2'000'000;
+
 // Forbids everything: in force when the real one cannot be made over a new catalog, which no list
 // of a server should be able to bring about.
 class ClosedEngine final : public policy::Engine {
@@ -92,17 +95,45 @@ Status Node::Impl::take_tools(const std::string& server, const json::Value& tool
     reactors.front()->post([recorder, shared] { recorder->note(std::move(*shared)); });
     std::vector<catalog::Pin> fresh = std::move(listed->first_seen);
     fresh.insert(fresh.end(), listed->kept.begin(), listed->kept.end());
-    if (!fresh.empty()) reactors.front()->spawn(store_pins(std::move(fresh)));
+    if (fresh.empty()) return {};
+    storing_pins.fetch_add(1);
+    reactors.front()->spawn(store_pins(std::move(fresh)));
     return {};
 }
 
+// New tools are offered once their pins are stored: one that was called under a pin in memory could
+// be another after a restart, and nobody would notice. Whoever calls this has counted it.
 net::Task<void> Node::Impl::store_pins(std::vector<catalog::Pin> pins) {
     std::vector<store::Change> changes = admin::pin_changes(config.tenant, pins);
     store::Store* to = store.get();
     const std::string tenant = config.tenant;
     auto write = [to, tenant, changes = std::move(changes)] { return to->apply(tenant, changes); };
     const Status done = co_await reactors.front()->offload(std::move(write));
-    if (!done) log::error("catalog", "pins were not stored: {}", done.error().message());
+    // Said once a trouble.
+    if (!done && pins_work)
+        log::error("catalog", "pins are not stored, new tools are not offered meanwhile: {}",
+                   done.error().message());
+    pins_work = done.has_value();
+    if (done && catalog->stored(pins)) refresh_policies();
+    storing_pins.fetch_sub(1);
+}
+
+// What could not be stored before. On the first reactor.
+net::Task<void> Node::Impl::store_late_pins() {
+    if (storing_pins.load() > 0) co_return;
+    std::vector<catalog::Pin> pins = catalog->unstored();
+    if (pins.empty()) co_return;
+    storing_pins.fetch_add(1);
+    auto storing = store_pins(std::move(pins));
+    co_await std::move(storing);
+}
+
+// Until the tools of a first listing are there to be served, but no longer than a slow disk may
+// delay a start: what is stored later is offered later.
+net::Task<void> Node::Impl::settle_pins() {
+    const std::int64_t give_up = clock.boot_us() + kPinPatience_us;
+    while (storing_pins.load() > 0 && clock.boot_us() < give_up)
+        co_await reactors.front()->sleep(kPinPoll);
 }
 
 // How the tool servers are, for people.

@@ -98,7 +98,8 @@ Status Node::Impl::open_state() {
 Status Node::Impl::open_catalog() {
     auto pins = admin::read_pins(*store, config.tenant);
     if (!pins) return fail(pins.error());
-    auto made = catalog::Catalog::make(config.servers, config.domains, std::move(*pins));
+    auto made = catalog::Catalog::make(config.servers, config.domains, std::move(*pins),
+                                       catalog::Offer::kOnceStored);
     if (!made) return fail(made.error());
     catalog = std::move(*made);
     return {};

@@ -7,6 +7,7 @@
 // goes, node_close.cc stops.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <set>
@@ -42,6 +43,8 @@ struct Node::Impl {
     // node_catalog.cc
     Status take_tools(const std::string& server, const json::Value& tools);
     net::Task<void> store_pins(std::vector<catalog::Pin> pins);
+    net::Task<void> store_late_pins();
+    net::Task<void> settle_pins();
     void refresh_policies();
     // node_serve.cc
     net::Task<Status> say_started();
@@ -82,6 +85,8 @@ struct Node::Impl {
     std::vector<std::pair<std::string, std::string>> policy_files;  // in force
     // Orders the makers of engines: the newest catalog wins. Readers of the engine do not take it.
     std::mutex policies_mutex;
+    std::atomic<int> storing_pins{0};  // under way
+    bool pins_work = true;
     bool reloading = false;
     bool wait_for_all = false;  // servers, before policies can be said to fit
     SystemClock clock;

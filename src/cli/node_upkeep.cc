@@ -18,6 +18,8 @@ net::Task<void> Node::Impl::upkeep() {
         auto giving_up = give_up_awaited();
         co_await std::move(giving_up);
         release_dead();
+        auto storing = store_late_pins();
+        co_await std::move(storing);
         if (!save_is_due()) continue;
         auto saving = save_standing();
         const Status saved = co_await std::move(saving);

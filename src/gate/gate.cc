@@ -191,9 +191,14 @@ std::optional<RefusalKind> Core::resolve(Passage& p) const {
     if (!p.tool) {
         if (const auto absent = snapshot->absent(p.call.tool);
             absent && p.engine.engine->visible(p.task(), *absent)) {
-            p.verdict = forbid(std::string(kUnavailableCode),
-                               "`" + absent->server + "` has not listed its tools since the start",
-                               "the tool's server is still starting; try again in a moment", true);
+            const bool listed = absent->listed_at != nullptr;
+            p.verdict =
+                forbid(std::string(kUnavailableCode),
+                       listed ? "the pin of `" + absent->qualified() + "` is not stored yet"
+                              : "`" + absent->server + "` has not listed its tools since the start",
+                       listed ? "the tool is new and not ready yet; try again in a moment"
+                              : "the tool's server is still starting; try again in a moment",
+                       true);
             return RefusalKind::kForbidden;
         }
         p.verdict = forbid("unknown_tool", "no server offers this tool", {}, false);

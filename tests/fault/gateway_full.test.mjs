@@ -91,6 +91,38 @@ test('a full disk: calls are refused, people can look and revoke, and it passes'
   console.log(`full disk: ${acknowledged} calls before it, ${received(gw)} received, ${permitted} decided, ${log.length} events`);
 });
 
+test('a tool that is first seen while the store is full is offered once its pin is stored, and is that tool after a restart', async () => {
+  const gw = gateway();
+  gw.configure(gw.server('grows') + gw.domain('all', 'grows/*'));
+  gw.task('[[grants]]\ntools = ["grows/*"]\n');
+  const full = gw.path('disk-is-full');
+  const env = { LD_PRELOAD: shim, WRIT_SHIM_DIR: gw.path('state'), WRIT_SHIM_FULL: full };
+  await gw.up({ env });
+  const held = await gw.bearer(gw.path('task.toml'));
+  const agent = await connect(gw.mcp, bearer(held));
+  const shown = async () => (await agent.call('tools/list')).json.result.tools.map((t) => t.name).sort();
+  assert.deepEqual(await shown(), ['grows__a']);
+  writeFileSync(full, '');
+  // The server lists `b` after this call; the log still has room that was made ahead.
+  assert.notEqual((await agent.tool('grows__a', {})).json.result?.isError, true);
+  await waitFor(() => gw.log.includes('pins are not stored'), 'the store to be full');
+  assert.deepEqual(await shown(), ['grows__a']);
+  const early = await agent.tool('grows__b', {});
+  assert.equal(early.json.result?.isError, true, early.text);
+  assert.match(early.text, /new and not ready yet; try again/);
+  rmSync(full);
+  await waitFor(async () => (await shown()).length === 2, 'the pin to be stored');
+  assert.notEqual((await agent.tool('grows__b', {})).json.result?.isError, true);
+  await gw.down();
+  // Another definition of `b` from now on.
+  gw.configure(gw.server('grows', 'grown') + gw.domain('all', 'grows/*'));
+  await gw.up({ env });
+  const later = await connect(gw.mcp, bearer(await gw.bearer(gw.path('task.toml'))));
+  const refused = await later.tool('grows__b', {});
+  assert.equal(refused.json.result?.isError, true, refused.text);
+  assert.match(refused.text, /definition changed/);
+});
+
 test('no descriptors left: agents that are there go on, a person can revoke, and it passes', async () => {
   const gw = gateway();
   await gw.up({ openFiles: 120 });
