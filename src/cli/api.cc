@@ -1,10 +1,12 @@
 #include "cli/api.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cstdlib>
 
 #include "cli/config.h"
+#include "cli/socket_trust.h"
 #include "json/value.h"
 #include "net/http.h"
 
@@ -59,7 +61,9 @@ Result<std::string> call_api(const Context& context, const std::string& method,
     const auto endpoint = net::Endpoint::parse(where->operators.string());
     if (!endpoint) return fail(endpoint.error());
     net::Reactor reactor;
-    net::HttpClient client(reactor, *endpoint);
+    net::HttpClient client(reactor, *endpoint, [&where](const net::Peer& peer) {
+        return check_gateway(where->operators, peer.uid, getuid());
+    });
     net::HttpRequest request;
     request.method = method;
     request.target = "/api/v1/" + path;

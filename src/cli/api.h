@@ -18,7 +18,8 @@ struct Sockets {
 Result<Sockets> sockets(const Context& context);
 
 // Sends one request and returns the answer's JSON text. An API error comes back as its Error (code
-// and message); a gateway that cannot be reached is kUnavailable.
+// and message); a gateway that cannot be reached is kUnavailable, one that is not believed
+// (socket_trust.h) kForbidden.
 Result<std::string> call_api(const Context& context, const std::string& method,
                              const std::string& path, const std::string& body = "");
 // report(), but kNoGateway when the gateway could not be reached.

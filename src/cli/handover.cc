@@ -9,9 +9,11 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "base/error.h"
+#include "cli/socket_trust.h"
 #include "json/node.h"
 #include "json/value.h"
 
@@ -47,6 +49,12 @@ Result<net::Fd> dial(const std::filesystem::path& agents_socket) {
     if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
         return fail(ErrorCode::kUnavailable,
                     fmt::format("no gateway answers on `{}`: {}", path, std::strerror(errno)));
+    ucred who{};
+    socklen_t size = sizeof who;
+    const bool known = getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &who, &size) == 0;
+    const auto peer = known ? std::optional(who.uid) : std::nullopt;
+    if (const Status trusted = check_gateway(agents_socket, peer, getuid()); !trusted)
+        return fail(trusted.error());
     setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &kAnswerTimeout, sizeof kAnswerTimeout);
     return socket;
 }

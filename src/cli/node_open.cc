@@ -1,10 +1,12 @@
 // Opens what a node stands on: sockets first, so that a port in use changes nothing on disk; then
 // keys, ledger, store and vault; then what is read from them.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "cli/keys.h"
 #include "cli/node_parts.h"
 #include "cli/readers.h"
+#include "cli/socket_trust.h"
 #include "evidence/resume.h"
 
 namespace writ::cli {
@@ -25,8 +27,10 @@ Status make_private_dir(const fs::path& dir) {
 // Socket folders may be shared (a /run folder made for us): made private only if we make them.
 Status make_socket_dir(const fs::path& socket) {
     const fs::path dir = socket.parent_path();
-    if (fs::exists(dir)) return {};
-    return make_private_dir(dir);
+    std::error_code ignored;
+    if (!fs::exists(dir, ignored))
+        if (auto made = make_private_dir(dir); !made) return made;
+    return check_socket_dir(dir, getuid());
 }
 
 Result<net::Listener> listen_on(const std::string& where) {

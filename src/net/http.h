@@ -160,10 +160,13 @@ class HttpServer {
 // peer closed it between requests.
 class HttpClient {
   public:
-    HttpClient(Reactor& reactor, Endpoint endpoint);
+    // `trusts` is asked who answers, of each new connection, before anything is sent on it; empty:
+    // everybody.
+    HttpClient(Reactor& reactor, Endpoint endpoint,
+               std::function<Status(const Peer&)> trusts = nullptr);
     ~HttpClient();
     // Errors: kUnavailable (cannot connect; detail names the endpoint), kTimeout, kInvalid
-    // (malformed answer), kTooLarge.
+    // (malformed answer), kTooLarge; what `trusts` said.
     Task<Result<HttpResponse>> request(HttpRequest request, Millis timeout);
 
   private:

@@ -7,8 +7,9 @@ namespace writ::net {
 namespace {
 
 struct State {
-    State(Reactor& r, Endpoint e)
-        : pool(r, std::move(e), {.connections_max = 1, .idle_max = 1}), turn(r) {}
+    State(Reactor& r, Endpoint e, std::function<Status(const Peer&)> trusts)
+        : pool(r, std::move(e), {.connections_max = 1, .idle_max = 1, .trusts = std::move(trusts)}),
+          turn(r) {}
     HttpPool pool;
     Turnstile turn;
     HttpCallPtr call;  // under way
@@ -48,8 +49,10 @@ struct HttpClient::Impl {
     StatePtr state;
 };
 
-HttpClient::HttpClient(Reactor& reactor, Endpoint endpoint)
-    : impl_(std::make_unique<Impl>(Impl{std::make_shared<State>(reactor, std::move(endpoint))})) {}
+HttpClient::HttpClient(Reactor& reactor, Endpoint endpoint,
+                       std::function<Status(const Peer&)> trusts)
+    : impl_(std::make_unique<Impl>(
+          Impl{std::make_shared<State>(reactor, std::move(endpoint), std::move(trusts))})) {}
 
 HttpClient::~HttpClient() {
     impl_->state->closed = true;

@@ -1,6 +1,8 @@
 // Defends: what an upstream on the wire can make the HTTP client believe.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -169,6 +171,29 @@ TEST(HttpClient, WaitsNoLongerThanTold) {
     HttpClient client(reactor, listener->endpoint());
     EXPECT_EQ(reactor.run_until(client.request(get(), Millis(20))).error().code,
               ErrorCode::kTimeout);
+}
+
+TEST(HttpClient, SendsNothingToWhomTheCallerDoesNotTrust) {
+    struct Run {
+        static Task<void> never(HttpRequest, Responder&) {
+            ADD_FAILURE() << "a request arrived";
+            co_return;
+        }
+    };
+    Reactor reactor;
+    auto listener = Listener::bind(*Endpoint::parse("127.0.0.1:0"));
+    ASSERT_TRUE(listener);
+    const Endpoint endpoint = listener->endpoint();
+    HttpServer server(reactor, std::move(*listener), Run::never);
+    std::optional<uid_t> seen;
+    HttpClient client(reactor, endpoint, [&seen](const Peer& peer) -> Status {
+        seen = peer.uid;
+        return fail(ErrorCode::kForbidden, "a stranger");
+    });
+    const auto answer = reactor.run_until(client.request(get(), kSoon));
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().code, ErrorCode::kForbidden);
+    EXPECT_EQ(seen, getuid());
 }
 
 TEST(HttpClient, NobodyThereIsUnavailableAndNamed) {

@@ -112,6 +112,9 @@ Task<Result<std::unique_ptr<Wire>>> connect_wire(PoolState state,
             last = fd.error();
             continue;
         }
+        if (state->options.trusts)
+            if (const Status trusted = state->options.trusts(peer_of(fd->get())); !trusted)
+                co_return fail(trusted.error());
         auto poll = Poll::open_drained(state->reactor, std::move(*fd));
         if (!poll) co_return fail(poll.error());
         connecting->poll = *poll;

@@ -50,6 +50,8 @@ struct HttpPoolOptions {
     std::size_t idle_max = kMaxIdlePerOrigin;
     Millis connect_timeout{10'000};
     std::string ca_file = {};  // https: PEM certificates trusted instead of the system's
+    // Asked of each new connection who is at its other end, before a byte leaves; empty: everybody.
+    std::function<Status(const Peer&)> trusts = {};
 };
 
 // Request line and fields, checked once and sent often.

@@ -1,0 +1,64 @@
+// Whose sockets are believed: a gateway does not start where another user could put one in its place, and the CLI tells nothing to
+// whoever sits on its socket.
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { after, test } from 'node:test';
+import { Gateway, waitFor, writ } from './harness.mjs';
+
+const kStranger = 65534;
+const gateways = [];
+after(async () => { for (const gw of gateways) await gw.close(); });
+function gateway() {
+  const gw = new Gateway();
+  gateways.push(gw);
+  gw.configure(gw.echo());
+  gw.policy('permit (principal, action, resource);');
+  gw.task('[[grants]]\ntools = ["echo/*"]\n');
+  return gw;
+}
+// `writ up` that is expected to end by itself.
+const failing = (gw) => spawnSync(writ, ['--config', gw.path('writ.toml'), 'up'], { encoding: 'utf8', timeout: 10_000 });
+
+test('a folder that others may write, or that is theirs, is refused and named', async () => {
+  const gw = gateway();
+  mkdirSync(gw.path('run'));
+  chmodSync(gw.path('run'), 0o777);
+  const open = failing(gw);
+  assert.equal(open.status, 1, open.stdout + open.stderr);
+  assert.match(open.stderr, /chmod go-w/);
+  assert.ok(open.stderr.includes(gw.path('run')), open.stderr);
+  assert.equal(existsSync(gw.path('state')), false, 'nothing was made');
+  chmodSync(gw.path('run'), 0o755);
+  if (process.getuid() === 0) {
+    chownSync(gw.path('run'), kStranger, kStranger);
+    const theirs = failing(gw);
+    assert.equal(theirs.status, 1, theirs.stdout + theirs.stderr);
+    assert.match(theirs.stderr, /belongs to uid 65534.*operators_socket/);
+    chownSync(gw.path('run'), 0, 0);
+  }
+  await gw.up();
+});
+
+test('nothing is sent to a stranger who answers', { skip: process.getuid() !== 0 && 'needs root to be two users' }, async () => {
+  const gw = gateway();
+  // Where he came first, as in /tmp: an open folder above, his own below.
+  chmodSync(gw.dir, 0o777);
+  mkdirSync(gw.path('run'));
+  chownSync(gw.path('run'), kStranger, kStranger);
+  cpSync(process.execPath, gw.path('node'));
+  chmodSync(gw.path('node'), 0o755);
+  const his = spawn(gw.path('node'), ['-e', `
+    const net = require('net'), fs = require('fs');
+    for (const name of ['operators', 'agents'])
+      net.createServer((s) => s.on('data', (d) => fs.appendFileSync('run/heard', d)).on('error', () => {})).listen('run/' + name + '.sock');
+    setTimeout(() => process.exit(0), 60000);`], { cwd: gw.dir, uid: kStranger, gid: kStranger, stdio: 'inherit' });
+  gw.children.push(his);
+  await waitFor(() => existsSync(gw.path('run/agents.sock')), 'the stranger to listen');
+  for (const words of [['task', 'list'], ['task', 'start', gw.path('task.toml')]]) {
+    const r = await gw.cli(...words);
+    assert.equal(r.code, 1, r.out + r.err);
+    assert.match(r.err, /uid 65534 answers on .*nothing was sent/);
+  }
+  assert.equal(existsSync(gw.path('run/heard')) ? readFileSync(gw.path('run/heard'), 'utf8') : '', '');
+});
