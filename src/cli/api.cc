@@ -50,7 +50,14 @@ Result<Sockets> sockets(const Context& context) {
         return Sockets{dir / "operators.sock", dir / "agents.sock"};
     }
     const auto config = load_config(file);
-    if (!config) return fail(config.error());
+    if (!config) {
+        Error error = config.error();
+        error.detail +=
+            "\nif the gateway runs, name its operators' socket with --socket: then this file is "
+            "not "
+            "read";
+        return fail(std::move(error));
+    }
     return Sockets{config->operators_socket, config->agents_socket};
 }
 

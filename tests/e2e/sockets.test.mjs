@@ -1,5 +1,5 @@
 // Whose sockets are believed: a gateway does not start where another user could put one in its place, and the CLI tells nothing to
-// whoever sits on its socket.
+// whoever sits on its socket. And the way round a broken configuration.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
@@ -61,4 +61,17 @@ test('nothing is sent to a stranger who answers', { skip: process.getuid() !== 0
     assert.match(r.err, /uid 65534 answers on .*nothing was sent/);
   }
   assert.equal(existsSync(gw.path('run/heard')) ? readFileSync(gw.path('run/heard'), 'utf8') : '', '');
+});
+
+test('a configuration that is broken while the gateway runs says how to reach it', async () => {
+  const gw = gateway();
+  await gw.up();
+  gw.write('writ.toml', 'trust_domain = ');
+  const broken = await gw.cli('task', 'list');
+  assert.equal(broken.code, 2);
+  assert.match(broken.err, /writ\.toml:1/);
+  assert.match(broken.err, /--socket/);
+  const round = await gw.cli('--socket', gw.path('run/operators.sock'), '--json', 'task', 'list');
+  assert.equal(round.code, 0, round.err);
+  assert.deepEqual(JSON.parse(round.out).tasks, []);
 });
