@@ -32,7 +32,8 @@ bool says_secret(std::string_view name) {
 
 }  // namespace
 
-std::shared_ptr<const gate::Secrets> lent_secrets(const std::vector<catalog::ServerSpec>& servers) {
+Result<std::shared_ptr<const gate::Secrets>> lent_secrets(
+    const std::vector<catalog::ServerSpec>& servers) {
     std::vector<gate::Secrets::Value> values;
     std::set<std::pair<std::string, std::string>> seen;
     const auto add = [&](const std::string& name, std::string_view value, bool known = false) {
@@ -57,9 +58,8 @@ std::shared_ptr<const gate::Secrets> lent_secrets(const std::vector<catalog::Ser
         for (const auto& [field, variable] : server.header_env) lend(variable);
     }
     auto made = gate::Secrets::make(std::move(values));
-    if (made) return *made;
-    log::error("up", "lent secrets are not looked for in answers: {}", made.error().message());
-    return nullptr;
+    if (!made) return fail(made.error().in("what is lent to tool servers cannot be kept back"));
+    return made;
 }
 
 }  // namespace writ::cli

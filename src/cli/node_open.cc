@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cli/keys.h"
+#include "cli/lent.h"
 #include "cli/node_parts.h"
 #include "cli/readers.h"
 #include "cli/socket_trust.h"
@@ -60,6 +61,10 @@ Status Node::Impl::bind() {
 }
 
 Status Node::Impl::open_state() {
+    // Before the disk is touched: what cannot be kept back is not lent.
+    auto secrets = lent_secrets(config.servers);
+    if (!secrets) return fail(secrets.error());
+    lent = std::move(*secrets);
     if (auto made = make_private_dir(config.data); !made) return made;
     auto log_key = load_log_key(config.data);
     if (!log_key) return fail(log_key.error());

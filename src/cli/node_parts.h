@@ -97,6 +97,7 @@ struct Node::Impl {
     std::unique_ptr<catalog::Catalog> catalog;
     std::unique_ptr<identity::Directory> directory;
     std::shared_ptr<const policy::Engine> engine;
+    std::shared_ptr<const gate::Secrets> lent;  // until the gate has it
     std::vector<std::unique_ptr<net::Reactor>> reactors;
     std::vector<std::unique_ptr<evidence::Recorder>> recorders;
     std::vector<std::unique_ptr<evidence::Exporter>> exporters;

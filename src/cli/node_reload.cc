@@ -37,6 +37,7 @@ struct Node::Impl::Candidate {
     std::vector<std::string> what;  // all that changes
     catalog::Catalog::Plan plan;
     std::shared_ptr<const policy::Engine> engine;  // over plan.snapshot
+    std::shared_ptr<const gate::Secrets> lent;
     std::vector<std::string> warnings;
     bool rules_change = false;  // policies, or the agents' facts that they read
 };
@@ -54,6 +55,9 @@ Result<std::shared_ptr<Node::Impl::Candidate>> Node::Impl::prepare_reload() cons
     if (!out->difference.restarts.empty())
         return fail(ErrorCode::kConflict, fmt::format("needs a restart: {}; nothing was changed",
                                                       fmt::join(out->difference.restarts, ", ")));
+    auto secrets = lent_secrets(next->servers);
+    if (!secrets) return fail(secrets.error());
+    out->lent = std::move(*secrets);
     auto files = load_policies(next->policies);
     if (!files) return fail(files.error());
     out->files = std::move(*files);
@@ -120,7 +124,7 @@ net::Task<Status> Node::Impl::record_reload(std::shared_ptr<const Candidate> nex
 // Puts it in force. The catalog may have heard of new tools since it was planned: then the plan is
 // made again, from the same checked configuration.
 void Node::Impl::put_in_force(Candidate& next) {
-    gate->guard(lent_secrets(next.config.servers));
+    gate->guard(std::move(next.lent));
     directory->set_registry(next.config.agents, next.config.people);
     upstreams->reconfigure(next.config.servers, [&] {
         const std::lock_guard lock(policies_mutex);

@@ -2,7 +2,6 @@
 // it, the door in front.
 #include <fmt/format.h>
 
-#include "cli/lent.h"
 #include "cli/node_parts.h"
 
 namespace writ::cli {
@@ -30,7 +29,7 @@ void Node::Impl::wire() {
         return evidence::pseudonym(*vault, issuer, subject);
     };
     gate = gate::Gate::make(std::move(homes), *directory, *catalog, engine, ids, clock, pseudonym);
-    gate->guard(lent_secrets(config.servers));
+    gate->guard(std::move(lent));
     keeper = std::make_unique<Keeper>(*store, config.tenant, *reactors.front());
     gate->survival()->on_started(
         [this](identity::TaskPtr task) { return keeper->keep(std::move(task)); });

@@ -113,6 +113,21 @@ TEST(Secrets, RefusesWhatWouldBeFoundByAccidentAndNeverNamesTheValue) {
     EXPECT_EQ(made.error().detail.find("1234"), std::string::npos);
 }
 
+// A name that is refused would leave all the others unguarded.
+TEST(Secrets, AnyNameIsShownSafely) {
+    std::vector<Secrets::Value> values;
+    values.push_back({"//r.example/:_t", SecretBytes(as_bytes("a-secret-value-1"))});
+    values.push_back({"a\"\\]\n\xff", SecretBytes(as_bytes("a-secret-value-2"))});
+    values.push_back({std::string(300, 'K'), SecretBytes(as_bytes("a-secret-value-3"))});
+    const auto made = Secrets::make(std::move(values));
+    ASSERT_TRUE(made) << made.error().message();
+    SecretScan scan(*made);
+    const std::string out = scan.pass(R"(["a-secret-value-1","a-secret-value-2",)") +
+                            scan.pass(R"("a-secret-value-3"])") + scan.rest();
+    EXPECT_EQ(out, R"(["[withheld: //r.example/:_t]","[withheld: a%22%5C%5D%0A%FF]","[withheld: )" +
+                       std::string(100, 'K') + R"(...]"])");
+}
+
 TEST(Outflow, CapStopsAndStaysStopped) {
     Outflow out(duties({{"cap", "1KiB"}, {"cap", "10"}}), nullptr);
     EXPECT_EQ(out.pass("0123456789").value(), "0123456789");

@@ -1,5 +1,7 @@
 #include "gate/secrets.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -14,10 +16,18 @@ namespace writ::gate {
 
 namespace {
 
-bool is_name(std::string_view text) {
-    return !text.empty() && std::ranges::all_of(text, [](char c) {
-        return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.' || c == '-';
-    });
+constexpr std::size_t kMaxShownNameBytes = 100;
+
+// A name as it may stand in JSON and in plain text: what is not a visible ASCII character, and what
+// has a meaning there, as %XX.
+std::string shown_name(std::string_view name) {
+    constexpr std::string_view kMeant = "\"\\%[]<>&";
+    std::string out;
+    for (const char c : name.substr(0, kMaxShownNameBytes)) {
+        const bool plain = c > 0x20 && c < 0x7f && kMeant.find(c) == std::string_view::npos;
+        out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+    return name.size() > kMaxShownNameBytes ? out + "..." : out;
 }
 
 // The characters of base64 that do not depend on what stands before and after `value`, when it
@@ -121,13 +131,14 @@ struct Hit {
 
 Result<std::shared_ptr<const Secrets>> Secrets::make(std::vector<Value> values) {
     if (values.size() > kMaxSecrets)
-        return fail(ErrorCode::kExhausted, "more secrets to look for than kMaxSecrets");
+        return fail(ErrorCode::kExhausted,
+                    fmt::format("{} secrets to look for in answers, at most {} (kMaxSecrets)",
+                                values.size(), kMaxSecrets));
     auto out = std::make_shared<Secrets>();
     for (Value& value : values) {
-        if (!is_name(value.name))
-            return fail(ErrorCode::kInvalid, "the name of a secret is letters, digits and _ . -");
+        std::string shown = shown_name(value.name);
         if (value.bytes.size() < kMinSecretBytes)
-            return fail(ErrorCode::kInvalid, "the secret `" + value.name +
+            return fail(ErrorCode::kInvalid, "the secret `" + shown +
                                                  "` is shorter than kMinSecretBytes, which would "
                                                  "be found by accident");
         const ByteView view =
@@ -149,7 +160,7 @@ Result<std::shared_ptr<const Secrets>> Secrets::make(std::vector<Value> values) 
                 out->spellings_.push_back({out->names_.size(), SecretBytes(as_bytes(text))});
             std::ranges::fill(text, '\0');
         }
-        out->names_.push_back(std::move(value.name));
+        out->names_.push_back(std::move(shown));
     }
     return std::shared_ptr<const Secrets>(std::move(out));
 }

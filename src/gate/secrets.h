@@ -24,11 +24,12 @@ inline constexpr std::size_t kMaxSecrets = 256;
 class Secrets {
   public:
     struct Value {
-        std::string name;  // what stands in its place: `[withheld: NAME]`
+        // What stands in its place: `[withheld: NAME]`, unusual characters as %XX, a long one cut.
+        std::string name;
         SecretBytes bytes;
     };
-    // Errors: kInvalid (a value shorter than kMinSecretBytes, a name that is not [A-Za-z0-9_.-]),
-    // kExhausted (kMaxSecrets). An error names the value, never holds it.
+    // Errors: kInvalid (a value shorter than kMinSecretBytes), kExhausted (kMaxSecrets). An error
+    // names the value, never holds it.
     static Result<std::shared_ptr<const Secrets>> make(std::vector<Value> values);
 
     bool empty() const { return spellings_.empty(); }

@@ -75,3 +75,21 @@ test('a configuration that is broken while the gateway runs says how to reach it
   assert.equal(round.code, 0, round.err);
   assert.deepEqual(JSON.parse(round.out).tasks, []);
 });
+
+test('secrets that cannot all be looked for in answers are not lent: no start, no reload', async () => {
+  const gw = gateway();
+  const lend = (n) => gw.configure(gw.echo().replace('shared = true\n',
+    `shared = true\nset = { ${Array.from({ length: n }, (_, i) => `K${i}_TOKEN = "secret-value-${i}"`).join(', ')} }\n`));
+  lend(257);
+  const refused = failing(gw);
+  assert.equal(refused.status, 1, refused.stdout + refused.stderr);
+  assert.match(refused.stderr, /257 secrets .*kMaxSecrets/);
+  lend(2);
+  await gw.up();
+  lend(257);
+  for (const more of [['--check'], []]) {
+    const r = await gw.cli('reload', ...more);
+    assert.equal(r.code, 1, r.out + r.err);
+    assert.match(r.err, /257 secrets/);
+  }
+});
