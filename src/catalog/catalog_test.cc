@@ -73,36 +73,6 @@ struct Shop {
     }
 };
 
-// One that is called under a pin in memory could be another after a restart, unnoticed.
-TEST(Catalog, ANewToolIsOfferedOnceItsPinIsStored) {
-    Shop shop;
-    shop.catalog = *Catalog::make(servers(), domains(), {}, Offer::kOnceStored);
-    const auto first = shop.update(list({tool_json("read")})).first_seen;
-    ASSERT_EQ(first.size(), 1u);
-    EXPECT_EQ(shop.tool("read"), nullptr);
-    EXPECT_NE(shop.catalog->snapshot()->absent("fs__read"), nullptr);
-    EXPECT_NE(shop.catalog->expected()->by_qualified("fs/read"), nullptr);
-    EXPECT_EQ(shop.catalog->unstored(), first);
-    // It is still the first definition that counts.
-    EXPECT_EQ(shop.update(list({tool_json("read", "other")})).changed.size(), 1u);
-    EXPECT_EQ(shop.catalog->unstored(), first);
-    EXPECT_TRUE(shop.update(list({tool_json("read")})).changed.empty());
-    // Nor does a reload offer it.
-    auto plan = shop.catalog->plan(servers(), domains(), {});
-    ASSERT_TRUE(plan);
-    EXPECT_EQ(plan->snapshot->by_qualified("fs/read"), nullptr);
-    EXPECT_TRUE(shop.catalog->stored(first));
-    EXPECT_FALSE(shop.catalog->commit(*plan)) << "it was made without the tool";
-    EXPECT_FALSE(shop.catalog->stored(first));
-    EXPECT_TRUE(shop.catalog->unstored().empty());
-    ASSERT_NE(shop.tool("read"), nullptr);
-    EXPECT_EQ(shop.catalog->snapshot()->absent("fs__read"), nullptr);
-    // What is known is offered at once.
-    shop.update(list({tool_json("write"), tool_json("read")}));
-    EXPECT_NE(shop.tool("read"), nullptr);
-    EXPECT_EQ(shop.tool("write"), nullptr);
-}
-
 TEST(Catalog, ListsInServerOrderUnderBothNames) {
     Shop shop;
     shop.update(list({tool_json("save")}), "memory");
