@@ -5,8 +5,11 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "evidence/gap.h"
 #include "evidence/samples.h"
+#include "evidence/sequence.h"
 
 namespace writ::evidence {
 namespace {
@@ -59,6 +62,41 @@ TEST(RecordEnd, WhatTheDiskDoesNotTakeThenIsAGap) {
     ASSERT_TRUE(rig.record(story.of_writ("tool.pinned")));
     rig.drain();
     EXPECT_NE(rig.ledger.entries.at(2).find("\"type\":\"evidence.gap\""), std::string::npos);
+}
+
+TEST(RecordEnd, AnEndThatTheLogDidNotTakeIsTold) {
+    Rig rig;
+    const Story story(rig.ids);
+    std::vector<CallId> lost;
+    rig.recorder->on_lost_end([&](const CallEnd& end) { lost.push_back(end.call); });
+    ASSERT_TRUE(rig.record(story.task_started()));
+    const auto early = rig.ids.mint<CallId>(), late = rig.ids.mint<CallId>();
+    rig.ledger.hold = rig.ledger.outlives = true;
+    watch(rig, rig.recorder->record_end(story.ended(early, rig.ids.mint<EventId>())));
+    watch(rig, rig.recorder->record_end(story.of_writ("tool.pinned")));
+    EXPECT_TRUE(lost.empty());
+    rig.ledger.answer(ErrorCode::kUnavailable);
+    rig.ledger.answer(ErrorCode::kUnavailable);
+    rig.drain();
+    EXPECT_EQ(lost, std::vector{early}) << "also where it was answered before";
+    rig.ledger.hold = rig.ledger.outlives = false;
+    rig.ledger.refuse = ErrorCode::kUnavailable;
+    rig.recorder->note(story.ended(late, rig.ids.mint<EventId>()));
+    rig.drain();
+    rig.drain();
+    EXPECT_EQ(lost, (std::vector{early, late}));
+}
+
+TEST(Gap, TakesNumbersInAnyOrder) {
+    Gap gap;
+    for (const std::uint64_t at : {7u, 9u, 8u, 5u}) gap.add(at, "full");
+    EXPECT_EQ(gap.from, 5u);
+    EXPECT_EQ(gap.to, 9u);
+    gap.add(Gap{.why = {}, .detail = "before", .from = 3, .to = 12, .n = 2});
+    EXPECT_EQ(gap.from, 3u);
+    EXPECT_EQ(gap.to, 12u);
+    EXPECT_EQ(gap.n, 6u);
+    EXPECT_EQ(gap.detail, "full");
 }
 
 TEST(RecordEnd, WhatIsRefusedAtOnceIsNotAnswered) {

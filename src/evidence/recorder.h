@@ -23,6 +23,8 @@
 
 namespace writ::evidence {
 
+struct CallEnd;  // sequence.h
+
 struct ChainEnd;  // sequence.h
 struct Settled;
 
@@ -67,6 +69,10 @@ class Recorder {
     // two; anything else becomes `other` with the text in `detail`. Errors: as record(), kNotFound
     // (no open chain here).
     net::Task<Result<Receipt>> seal(SessionId session, std::string reason, Draft draft);
+
+    // Has `tell` called, on the reactor, with every end of a call that the log did not take, also
+    // where whoever recorded it was told earlier that it outlives the process.
+    void on_lost_end(std::function<void(const CallEnd&)> tell);
 
     // Continues the chain of a session that an earlier run of the gateway left open (open_chains()
     // of resume.h). Without it the events of such a session stand in the emitter's own chain.

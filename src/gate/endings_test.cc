@@ -1,7 +1,12 @@
 // What the end of a call says about itself: whether the effect agrees with the decision, and that
 // what a permit obliged to was done.
+#include <set>
+#include <string>
+
 #include "gate/fixture.h"
 #include "gate/gate.h"
+#include "gate/home.h"
+#include "gate/survival.h"
 
 namespace writ::gate::test {
 namespace {
@@ -132,6 +137,43 @@ TEST(GateEnding, AnObligationIsSaidToBeFulfilledAlsoWhereNothingHadToGo) {
     EXPECT_EQ(w.run(admission->rest()).value(), R"({"a":1})");
     w.close(admission);
     EXPECT_TRUE(w.event("obligation.fulfilled").has(R"("redacted":0,"secrets_withheld":0)"));
+}
+
+// The log worked again, and what the call did was known to nobody: no call stays without an end.
+TEST(GateEnding, WhatTheLogRefusedIsUnknownOnceItWorksAgain) {
+    World w;
+    const auto session = w.session(w.task());
+    AdmissionPtr closed = w.allow(w.call(session));
+    AdmissionPtr dropped = w.allow(w.call(session));
+    ASSERT_TRUE(closed && dropped);
+    EXPECT_TRUE(closed->depart());
+    EXPECT_TRUE(dropped->depart());
+    w.ledger.fail_from_now();
+    Outcome outcome{.status = Status_::kOk, .error = "", .output = "{}"};
+    EXPECT_FALSE(w.run(closed->close(std::move(outcome))));
+    w.run(w.gate->survival()->abandon_calls("the test ends it"));
+    w.settle();
+    auto standing = w.run(w.gate->survival()->standing(0));
+    ASSERT_TRUE(standing);
+    EXPECT_EQ(standing->calls.size(), 2u) << "a later run would end them";
+    w.run(w.reactor[0]->sleep(2 * kSweepEvery));
+    EXPECT_TRUE(w.events("call.ended").empty());
+    w.ledger.repair();
+    w.run_until([&] { return w.events("call.ended").size() == 2; });
+    w.settle();
+    std::set<std::string> calls;
+    for (const Seen& end : w.events("call.ended")) {
+        EXPECT_TRUE(end.has(R"("status":"unknown")")) << end.text;
+        EXPECT_TRUE(end.has("could not be recorded in time"));
+        EXPECT_EQ(end.session, session->id.text());
+        calls.insert(end.call);
+    }
+    EXPECT_EQ(calls, (std::set{closed->call().text(), dropped->call().text()}));
+    standing = w.run(w.gate->survival()->standing(0));
+    ASSERT_TRUE(standing);
+    EXPECT_TRUE(standing->calls.empty());
+    w.run(w.reactor[0]->sleep(2 * kSweepEvery));
+    EXPECT_EQ(w.events("call.ended").size(), 2u) << "once each";
 }
 
 }  // namespace

@@ -317,7 +317,8 @@ evidence::Draft call_ended(const Passage& passage, evidence::ActorRef actor, Out
     return draft;
 }
 
-evidence::Draft call_lost(const CallStanding& call, evidence::ActorRef actor) {
+evidence::Draft call_lost(const CallStanding& call, evidence::ActorRef actor,
+                          std::string_view why) {
     evidence::Draft draft;
     draft.type = "call.ended";
     draft.session = call.session;
@@ -328,7 +329,7 @@ evidence::Draft call_lost(const CallStanding& call, evidence::ActorRef actor) {
     draft.cause.push_back(cause("decided_by", call.decision));
     draft.data["status"] = name(Status_::kUnknown);
     draft.data["agreement"] = "unknown";
-    draft.data["error"] = "the gateway stopped during the call";
+    draft.data["error"] = why;
     return draft;
 }
 

@@ -58,7 +58,7 @@ struct Seen {
 evidence::Draft call_ended(const Passage& passage, evidence::ActorRef actor, Outcome outcome,
                            std::int64_t now_boot_us, Seen seen);
 // What an earlier run of the gateway left behind and this one closes.
-evidence::Draft call_lost(const CallStanding& call, evidence::ActorRef actor);
+evidence::Draft call_lost(const CallStanding& call, evidence::ActorRef actor, std::string_view why);
 evidence::Draft session_lost(const SessionStanding& session, std::string_view reason);
 evidence::Draft task_lost(const TaskStanding& task, identity::TaskState how,
                           std::string_view reason);

@@ -41,7 +41,13 @@ std::unique_ptr<Gate> Gate::make(std::vector<Home> homes, identity::Directory& d
 
 Core::Core(std::vector<Home> homes, std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {
     homes_.reserve(homes.size());
-    for (const Home& home : homes) homes_.push_back(std::make_shared<HomeState>(home, shared_));
+    for (const Home& home : homes) {
+        homes_.push_back(std::make_shared<HomeState>(home, shared_));
+        home.recorder->on_lost_end(
+            [state = std::weak_ptr(homes_.back())](const evidence::CallEnd& call) {
+                if (const auto alive = state.lock()) alive->owe_end(call);
+            });
+    }
 }
 
 Core::~Core() {

@@ -130,6 +130,7 @@ void HomeState::sweep() {
         close(passage, Status_::kUnknown, "not closed in time");
     }
     if (now - strangers_written_boot_us_ >= kStrangersEvery_us) write_strangers();
+    tell_owed_end();
 }
 
 Ticket HomeState::submit(evidence::Draft draft) {
@@ -192,7 +193,8 @@ void HomeState::start_ticking() {
 }
 
 net::Task<void> HomeState::tick(std::shared_ptr<HomeState> self) {
-    while (!self->is_stopping() && (!self->open_.empty() || !self->strangers_.empty())) {
+    while (!self->is_stopping() &&
+           (!self->open_.empty() || !self->strangers_.empty() || !self->owed_ends_.empty())) {
         co_await self->reactor().sleep(kSweepEvery);
         if (!self->is_stopping()) self->sweep();
     }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <list>
 #include <map>
@@ -27,6 +28,9 @@ struct Standing;
 inline constexpr net::Millis kSweepEvery{1000};
 // Refusals of strangers are one event in this time at most.
 inline constexpr std::int64_t kStrangersEvery_us = 60'000'000;
+
+// Ends of calls that are recorded as `unknown` once the log takes them.
+inline constexpr std::size_t kMaxOwedEnds = 8192;
 
 // Definitions of tools whose answer to overlaps() is kept; then all are judged anew.
 inline constexpr std::size_t kMaxJudgedTools = 4096;
@@ -89,7 +93,10 @@ class HomeState : public std::enable_shared_from_this<HomeState> {
     std::size_t open_calls() const { return open_.size(); }
     // Adds what must outlive this process, as far as the log has it.
     void describe(const evidence::Settled& settled, Standing& out) const;
-    // Closes what is past its deadline and writes counts of strangers that are due.
+    // To be called with every end of a call that the log did not take (Recorder::on_lost_end).
+    void owe_end(const evidence::CallEnd& call);
+    // Closes what is past its deadline, and writes counts of strangers that are due and ends that
+    // are owed.
     void sweep();
 
     // Hands a record to the Recorder before it returns.
@@ -109,6 +116,7 @@ class HomeState : public std::enable_shared_from_this<HomeState> {
     static net::Task<void> tick(std::shared_ptr<HomeState> self);
     void start_ticking();
     void write_strangers();
+    void tell_owed_end();
 
     Home home_;
     std::shared_ptr<Shared> shared_;
@@ -122,6 +130,8 @@ class HomeState : public std::enable_shared_from_this<HomeState> {
     std::map<std::string, std::int64_t, std::less<>> strangers_;
     std::int64_t strangers_since_us_ = 0;
     std::int64_t strangers_written_boot_us_;
+    std::deque<evidence::CallEnd> owed_ends_;
+    bool telling_end_ = false;  // the first of them is on its way to the log
     bool ticking_ = false;
     std::atomic<bool> stopping_{false};
 };

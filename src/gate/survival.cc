@@ -24,7 +24,39 @@ SessionStanding standing_of(const identity::Session& session) {
     return out;
 }
 
+CallStanding standing_of(const evidence::CallEnd& call) {
+    return {call.call, call.session, call.task, call.decision, call.attempt};
+}
+
 }  // namespace
+
+// The end of a call that the log would not take. What the call did is known to whoever waited for
+// it, and will be to nobody else: `unknown` is recorded once the log works again.
+void HomeState::owe_end(const evidence::CallEnd& call) {
+    const auto same = [&](const evidence::CallEnd& each) { return each.call == call.call; };
+    telling_end_ = telling_end_ && !same(owed_ends_.front());
+    if (std::ranges::any_of(owed_ends_, same)) return;
+    if (owed_ends_.size() >= kMaxOwedEnds) return;  // evidence.gap says that something is missing
+    owed_ends_.push_back(call);
+    start_ticking();
+}
+
+void HomeState::tell_owed_end() {
+    if (owed_ends_.empty() || telling_end_ || is_stopping()) return;
+    telling_end_ = true;
+    const evidence::CallEnd call = owed_ends_.front();
+    const identity::SessionPtr session = shared_->directory.session(call.session);
+    evidence::ActorRef by = session ? actor(session) : events::by_writ();
+    evidence::Draft draft = events::call_lost(standing_of(call), std::move(by),
+                                              "how it ended could not be recorded in time");
+    const auto done = [self = shared_from_this()](const Result<evidence::Receipt>& receipt) {
+        self->telling_end_ = false;  // where it was refused, the next sweep tries again
+        if (!receipt) return;
+        self->owed_ends_.pop_front();
+        self->tell_owed_end();
+    };
+    recorder().record(std::move(draft), done);
+}
 
 void HomeState::describe(const evidence::Settled& settled, Standing& out) const {
     for (const auto& [root, tree] : trees_) tree.describe(out.tasks);
@@ -50,8 +82,12 @@ void HomeState::describe(const evidence::Settled& settled, Standing& out) const 
         out.calls.push_back({passage->id, passage->session().id, passage->task().id,
                              passage->decision, std::max<std::int64_t>(passage->call.attempt, 1)});
     }
-    for (const evidence::CallEnd& call : settled.ending)
-        out.calls.push_back({call.call, call.session, call.task, call.decision, call.attempt});
+    for (const evidence::CallEnd& call : settled.ending) out.calls.push_back(standing_of(call));
+    for (const evidence::CallEnd& call : owed_ends_) {
+        const bool under_way = std::ranges::any_of(
+            settled.ending, [&](const evidence::CallEnd& each) { return each.call == call.call; });
+        if (!under_way) out.calls.push_back(standing_of(call));
+    }
 }
 
 net::Task<std::optional<Standing>> Core::standing(std::size_t home) {
@@ -108,7 +144,9 @@ net::Task<Status> Core::revive(Revival revival) {
         co_await home.reactor().hop();
         const identity::SessionPtr session = shared_->directory.session(each.session);
         evidence::ActorRef by = session ? home.actor(session) : events::by_writ();
-        tickets.emplace_back(&home, home.submit(events::call_lost(each, std::move(by))));
+        tickets.emplace_back(&home,
+                             home.submit(events::call_lost(each, std::move(by),
+                                                           "the gateway stopped during the call")));
     }
     for (Revival::LostSession& each : revival.lost_sessions) {
         HomeState& home = home_of(each.standing.task);
