@@ -2,9 +2,10 @@
 // of the room.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <memory>
+
+#include "base/seldom.h"
 
 namespace writ::net {
 
@@ -12,8 +13,7 @@ namespace writ::net {
 struct Budget {
     std::size_t used = 0;
     const std::size_t max;
-    // When a refusal was last told of in the log, for one line a while.
-    std::chrono::steady_clock::time_point said_at{};
+    Seldom refusals{};  // told of in the log
 };
 
 // A part of a Budget, given back at the end of its scope.

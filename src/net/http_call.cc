@@ -102,6 +102,8 @@ Task<Status> Call::connect(Self self, TimePoint deadline) {
 
 Task<Status> Call::run(Self self, HttpHeadPtr head, std::string body, TimePoint deadline,
                        std::function<Status()> depart) {
+    // In step until the connection is chosen; behind it only the send's own step is waited for, and
+    // depart() is asked in that.
     co_await self->state_->reactor.in_step();
     const Status connected = co_await connect(self, deadline);
     if (!connected) co_return fail(connected.error());

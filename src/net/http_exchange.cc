@@ -7,20 +7,16 @@
 namespace writ::net {
 namespace {
 
-constexpr std::chrono::seconds kComplaintInterval{10};
-
 Status gone() {
     return fail(ErrorCode::kCancelled, "the peer is gone");
 }
 
 void complain(Budget& answers) {
-    const auto now = std::chrono::steady_clock::now();
-    if (answers.said_at != TimePoint{} && now - answers.said_at < kComplaintInterval) return;
-    answers.said_at = now;
-    log::warn("net",
-              "an answer was cut off: its reader is slow, and {} of {} bytes wait for others "
-              "like it already (said at most every {} s)",
-              answers.used, answers.max, kComplaintInterval.count());
+    if (const auto unsaid = answers.refusals.due())
+        log::warn("net",
+                  "an answer was cut off ({} more since the last such line): its reader is slow, "
+                  "and {} of {} bytes wait for others like it already",
+                  *unsaid, answers.used, answers.max);
 }
 
 Status unsendable() {

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "base/seldom.h"
 #include "net/address.h"
 #include "net/asio_impl.h"
 #include "net/budget.h"
@@ -22,22 +23,13 @@ constexpr int kAcceptBatch = 64;  // then others have a turn, however fast stran
 
 // Without descriptors a listener stays readable: asking again at once would spin.
 constexpr Millis kAcceptPause{50};
-// One line about it is enough for so long.
-constexpr std::chrono::seconds kComplaintInterval{10};
-
 void complain(int error) {
-    static thread_local TimePoint said_at = TimePoint::min();
-    static thread_local std::uint64_t unsaid = 0;
-    const auto now = std::chrono::steady_clock::now();
-    if (said_at != TimePoint::min() && now - said_at < kComplaintInterval) {
-        ++unsaid;
-        return;
-    }
-    said_at = now;
-    log::warn("net",
-              "cannot accept connections: {} ({} more times since the last such line); they "
-              "wait in the kernel. Raise the limit of open files (ulimit -n)",
-              std::strerror(error), std::exchange(unsaid, 0));
+    static thread_local Seldom seldom;
+    if (const auto unsaid = seldom.due())
+        log::warn("net",
+                  "cannot accept connections: {} ({} more times since the last such line); they "
+                  "wait in the kernel. Raise the limit of open files (ulimit -n)",
+                  std::strerror(error), *unsaid);
 }
 
 void no_delay(int fd) {

@@ -112,11 +112,15 @@ void Transfers::make(std::span<Transfer* const> all) {
 }
 
 void Transfers::make_together(std::span<Transfer* const> some) {
+    // All are asked before any is put in: what is asked may close a descriptor, whose number would
+    // stand in the ring already.
+    for (Transfer* one : some) stands(*one);
     std::array<std::size_t, kTogether> order;  // of those put in
     std::size_t count = 0;
     for (std::size_t i = 0; i < some.size(); ++i) {
         Transfer& one = *some[i];
-        if (!stands(one)) continue;
+        if (one.done == 0 && !one.poll->is_open()) one.done = -ECANCELED;
+        if (one.done != 0) continue;
         io_uring_sqe* const entry = io_uring_get_sqe(&ring_->ring);
         WRIT_CHECK(entry != nullptr);  // kTogether are free between two calls
         if (one.into != nullptr)

@@ -7,6 +7,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <array>
+#include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -132,6 +135,52 @@ TEST_P(TransfersOf, EachHasItsOwnFate) {
     EXPECT_EQ(all[3].done, -ECANCELED);
     EXPECT_EQ(all[4].done, -EAGAIN);
     EXPECT_EQ(all[5].done, 0);
+}
+
+// What the kernel did not take is made by other means, and nothing twice.
+TEST_P(TransfersOf, ARingThatBreaksLosesNothing) {
+    const auto ends = pairs(kMany);
+    std::string word = "word";
+    std::array<iovec, 1> part = {iovec{word.data(), word.size()}};
+    std::vector<Transfer> all(kMany);
+    for (std::size_t i = 0; i < kMany; ++i) {
+        all[i].poll = ends[i].poll.get();
+        all[i].message.msg_iov = part.data();
+        all[i].message.msg_iovlen = 1;
+    }
+    make(all);
+    for (const auto& each : std::filesystem::directory_iterator("/proc/self/fd")) {
+        std::error_code gone;
+        if (std::filesystem::read_symlink(each.path(), gone) == "anon_inode:[io_uring]")
+            close(std::stoi(each.path().filename()));
+    }
+    make(all);
+    EXPECT_FALSE(transfers_.by_ring());
+    for (std::size_t i = 0; i < kMany; ++i) {
+        EXPECT_EQ(all[i].done, 4);
+        EXPECT_EQ(hear(ends[i]), "wordword");
+    }
+}
+
+// Whoever is asked last may close what was asked before.
+TEST_P(TransfersOf, WhatIsClosedWhileOthersAreAskedIsNotMade) {
+    const auto ends = pairs(2);
+    std::string word = "word";
+    std::array<iovec, 1> part = {iovec{word.data(), word.size()}};
+    std::vector<Transfer> all(2);
+    for (std::size_t i = 0; i < 2; ++i) {
+        all[i].poll = ends[i].poll.get();
+        all[i].message.msg_iov = part.data();
+        all[i].message.msg_iovlen = 1;
+    }
+    const std::function<bool()> closes = [&] {
+        if (GetParam()) ends[0].poll->close();
+        return true;
+    };
+    all[1].leaves = &closes;
+    make(all);
+    EXPECT_EQ(all[1].done, 4);
+    EXPECT_EQ(all[0].done, GetParam() && transfers_.by_ring() ? -ECANCELED : 4);
 }
 
 TEST_P(TransfersOf, AFullSocketSaysSoInsteadOfWaiting) {

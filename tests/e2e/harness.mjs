@@ -135,6 +135,20 @@ ${servers}
   }
 }
 
+// Gateways of one test file, each with the tool server `echo` that everybody may use; all are closed at its end.
+export function echoGateways(after) {
+  const made = [];
+  after(async () => { for (const gw of made) await gw.close(); });
+  return () => {
+    const gw = new Gateway();
+    made.push(gw);
+    gw.configure(gw.echo());
+    gw.policy('permit (principal, action, resource);');
+    gw.task('deadline = "10m"\n[[grants]]\ntools = ["echo/*"]\n');
+    return gw;
+  };
+}
+
 export async function waitFor(condition, what, tries = 400) {
   for (let i = 0; i < tries; i++) {
     if (await condition()) return;

@@ -3,19 +3,9 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { connect as dial } from 'node:net';
 import { after, test } from 'node:test';
-import { Gateway, waitFor } from './harness.mjs';
+import { echoGateways, waitFor } from './harness.mjs';
 
-const gateways = [];
-after(async () => { for (const gw of gateways) await gw.close(); });
-
-function gateway() {
-  const gw = new Gateway();
-  gateways.push(gw);
-  gw.configure(gw.echo());
-  gw.policy('permit (principal, action, resource);');
-  gw.task('deadline = "10m"\n[[grants]]\ntools = ["echo/*"]\n');
-  return gw;
-}
+const gateway = echoGateways(after);
 
 test('many tasks with long prompts are listed', async () => {
   const gw = gateway();

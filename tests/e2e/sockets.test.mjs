@@ -4,19 +4,10 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { Gateway, waitFor, writ } from './harness.mjs';
+import { echoGateways, waitFor, writ } from './harness.mjs';
 
 const kStranger = 65534;
-const gateways = [];
-after(async () => { for (const gw of gateways) await gw.close(); });
-function gateway() {
-  const gw = new Gateway();
-  gateways.push(gw);
-  gw.configure(gw.echo());
-  gw.policy('permit (principal, action, resource);');
-  gw.task('[[grants]]\ntools = ["echo/*"]\n');
-  return gw;
-}
+const gateway = echoGateways(after);
 // `writ up` that is expected to end by itself.
 const failing = (gw) => spawnSync(writ, ['--config', gw.path('writ.toml'), 'up'], { encoding: 'utf8', timeout: 10_000 });
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/seldom.h"
 #include "desks/admin/pin_records.h"
 #include "desks/admin/views.h"
 #include "policy/flip.h"
@@ -19,8 +20,8 @@ using identity::Role;
 using PersonPtr = std::shared_ptr<const Person>;
 using RequestPtr = std::shared_ptr<const net::HttpRequest>;
 
-// A page of tasks ends with the task that reaches this many bytes. One task was
-// one request body, so that no page comes near to what clients read (kMaxUpstreamMessageBytes).
+// A page of tasks ends with the task that reaches this many bytes. One task was one request body,
+// so that no page comes near to what clients read (kMaxUpstreamMessageBytes).
 constexpr std::size_t kPageBytes = 1 << 20;
 
 // The value of `name` in the query of `target`; empty if there is none. Nothing is unescaped: ids
@@ -99,8 +100,10 @@ struct Desk::Impl {
     Result<net::HttpResponse> explain(const net::HttpRequest& request) const;
     Result<net::HttpResponse> status() const;
 
-    net::Task<Result<PersonPtr>> caller(RequestPtr request) const;
+    net::Task<Result<PersonPtr>> caller(RequestPtr request);
     evidence::Actor actor(const Person& person) const;
+
+    Seldom refusals = {};  // of processes inside tasks, which may ask without end
 };
 
 Desk::Desk(Parts parts) : impl_(new Impl{std::move(parts)}) {}
@@ -127,7 +130,7 @@ net::Task<void> Desk::Impl::handle(net::HttpRequest request, net::Responder* res
     (void)co_await responder->send(std::move(response));
 }
 
-net::Task<Result<PersonPtr>> Desk::Impl::caller(RequestPtr request) const {
+net::Task<Result<PersonPtr>> Desk::Impl::caller(RequestPtr request) {
     const net::Peer& peer = request->peer;
     if (!peer.is_unix || !peer.uid || !peer.pid)
         co_return fail(ErrorCode::kForbidden,
@@ -142,7 +145,11 @@ net::Task<Result<PersonPtr>> Desk::Impl::caller(RequestPtr request) const {
                 inside.error().detail);
     if (!inside) log::warn("admin", "pid {} is heard unseen: {}", *peer.pid, inside.error().detail);
     if (inside && *inside) {
-        log::warn("admin", "a process inside a task's tree (pid {}) was refused", *peer.pid);
+        if (const auto unsaid = refusals.due())
+            log::warn("admin",
+                      "a process inside a task's tree (pid {}) was refused ({} more since the last "
+                      "such line)",
+                      *peer.pid, *unsaid);
         co_return fail(ErrorCode::kForbidden, "a process inside a task may not act as a person");
     }
     auto person = parts.directory.person(*peer.uid);
