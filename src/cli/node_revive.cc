@@ -1,4 +1,6 @@
 // What outlives the process: brought back at start, written down while it runs.
+#include <algorithm>
+
 #include "base/log.h"
 #include "cli/node_parts.h"
 #include "cli/revive.h"
@@ -51,10 +53,12 @@ net::Task<Status> Node::Impl::come_back() {
 net::Task<Status> Node::Impl::save_standing() {
     const std::uint64_t durable = ledger->health().durable;
     std::vector<gate::Standing> standings;
+    std::uint64_t from = durable;  // from there on a start reads the log
     for (std::size_t i = 0; i < gate->survival()->homes(); ++i) {
         auto asking = gate->survival()->standing(i);
         auto standing = co_await std::move(asking);
         if (!standing) co_return Status();
+        from = std::min(from, standing->from);
         standings.push_back(std::move(*standing));
     }
     std::function<bool(const TaskId&)> dead = [this](const TaskId& id) {
@@ -63,7 +67,10 @@ net::Task<Status> Node::Impl::save_standing() {
     };
     auto saving = keeper->save(std::move(standings), std::move(dead));
     const Status saved = co_await std::move(saving);
-    if (saved) saved_entries = durable;
+    if (saved) {
+        saved_entries = durable;
+        ledger->needed_from(from);
+    }
     saved_boot_us = clock.boot_us();
     co_return saved;
 }

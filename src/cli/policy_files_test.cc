@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/temp_dir.h"
 #include "cli/config.h"
 #include "policy/policy.h"
 
@@ -17,12 +18,6 @@ namespace fs = std::filesystem;
 
 class PolicyFiles : public ::testing::Test {
   protected:
-    PolicyFiles() {
-        char name[] = "/tmp/writ-policies-XXXXXX";
-        dir_ = mkdtemp(name);
-    }
-    ~PolicyFiles() override { fs::remove_all(dir_); }
-
     void write(const std::string& name, const std::string& text) {
         std::ofstream(dir_ / name, std::ios::binary) << text;
     }
@@ -36,7 +31,8 @@ class PolicyFiles : public ::testing::Test {
         return engine ? Error{ErrorCode::kInternal, "it was accepted", {}} : engine.error();
     }
 
-    fs::path dir_;
+    const TempDir temp_;
+    const fs::path dir_ = temp_.path();
 };
 
 TEST_F(PolicyFiles, AGibibyteIsRefusedByItsSize) {

@@ -65,6 +65,11 @@ Result<Past> look_back(Keeper& keeper, const ledger::Ledger& ledger) {
     if (!kept) return fail(kept.error());
     out.kept = std::move(*kept);
     gate::Replay replay(std::move(out.kept.standings));
+    if (const auto pruned = ledger.health().minimum_index; replay.from() < pruned)
+        log::warn("up",
+                  "entries {} to {} are pruned and the store does not say what they began: tasks "
+                  "from then are forgotten, their writs are refused",
+                  replay.from(), pruned - 1);
     const auto each = [&replay, &out](std::uint64_t, std::string_view leaf) {
         replay.take(leaf);
         ++out.replayed;

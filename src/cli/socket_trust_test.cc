@@ -9,6 +9,8 @@
 
 #include <string>
 
+#include "base/temp_dir.h"
+
 namespace writ::cli {
 namespace {
 
@@ -18,23 +20,11 @@ using ::testing::HasSubstr;
 constexpr uid_t kStranger = 4'242'424;
 
 // A folder under `where`, removed with the test.
-class Folder {
+class Folder : public TempDir {
   public:
-    explicit Folder(std::string where) : made_(std::move(where) + "/writ-trust-XXXXXX") {
-        EXPECT_NE(mkdtemp(made_.data()), nullptr) << made_;
-    }
-    ~Folder() {
-        std::error_code ignored;
-        fs::remove_all(made_, ignored);
-    }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-    fs::path path() const { return made_; }
+    using TempDir::TempDir;
     fs::path socket() const { return path() / "operators.sock"; }
-    void mode(mode_t mode) const { EXPECT_EQ(chmod(made_.c_str(), mode), 0); }
-
-  private:
-    std::string made_;
+    void mode(mode_t mode) const { EXPECT_EQ(chmod(path().c_str(), mode), 0); }
 };
 
 std::string refusal(const Status& status) {

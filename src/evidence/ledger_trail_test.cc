@@ -2,6 +2,7 @@
 // and read back from files alone.
 #include <gtest/gtest.h>
 
+#include "base/temp_dir.h"
 #include "evidence/resume.h"
 #include "evidence/samples.h"
 #include "evidence/trail.h"
@@ -42,7 +43,7 @@ class LedgerTrail : public ::testing::Test {
         return std::move(*log);
     }
 
-    testing::TempDir dir;
+    TempDir dir;
     SystemClock clock;
     IdSource ids{clock};
     Bytes seed = Bytes(32, 9);

@@ -6,6 +6,7 @@
 
 #include <fstream>
 
+#include "base/temp_dir.h"
 #include "evidence/log_rig.h"
 #include "evidence/redact.h"
 #include "evidence/shred.h"
@@ -32,7 +33,7 @@ class PrivacyTest : public ::testing::Test {
         EXPECT_TRUE(vault) << vault.error().message();
         return vault ? std::move(*vault) : nullptr;
     }
-    testing::TempDir dir;
+    TempDir dir;
 };
 
 TEST_F(PrivacyTest, EachSubjectAndMonthHasAKeyOfItsOwn) {

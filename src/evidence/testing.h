@@ -2,40 +2,17 @@
 // Recorder with everything it needs.
 #pragma once
 
-#include <stdlib.h>
-
 #include <deque>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "base/check.h"
+#include "base/temp_dir.h"
 #include "evidence/encode.h"
 #include "evidence/recorder.h"
 
 namespace writ::evidence::testing {
-
-class TempDir {
-  public:
-    TempDir() {
-        std::string name =
-            (std::filesystem::temp_directory_path() / "writ-evidence-XXXXXX").string();
-        WRIT_CHECK(::mkdtemp(name.data()) != nullptr);
-        path_ = name;
-    }
-    ~TempDir() {
-        std::error_code error;
-        std::filesystem::remove_all(path_, error);
-    }
-    TempDir(const TempDir&) = delete;
-    TempDir& operator=(const TempDir&) = delete;
-    const std::filesystem::path& path() const { return path_; }
-
-  private:
-    std::filesystem::path path_;
-};
 
 // Not thread-safe but for answers handed out on another thread while nothing is appended.
 class MemoryLedger final : public ledger::Ledger {

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "base/limits.h"
+#include "base/temp_dir.h"
 #include "crypto/hash.h"
 #include "evidence/packs.h"
 #include "evidence/vault_keys.h"
@@ -21,11 +22,6 @@ namespace fs = std::filesystem;
 
 class VaultTest : public ::testing::Test {
   protected:
-    void SetUp() override {
-        std::string name = (fs::temp_directory_path() / "writ-vault-XXXXXX").string();
-        dir_ = ::mkdtemp(name.data());
-    }
-    void TearDown() override { fs::remove_all(dir_); }
     fs::path at(const std::string& name = "v") const { return dir_ / name; }
     std::unique_ptr<Vault> open(const std::string& name = "v", const std::string& tenant = "acme") {
         auto vault = Vault::open(at(name), tenant);
@@ -44,7 +40,8 @@ class VaultTest : public ::testing::Test {
         }
         return out;
     }
-    fs::path dir_;
+    const TempDir temp_;
+    const fs::path dir_ = temp_.path();
 };
 
 TEST_F(VaultTest, GivesBackWhatWasPutBeforeAndAfterTheDiskHasIt) {

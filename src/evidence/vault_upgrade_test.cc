@@ -5,6 +5,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/temp_dir.h"
 #include "crypto/hash.h"
 #include "evidence/files.h"
 #include "evidence/subject_keys.h"
@@ -45,8 +46,6 @@ constexpr std::string_view kToolsCom =
 class VaultUpgradeTest : public ::testing::Test {
   protected:
     void SetUp() override {
-        std::string name = (fs::temp_directory_path() / "writ-vault-XXXXXX").string();
-        dir_ = ::mkdtemp(name.data());
         for (const auto& folder : {dir_, dir_ / "keys", month(), dir_ / "packs"}) {
             ASSERT_TRUE(make_private_dir(folder));
         }
@@ -56,7 +55,6 @@ class VaultUpgradeTest : public ::testing::Test {
         write(month() / kOldName, *from_hex(kOldKey));
         write(dir_ / "packs" / "00000001.pack", *from_hex(kOldPack));
     }
-    void TearDown() override { fs::remove_all(dir_); }
     fs::path month() const { return dir_ / "keys" / "2026-11"; }
     static void write(const fs::path& file, ByteView content) {
         ASSERT_TRUE(replace_file(file, content));
@@ -66,7 +64,8 @@ class VaultUpgradeTest : public ::testing::Test {
         EXPECT_TRUE(vault) << vault.error().message();
         return std::move(*vault);
     }
-    fs::path dir_;
+    const TempDir temp_;
+    const fs::path dir_ = temp_.path();
 };
 
 TEST_F(VaultUpgradeTest, WhatVersion1WroteIsRead) {

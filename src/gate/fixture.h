@@ -3,11 +3,9 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <condition_variable>
 #include <deque>
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -16,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/temp_dir.h"
 #include "gate/gate.h"
 #include "json/value.h"
 
@@ -164,20 +163,6 @@ inline policy::Verdict by_name(const policy::Question& question) {
     return v;
 }
 
-struct TempDir {
-    TempDir() {
-        char name[] = "/tmp/writ-gate-XXXXXX";
-        path = ::mkdtemp(name);
-    }
-    ~TempDir() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path, ignored);
-    }
-    TempDir(const TempDir&) = delete;
-    TempDir& operator=(const TempDir&) = delete;
-    std::filesystem::path path;
-};
-
 // One event of the log, as far as tests look at it.
 struct Seen {
     std::string text, type, session, call;
@@ -189,7 +174,7 @@ class World {
     static constexpr std::int64_t kNow = 1'795'000'000'000'000;
 
     explicit World(std::size_t reactors = 1) {
-        auto opened = evidence::Vault::open(dir.path / "vault", "default");
+        auto opened = evidence::Vault::open(dir.path() / "vault", "default");
         if (!opened) ADD_FAILURE() << opened.error().detail;
         vault = std::move(*opened);
         make_catalog();

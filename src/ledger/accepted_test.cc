@@ -9,8 +9,10 @@
 
 #include <fstream>
 #include <memory>
+#include <optional>
 
 #include "base/secret.h"
+#include "base/temp_dir.h"
 #include "ledger/file.h"
 #include "ledger/ledger.h"
 
@@ -22,18 +24,12 @@ namespace fs = std::filesystem;
 class AcceptedTest : public ::testing::Test {
   protected:
     void SetUp() override {
-        std::string name = "/dev/shm/writ-accepted-XXXXXX";
-        if (mkdtemp(name.data()) == nullptr) GTEST_SKIP() << "no tmpfs at /dev/shm";
-        shm = name;
-        std::string disk = (fs::temp_directory_path() / "writ-accepted-XXXXXX").string();
-        dir = mkdtemp(disk.data());
+        if (::access("/dev/shm", W_OK) != 0) GTEST_SKIP() << "no tmpfs at /dev/shm";
+        memory.emplace("/dev/shm");
+        shm = memory->path();
         struct statfs system{};
         ASSERT_EQ(::statfs(shm.c_str(), &system), 0);
         if (system.f_type != TMPFS_MAGIC) GTEST_SKIP() << "/dev/shm is not tmpfs";
-    }
-    ~AcceptedTest() override {
-        if (!shm.empty()) fs::remove_all(shm);
-        if (!dir.empty()) fs::remove_all(dir);
     }
 
     Accepted opened(std::string_view run = "r") const {
@@ -75,7 +71,10 @@ class AcceptedTest : public ::testing::Test {
         std::ofstream(run_file()) << "theirs";
     }
 
-    fs::path shm, dir;
+    const TempDir disk;
+    const fs::path dir = disk.path();
+    std::optional<TempDir> memory;
+    fs::path shm;
     Bytes seed = random_bytes(32);
     ManualClock clock{1'000'000};
 };

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "base/secret.h"
+#include "base/temp_dir.h"
 #include "ledger/file.h"
 #include "ledger/ledger.h"
 #include "ledger/open_with_disk.h"
@@ -27,15 +28,12 @@ namespace fs = std::filesystem;
 class LedgerAttack : public ::testing::Test {
   protected:
     LedgerAttack() {
-        std::string name = (fs::temp_directory_path() / "writ-attack-XXXXXX").string();
-        dir = mkdtemp(name.data());
         seed = random_bytes(32);
         options.dir = dir;
         options.origin = "test.local/log/default/node";
         options.segment_bytes = 256 << 10;
         options.checkpoint_every_ms = 10;
     }
-    ~LedgerAttack() override { fs::remove_all(dir); }
 
     Result<std::unique_ptr<Ledger>> open(Disk& disk = system_disk()) {
         return open_with_disk(options, *crypto::Ed25519Key::from_seed(seed), clock, disk);
@@ -62,7 +60,8 @@ class LedgerAttack : public ::testing::Test {
         file.put(byte);
     }
 
-    fs::path dir;
+    const TempDir temp;
+    const fs::path dir = temp.path();
     Bytes seed;
     Options options;
     ManualClock clock{1'000'000};

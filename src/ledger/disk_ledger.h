@@ -53,6 +53,7 @@ class DiskLedger final : public Ledger {
         queue({std::move(entry), std::move(done), Room::kKept});
     }
     Result<std::uint64_t> prune(std::uint64_t index) override { return keeper_->prune(index); }
+    void needed_from(std::uint64_t index) override { keeper_->needed_from(index); }
     Result<Appended> append_sync(std::string entry) override;
     Status flush() override;
     Health health() const override;

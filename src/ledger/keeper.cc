@@ -104,16 +104,17 @@ Result<std::uint64_t> Keeper::prune(std::uint64_t index) {
     return bound;
 }
 
-// Retention: once a minute what is beyond `keep_entries` is given up.
+// Retention: once a minute what is beyond `keep_entries`, and not needed for a start, is given up.
 void Keeper::retain() {
     const std::uint64_t keep = parts_.options.keep_entries;
     const std::uint64_t published = parts_.release.released_size();
     // The check of the start reads from the old bound on.
-    if (keep == 0 || check_ == CheckState::kRunning || published < keep + kTileWidth ||
-        Clock::now() - retained_ < std::chrono::seconds(60))
+    if (keep == 0 || check_ == CheckState::kRunning || published < keep) return;
+    const std::uint64_t bound = std::min(published - keep, needed_.load());
+    if (bound < minimum_ + kTileWidth || Clock::now() - retained_ < std::chrono::seconds(60))
         return;
     retained_ = Clock::now();
-    if (const auto done = prune(published - keep); !done)
+    if (const auto done = prune(bound); !done)
         log::warn("ledger", "entries could not be pruned: {}", done.error().message());
 }
 

@@ -47,6 +47,8 @@ class Keeper {
     void finish();
     // Ledger::prune(). Thread: any.
     Result<std::uint64_t> prune(std::uint64_t index);
+    // Ledger::needed_from(). Thread: any.
+    void needed_from(std::uint64_t index) { needed_ = index; }
     // Whether append() must refuse because the quorum is missing. Cost: one load.
     bool refuses() const { return refuses_.load(std::memory_order_relaxed); }
     void fill(Health& health) const;
@@ -72,7 +74,7 @@ class Keeper {
     std::string asked_text_;  // the witness thread's: of the last checkpoint asked for
     Clock::time_point asked_{};
     std::mutex pruning_;              // one at a time; orders before mutex_
-    Clock::time_point retained_{};    // the watch thread\'s
+    Clock::time_point retained_{};    // the watch thread's
     SegmentWatch segments_;           // the watch thread's
     std::optional<TileWatch> tiles_;  // the same
     std::optional<Replica> replica_;  // the mirror thread's
@@ -81,6 +83,7 @@ class Keeper {
     std::atomic<bool> refuses_ = false;
     // minimum_: what is missing below it is no finding; pruned_: readers are told so, too.
     std::atomic<std::uint64_t> checked_ = 0, minimum_ = 0, pruned_ = 0, mirrored_ = 0;
+    std::atomic<std::uint64_t> needed_ = 0;  // from there on the next start reads
     std::atomic<CheckState> check_ = CheckState::kRunning;
     mutable std::mutex mutex_;  // guards what follows; orders with nothing
     std::condition_variable stopping_;

@@ -73,7 +73,8 @@ struct Options {
     std::int64_t checkpoint_every_ms = 200;
     std::int64_t heartbeat_s = 60;
     std::optional<Witnessing> witnessing;
-    // Retention: the newest entries that are kept when older ones are pruned; 0 keeps all.
+    // Retention: the newest entries that are kept when older ones are pruned; 0 keeps all. More are
+    // kept while they are needed (needed_from()).
     std::uint64_t keep_entries = 0;
     // A second folder that keeps a verified copy of what readers get; empty: none.
     std::filesystem::path mirror;
@@ -176,6 +177,9 @@ class Ledger {
     virtual Result<std::uint64_t> prune(std::uint64_t /*index*/) {
         return fail(ErrorCode::kUnsupported, "this log does not prune");
     }
+    // Whoever starts next reads from entry `index` on: Options::keep_entries gives up nothing at or
+    // behind it, and nothing at all before this is called. Thread: any.
+    virtual void needed_from(std::uint64_t /*index*/) {}
     // Entries [from, from+count) that are durable, in order, for start-up replay. Calls
     // `each(index, bytes)`; stops when it returns false. Errors: kCorrupt (damaged before the end),
     // kNotFound, kIo.

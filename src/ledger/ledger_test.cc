@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "base/secret.h"
+#include "base/temp_dir.h"
 #include "crypto/hash.h"
 #include "ledger/file.h"
 #include "ledger/open_with_disk.h"
@@ -26,12 +27,7 @@ namespace fs = std::filesystem;
 
 class LedgerTest : public ::testing::Test {
   protected:
-    LedgerTest() {
-        std::string name = (fs::temp_directory_path() / "writ-ledger-XXXXXX").string();
-        dir = mkdtemp(name.data());
-        seed = random_bytes(32);
-    }
-    ~LedgerTest() override { fs::remove_all(dir); }
+    LedgerTest() { seed = random_bytes(32); }
 
     Options options() const {
         Options out;
@@ -68,7 +64,8 @@ class LedgerTest : public ::testing::Test {
         return "entry " + std::to_string(i) + std::string(static_cast<std::size_t>(i % 90), '.');
     }
 
-    fs::path dir;
+    const TempDir temp;
+    const fs::path dir = temp.path();
     Bytes seed;
     ManualClock clock{1'000'000};
 };

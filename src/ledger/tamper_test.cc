@@ -8,8 +8,10 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <thread>
 
 #include "base/secret.h"
+#include "base/temp_dir.h"
 #include "ledger/file.h"
 #include "ledger/ledger.h"
 #include "ledger/note.h"
@@ -27,8 +29,6 @@ namespace fs = std::filesystem;
 class LedgerTamper : public ::testing::Test {
   protected:
     LedgerTamper() {
-        std::string name = (fs::temp_directory_path() / "writ-tamper-XXXXXX").string();
-        dir = mkdtemp(name.data());
         options.dir = dir / "data";
         options.origin = "test.local/log/default/node";
         options.segment_bytes = 128 << 10;
@@ -96,7 +96,8 @@ class LedgerTamper : public ::testing::Test {
         EXPECT_EQ(again.error().code, ErrorCode::kCorrupt) << again.error().message();
     }
 
-    fs::path dir;
+    const TempDir temp;
+    const fs::path dir = temp.path();
     Bytes seed = random_bytes(32);
     Options options;
     SystemClock clock;
@@ -296,10 +297,22 @@ TEST_F(LedgerTamper, RetentionPrunesByItself) {
     EXPECT_TRUE(within_a_second([&] { return ledger->health().check != CheckState::kRunning; }));
     ledger.reset();
     open();  // the first round of a run comes at once after the check
+    ledger->needed_from(2'000);
     EXPECT_TRUE(within_a_second([&] { return ledger->health().minimum_index == 1'536; }));
     for (const auto& found : LogReader::open(log_dir(), ledger->vkey())->verify().findings)
         ADD_FAILURE() << found.what;
     EXPECT_TRUE(ledger->health().tampered.empty());
+}
+
+TEST_F(LedgerTamper, RetentionKeepsWhatTheNextStartReads) {
+    options.keep_entries = 300;
+    open();
+    fill(2'000, 100);
+    EXPECT_TRUE(within_a_second([&] { return ledger->health().check == CheckState::kGood; }));
+    std::this_thread::sleep_for(std::chrono::milliseconds(600));  // two looks of the watch
+    EXPECT_EQ(ledger->health().minimum_index, 0u) << "nobody has said what is needed";
+    ledger->needed_from(600);
+    EXPECT_TRUE(within_a_second([&] { return ledger->health().minimum_index == 512; }));
 }
 
 TEST_F(LedgerTamper, TheSecondCopyFollowsAndIsALogOfItsOwn) {

@@ -10,6 +10,8 @@
 #include <random>
 #include <thread>
 
+#include "base/temp_dir.h"
+
 namespace writ::ledger {
 namespace {
 
@@ -26,12 +28,6 @@ std::string entry(int i) {
 
 class WalTest : public ::testing::Test {
   protected:
-    WalTest() {
-        std::string name = (fs::temp_directory_path() / "writ-wal-XXXXXX").string();
-        dir = mkdtemp(name.data());
-    }
-    ~WalTest() override { fs::remove_all(dir); }
-
     Wal open(Disk& disk = system_disk()) {
         auto wal = Wal::open(dir, 256 << 10, disk, 0);
         EXPECT_TRUE(wal) << wal.error().message();
@@ -59,7 +55,8 @@ class WalTest : public ::testing::Test {
         EXPECT_EQ(next, count);
     }
 
-    fs::path dir;
+    const TempDir temp;
+    const fs::path dir = temp.path();
 };
 
 // Told of each write to a segment.

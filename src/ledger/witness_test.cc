@@ -14,6 +14,7 @@
 #include <map>
 
 #include "base/secret.h"
+#include "base/temp_dir.h"
 #include "crypto/hash.h"
 #include "ledger/ledger.h"
 #include "ledger/policy.h"
@@ -24,18 +25,6 @@ namespace writ::ledger {
 namespace {
 
 namespace fs = std::filesystem;
-
-class TempFolder {
-  public:
-    TempFolder() {
-        std::string name = (fs::temp_directory_path() / "writ-witness-XXXXXX").string();
-        path = mkdtemp(name.data());
-    }
-    ~TempFolder() { fs::remove_all(path); }
-    TempFolder(const TempFolder&) = delete;
-    TempFolder& operator=(const TempFolder&) = delete;
-    fs::path path;
-};
 
 constexpr const char* kOrigin = "example.com/behind-the-sofa";
 
@@ -51,7 +40,7 @@ class WitnessTest : public ::testing::Test {
     }
     void start() {
         witness.reset();
-        auto opened = Witness::open({dir.path, "witness.example/w1"},
+        auto opened = Witness::open({dir.path(), "witness.example/w1"},
                                     *crypto::Ed25519Key::from_seed(seed), clock);
         ASSERT_TRUE(opened) << opened.error().message();
         witness = std::move(*opened);
@@ -100,7 +89,7 @@ class WitnessTest : public ::testing::Test {
         return at && *at ? **at : -1;
     }
 
-    TempFolder dir;
+    TempDir dir;
     Bytes seed = random_bytes(32);
     crypto::Ed25519Key key = crypto::Ed25519Key::generate();
     ManualClock clock{1'795'460'000'000'000};
@@ -178,11 +167,11 @@ TEST_F(WitnessTest, RemembersAcrossRestarts) {
 TEST_F(WitnessTest, ARecordThatIsNotItsOwnStopsTheStart) {
     ASSERT_EQ(submit(0, 7).status, 200);
     const fs::path file =
-        dir.path / (to_hex(crypto::sha256(std::string_view(kOrigin))) + ".checkpoint");
+        dir.path() / (to_hex(crypto::sha256(std::string_view(kOrigin))) + ".checkpoint");
     // The log puts an older checkpoint of its own there, to be confirmed in a fork.
     std::ofstream(file) << checkpoint(3);
     witness.reset();
-    auto again = Witness::open({dir.path, "witness.example/w1"},
+    auto again = Witness::open({dir.path(), "witness.example/w1"},
                                *crypto::Ed25519Key::from_seed(seed), clock);
     ASSERT_TRUE(again);
     EXPECT_EQ((*again)->set_logs({make_vkey(kOrigin, key.public_key())}).error().code,
@@ -205,8 +194,8 @@ TEST_F(WitnessTest, WhatCannotBeKeptIsNotCosigned) {
             return -1;
         }
     } broken;
-    TempFolder other;
-    auto opened = Witness::open({other.path, "witness.example/w1"},
+    TempDir other;
+    auto opened = Witness::open({other.path(), "witness.example/w1"},
                                 *crypto::Ed25519Key::from_seed(seed), clock, broken);
     ASSERT_TRUE(opened) << opened.error().message();
     ASSERT_TRUE((*opened)->set_logs({make_vkey(kOrigin, key.public_key())}));
@@ -225,7 +214,7 @@ TEST_F(WitnessTest, AFloodOfOneLogIsBounded) {
 }
 
 TEST_F(WitnessTest, OneProcessAFolder) {
-    const auto second = Witness::open({dir.path, "witness.example/w1"},
+    const auto second = Witness::open({dir.path(), "witness.example/w1"},
                                       *crypto::Ed25519Key::from_seed(seed), clock);
     ASSERT_FALSE(second);
     EXPECT_EQ(second.error().code, ErrorCode::kConflict);
@@ -262,13 +251,13 @@ class FakeWitnesses final : public WitnessClient {
 class WitnessedLog : public ::testing::Test {
   protected:
     WitnessedLog() {
-        options.dir = dir.path / "log";
+        options.dir = dir.path() / "log";
         options.origin = "test.local/log";
         options.checkpoint_every_ms = 5;
         std::string text;
         for (int i = 0; i < 3; ++i) {
             const std::string name = "w" + std::to_string(i);
-            auto opened = Witness::open({dir.path / name, name + ".example", 1e6, 1e6},
+            auto opened = Witness::open({dir.path() / name, name + ".example", 1e6, 1e6},
                                         crypto::Ed25519Key::generate(), clock);
             EXPECT_TRUE(opened);
             EXPECT_TRUE((*opened)->set_logs({make_vkey(options.origin, key().public_key())}));
@@ -310,7 +299,7 @@ class WitnessedLog : public ::testing::Test {
         return false;
     }
 
-    TempFolder dir;
+    TempDir dir;
     SystemClock clock;
     Bytes seed = random_bytes(32);
     Options options;
@@ -389,12 +378,12 @@ TEST_F(WitnessedLog, ARolledBackDataFolderStopsTheLog) {
     auto ledger = open(OnMissingQuorum::kHold);
     for (int i = 0; i < 10; ++i) ASSERT_TRUE(ledger->append_sync("entry"));
     ledger.reset();
-    fs::copy(options.dir, dir.path / "old", fs::copy_options::recursive);
+    fs::copy(options.dir, dir.path() / "old", fs::copy_options::recursive);
     ledger = open(OnMissingQuorum::kHold);
     for (int i = 0; i < 10; ++i) ASSERT_TRUE(ledger->append_sync("what shall be forgotten"));
     ledger.reset();
     fs::remove_all(options.dir);
-    fs::rename(dir.path / "old", options.dir);
+    fs::rename(dir.path() / "old", options.dir);
     ledger = open(OnMissingQuorum::kHold);
     ASSERT_TRUE(ledger);
     EXPECT_TRUE(wait([&] { return !ledger->health().writable; }));

@@ -138,17 +138,17 @@ TEST(Child, RunsInItsFolder) {
     const TempDir dir;
     ChildSpec spec = shell("pwd");
     spec.cwd = dir.path();
-    EXPECT_EQ(output_of(spec), dir.path() + "\n");
+    EXPECT_EQ(output_of(spec), dir.path().string() + "\n");
     EXPECT_EQ(output_of(shell("pwd")), "/\n");
 }
 
 TEST(Child, AMissingProgramIsNamed) {
     Reactor reactor;
     const TempDir dir;
-    std::ofstream(dir.path() + "/text") << "not a program";
+    std::ofstream(dir.file("text")) << "not a program";
     ChildSpec spec;
-    spec.env = {{"PATH", "/usr/bin:.:" + dir.path()}};
-    for (const std::string& name : {std::string("no-such-program"), dir.path() + "/absent",
+    spec.env = {{"PATH", "/usr/bin:.:" + dir.path().string()}};
+    for (const std::string& name : {std::string("no-such-program"), dir.file("absent"),
                                     std::string("text"), std::string("")}) {
         spec.argv = {name};
         const auto child = reactor.run_until(Child::spawn(reactor, spec));
@@ -156,7 +156,7 @@ TEST(Child, AMissingProgramIsNamed) {
         EXPECT_EQ(child.error().code, ErrorCode::kNotFound) << name;
         EXPECT_NE(child.error().detail.find(name), std::string::npos) << child.error().detail;
     }
-    spec.argv = {dir.path() + "/text"};
+    spec.argv = {dir.file("text")};
     EXPECT_EQ(reactor.run_until(Child::spawn(reactor, spec)).error().code, ErrorCode::kIo);
     spec.argv = {"sh"};
     spec.cwd = "/no/such/folder";
@@ -315,7 +315,7 @@ TEST(Child, LetGoItIsAskedThenKilledWithoutItsReactor) {
 TEST(Child, LetGoItMayStillSpeakWhileItTidiesUp) {
     Reactor reactor;
     const TempDir dir;
-    const std::string done = dir.path() + "/done";
+    const std::string done = dir.file("done");
     auto ticket = std::make_shared<int>();
     const std::weak_ptr<int> held = ticket;
     {
@@ -337,7 +337,7 @@ TEST(Child, LetGoItMayStillSpeakWhileItTidiesUp) {
 TEST(Child, AFarewellWaitsNoLongerThanToldAndAsksHalfWay) {
     Reactor reactor;
     const TempDir dir;
-    const std::string asked = dir.path() + "/asked";
+    const std::string asked = dir.file("asked");
     Fd stubborn;
     {
         const auto asks = start(reactor, shell("trap ': > " + asked +

@@ -65,7 +65,7 @@ TEST(HttpClient, TalksToOurServerAndKeepsTheConnection) {
     Reactor reactor;
     const TempDir dir;
     Endpoint path;
-    path.unix_path = dir.path() + "/s";
+    path.unix_path = dir.file("s");
     HttpServer server(reactor, *Listener::bind(path), Run::echo);
     HttpClient client(reactor, path);
     reactor.run_until(Run::talk(&client, &server));

@@ -232,7 +232,7 @@ TEST(HttpLimits, ExhaustedDescriptorsDoNotSpinAndPass) {
 TEST(HttpLimits, TheLastDescriptorsAreKept) {
     const TempDir dir;
     Served agents(echo);
-    Served people(echo, {}, dir.path() + "/people.sock");
+    Served people(echo, {}, dir.file("people.sock"));
     auto idle = std::make_unique<RawClient>(agents.endpoint());
     idle->say(kGet);
     idle->hear_until("GET 0");

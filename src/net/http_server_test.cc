@@ -397,7 +397,7 @@ TEST(HttpServer, KnowsItsPeersAndFiltersThem) {
     EXPECT_TRUE(tcp.ask(get).ends_with(ours));
     const TempDir dir;
     Endpoint path;
-    path.unix_path = dir.path() + "/s";
+    path.unix_path = dir.file("s");
     Served local(path, Tell::go);
     EXPECT_TRUE(local.ask(get).ends_with(ours));
     Served closed(Tell::go, {}, [](const Peer& peer) { return peer.uid != getuid(); });

@@ -26,7 +26,7 @@ constexpr Millis kSoon{5'000};
 
 Endpoint unix_endpoint(const TempDir& dir, const char* name = "/s") {
     Endpoint out;
-    out.unix_path = dir.path() + name;
+    out.unix_path = dir.path().string() + name;
     return out;
 }
 

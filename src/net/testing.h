@@ -1,5 +1,5 @@
-// What net's tests share: a folder of their own, and a blocking client that says exactly the bytes
-// it is told, as an attacker would.
+// What net's tests share: a blocking client that says exactly the bytes it is told, as an attacker
+// would.
 #pragma once
 
 #include <netinet/in.h>
@@ -11,36 +11,17 @@
 #include <array>
 #include <atomic>
 #include <cstring>
-#include <filesystem>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
 
 #include "base/check.h"
+#include "base/temp_dir.h"
 #include "net/address.h"
 #include "net/socket.h"
 
 namespace writ::net {
-
-class TempDir {
-  public:
-    TempDir() {
-        std::string name = (std::filesystem::temp_directory_path() / "writ-net-XXXXXX").string();
-        WRIT_CHECK(mkdtemp(name.data()) != nullptr);
-        path_ = name;
-    }
-    TempDir(const TempDir&) = delete;
-    TempDir& operator=(const TempDir&) = delete;
-    ~TempDir() {
-        std::error_code ec;
-        std::filesystem::remove_all(path_, ec);
-    }
-    const std::string& path() const { return path_; }
-
-  private:
-    std::string path_;
-};
 
 // sendmsg() of one byte with as many descriptors as asked, without our limit.
 inline ssize_t send_raw_fds(int socket, const std::vector<int>& fds) {

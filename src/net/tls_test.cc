@@ -118,7 +118,7 @@ Result<std::string> ask(const TempDir& dir, const std::string& host, std::uint16
     Reactor reactor;
     const auto url = Url::parse("https://" + host + ":" + std::to_string(port) + "/");
     HttpPoolOptions options;
-    options.ca_file = ca.empty() ? "" : dir.path() + "/" + ca;
+    options.ca_file = ca.empty() ? "" : dir.file(ca);
     auto pool = HttpPool::make(reactor, *url, std::move(options));
     if (!pool) return fail(pool.error());
     Result<std::string> out;
@@ -129,7 +129,7 @@ Result<std::string> ask(const TempDir& dir, const std::string& host, std::uint16
 TEST(Tls, ATrustedServerIsSpokenToOnOneConnection) {
     const TempDir dir;
     const Identity identity("DNS:localhost,IP:127.0.0.1");
-    identity.save(dir.path() + "/ca.pem");
+    identity.save(dir.file("ca.pem"));
     for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
         const TlsServer server(identity, version, 1);
         const auto got = ask(dir, "127.0.0.1", server.port(), "ca.pem", 2);
@@ -144,9 +144,9 @@ TEST(Tls, ATrustedServerIsSpokenToOnOneConnection) {
 TEST(Tls, AStrangerASelfMadeOneAndAnOldOneHearNothing) {
     const TempDir dir;
     const Identity good("DNS:localhost,IP:127.0.0.1");
-    good.save(dir.path() + "/ca.pem");
+    good.save(dir.file("ca.pem"));
     const Identity named("DNS:tools.example.com");
-    named.save(dir.path() + "/named.pem");
+    named.save(dir.file("named.pem"));
     const Identity other("DNS:localhost,IP:127.0.0.1");
     {
         const TlsServer server(other, TLS1_3_VERSION, 1);  // not signed by whom we trust
@@ -175,7 +175,7 @@ TEST(Tls, AStrangerASelfMadeOneAndAnOldOneHearNothing) {
 TEST(Tls, AFileWithoutCertificatesIsAClearError) {
     const TempDir dir;
     EXPECT_EQ(ask(dir, "localhost", 1, "absent.pem").error().code, ErrorCode::kNotFound);
-    std::FILE* out = std::fopen((dir.path() + "/empty.pem").c_str(), "w");
+    std::FILE* out = std::fopen(dir.file("empty.pem").c_str(), "w");
     std::fputs("nothing\n", out);
     std::fclose(out);
     EXPECT_EQ(ask(dir, "localhost", 1, "empty.pem").error().code, ErrorCode::kInvalid);

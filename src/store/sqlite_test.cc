@@ -10,6 +10,7 @@
 #include <array>
 #include <fstream>
 
+#include "base/temp_dir.h"
 #include "store/sqlite_format.h"
 #include "store/store_contract.h"
 
@@ -18,25 +19,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class TempDir {
-  public:
-    TempDir() {
-        std::string name = (fs::temp_directory_path() / "writ-store-XXXXXX").string();
-        path_ = ::mkdtemp(name.data());
-    }
-    ~TempDir() { fs::remove_all(path_); }
-    TempDir(const TempDir&) = delete;
-    TempDir& operator=(const TempDir&) = delete;
-    fs::path file() const { return path_ / "state.db"; }
-
-  private:
-    fs::path path_;
+struct Folder : TempDir {
+    fs::path state() const { return path() / "state.db"; }
 };
 
 struct SqliteSubject {
     Store& store() {
         if (!store_) {
-            auto opened = open_sqlite(dir_.file());
+            auto opened = open_sqlite(dir_.state());
             if (!opened) ADD_FAILURE() << opened.error().message();
             store_ = std::move(*opened);
         }
@@ -45,7 +35,7 @@ struct SqliteSubject {
     void reopen() { store_.reset(); }
 
   private:
-    TempDir dir_;
+    Folder dir_;
     std::unique_ptr<Store> store_;
 };
 
@@ -62,12 +52,12 @@ struct Raw {
 };
 
 TEST(SqliteStore, WhatWasAcknowledgedSurvivesAKill) {
-    const TempDir dir;
+    const Folder dir;
     std::array<int, 2> pipe_fds{};
     ASSERT_EQ(::pipe(pipe_fds.data()), 0);
     const pid_t child = ::fork();
     if (child == 0) {
-        auto store = open_sqlite(dir.file());
+        auto store = open_sqlite(dir.state());
         if (!store) ::_exit(1);
         for (std::uint64_t i = 0;; ++i) {
             const Key key{"acme", "n", "last"};
@@ -89,7 +79,7 @@ TEST(SqliteStore, WhatWasAcknowledgedSurvivesAKill) {
     ::waitpid(child, &status, 0);
     ASSERT_TRUE(WIFSIGNALED(status));
 
-    auto store = open_sqlite(dir.file());
+    auto store = open_sqlite(dir.state());
     ASSERT_TRUE(store) << store.error().message();
     const auto record = (*store)->get({"acme", "n", "last"});
     ASSERT_TRUE(record && *record);
@@ -100,11 +90,11 @@ TEST(SqliteStore, WhatWasAcknowledgedSurvivesAKill) {
 }
 
 TEST(SqliteStore, IsReadableByItsOwnerOnly) {
-    const TempDir dir;
-    auto store = open_sqlite(dir.file());
+    const Folder dir;
+    auto store = open_sqlite(dir.state());
     ASSERT_TRUE(store);
     ASSERT_TRUE((*store)->apply("acme", {{{"acme", "k", "i"}, "v"}}));
-    for (const auto& entry : fs::directory_iterator(dir.file().parent_path())) {
+    for (const auto& entry : fs::directory_iterator(dir.path())) {
         struct stat st{};
         ASSERT_EQ(::stat(entry.path().c_str(), &st), 0);
         EXPECT_EQ(st.st_mode & 0777U, 0600u) << entry.path();
@@ -112,40 +102,40 @@ TEST(SqliteStore, IsReadableByItsOwnerOnly) {
 }
 
 TEST(SqliteStore, ASecondOpenerIsRefused) {
-    const TempDir dir;
-    auto first = open_sqlite(dir.file());
+    const Folder dir;
+    auto first = open_sqlite(dir.state());
     ASSERT_TRUE(first);
-    const auto second = open_sqlite(dir.file());
+    const auto second = open_sqlite(dir.state());
     ASSERT_FALSE(second);
     EXPECT_EQ(second.error().code, ErrorCode::kConflict);
     first->reset();
-    EXPECT_TRUE(open_sqlite(dir.file()));
+    EXPECT_TRUE(open_sqlite(dir.state()));
 }
 
 TEST(SqliteStore, RefusesANewerFormatAndLeavesItAlone) {
-    const TempDir dir;
+    const Folder dir;
     {
-        ASSERT_TRUE(open_sqlite(dir.file()));
+        ASSERT_TRUE(open_sqlite(dir.state()));
     }
     {
-        Raw(dir.file()).run("PRAGMA user_version = 999");
+        Raw(dir.state()).run("PRAGMA user_version = 999");
     }
-    const auto opened = open_sqlite(dir.file());
+    const auto opened = open_sqlite(dir.state());
     ASSERT_FALSE(opened);
     EXPECT_EQ(opened.error().code, ErrorCode::kUnsupported);
     EXPECT_NE(opened.error().detail.find("format 999"), std::string::npos);
 }
 
 TEST(SqliteStore, UpgradesAnOlderFormatStepByStepAndKeepsItsRecords) {
-    const TempDir dir;
+    const Folder dir;
     {
-        auto store = open_sqlite(dir.file());
+        auto store = open_sqlite(dir.state());
         ASSERT_TRUE((*store)->apply("acme", {{{"acme", "k", "i"}, "kept"}}, 3));
     }
     std::vector<const char*> steps(sqlite_steps().begin(), sqlite_steps().end());
     steps.push_back("ALTER TABLE records ADD COLUMN note TEXT NOT NULL DEFAULT ''");
     {
-        const Raw raw(dir.file());
+        const Raw raw(dir.state());
         ASSERT_TRUE(migrate(raw.db, steps));
         ASSERT_TRUE(migrate(raw.db, steps)) << "a second time nothing is to do";
         raw.run("UPDATE records SET note = value");
@@ -153,43 +143,43 @@ TEST(SqliteStore, UpgradesAnOlderFormatStepByStepAndKeepsItsRecords) {
         EXPECT_EQ(migrate(raw.db, sqlite_steps()).error().code, ErrorCode::kUnsupported);
         raw.run("ALTER TABLE records DROP COLUMN note; PRAGMA user_version = 1");
     }
-    auto store = open_sqlite(dir.file());
+    auto store = open_sqlite(dir.state());
     ASSERT_TRUE(store) << store.error().message();
     EXPECT_EQ((**(*store)->get({"acme", "k", "i"})).value, "kept");
     EXPECT_EQ(*(*store)->applied("acme"), 3u);
 }
 
 TEST(SqliteStore, AFailedUpgradeLeavesTheOldFormat) {
-    const TempDir dir;
+    const Folder dir;
     {
-        ASSERT_TRUE(open_sqlite(dir.file()));
+        ASSERT_TRUE(open_sqlite(dir.state()));
     }
     std::vector<const char*> steps(sqlite_steps().begin(), sqlite_steps().end());
     steps.push_back("CREATE TABLE extra(a); CREATE TABLE records(b)");
     {
-        const Raw raw(dir.file());
+        const Raw raw(dir.state());
         EXPECT_FALSE(migrate(raw.db, steps));
         raw.run("CREATE TABLE extra(a); DROP TABLE extra");  // not there: rolled back
     }
-    EXPECT_TRUE(open_sqlite(dir.file()));
+    EXPECT_TRUE(open_sqlite(dir.state()));
 }
 
 TEST(SqliteStore, RefusesADatabaseOfSomebodyElse) {
-    const TempDir dir;
+    const Folder dir;
     {
-        Raw(dir.file()).run("CREATE TABLE guests(name)");
+        Raw(dir.state()).run("CREATE TABLE guests(name)");
     }
-    const auto opened = open_sqlite(dir.file());
+    const auto opened = open_sqlite(dir.state());
     ASSERT_FALSE(opened);
     EXPECT_EQ(opened.error().code, ErrorCode::kCorrupt);
 }
 
 TEST(SqliteStore, RefusesAFileThatIsNoDatabase) {
-    const TempDir dir;
+    const Folder dir;
     {
-        std::ofstream(dir.file()) << std::string(8192, 'x');
+        std::ofstream(dir.state()) << std::string(8192, 'x');
     }
-    const auto opened = open_sqlite(dir.file());
+    const auto opened = open_sqlite(dir.state());
     ASSERT_FALSE(opened);
     EXPECT_EQ(opened.error().code, ErrorCode::kCorrupt);
 }

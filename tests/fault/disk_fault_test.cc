@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/temp_dir.h"
 #include "ledger/ledger.h"
 #include "ledger/reader.h"
 
@@ -30,12 +31,6 @@ struct Outcome {
 
 class DiskFault : public ::testing::Test {
   protected:
-    DiskFault() {
-        std::string name = (fs::temp_directory_path() / "writ-disk-XXXXXX").string();
-        dir = mkdtemp(name.data());
-    }
-    ~DiskFault() override { fs::remove_all(dir); }
-
     Outcome write(int count, const std::string& shim = "") {
         const std::string bin = std::string(WRIT_BINARY_DIR) + "/bin/";
         const fs::path out = dir / "out";
@@ -83,7 +78,8 @@ class DiskFault : public ::testing::Test {
         EXPECT_TRUE(log->verify().findings.empty());
     }
 
-    fs::path dir;
+    const TempDir temp;
+    const fs::path dir = temp.path();
 };
 
 TEST_F(DiskFault, AFailedFdatasyncEndsTheWriterForGood) {

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "base/secret.h"
+#include "base/temp_dir.h"
 #include "ledger/ledger.h"
 #include "ledger/reader.h"
 #include "ledger/tree.h"
@@ -38,12 +39,7 @@ struct Ack {
 
 class LedgerCrash : public ::testing::Test {
   protected:
-    LedgerCrash() {
-        std::string name = (fs::temp_directory_path() / "writ-crash-XXXXXX").string();
-        dir = mkdtemp(name.data());
-        seed = random_bytes(32);
-    }
-    ~LedgerCrash() override { fs::remove_all(dir); }
+    LedgerCrash() { seed = random_bytes(32); }
 
     Result<std::unique_ptr<Ledger>> open(const fs::path& accepted = {}) const {
         Options options;
@@ -123,7 +119,8 @@ class LedgerCrash : public ::testing::Test {
         EXPECT_EQ(next, acked.end()) << "acknowledged entries from " << next->first << " are lost";
     }
 
-    fs::path dir;
+    const TempDir temp;
+    const fs::path dir = temp.path();
     Bytes seed;
     SystemClock clock;
     std::map<std::uint64_t, Sha256> acked;
@@ -132,9 +129,9 @@ class LedgerCrash : public ::testing::Test {
 // What outlives the process is promised before the disk has it: one writer tells of each entry at
 // once, and all of them are in the log of the next run, in their order and once.
 TEST_F(LedgerCrash, WhatOutlivesTheProcessIsThereAfterManyKills) {
-    std::string name = "/dev/shm/writ-crash-XXXXXX";
-    if (mkdtemp(name.data()) == nullptr) GTEST_SKIP() << "no tmpfs at /dev/shm";
-    const fs::path accepted = fs::path(name) / "accepted";
+    if (access("/dev/shm", W_OK) != 0) GTEST_SKIP() << "no tmpfs at /dev/shm";
+    const TempDir memory("/dev/shm");
+    const fs::path accepted = memory.path() / "accepted";
     std::mt19937 random(20261126);
     std::uniform_int_distribution<int> life_us(0, 20'000);
     std::size_t promised = 0;
@@ -183,7 +180,6 @@ TEST_F(LedgerCrash, WhatOutlivesTheProcessIsThereAfterManyKills) {
         }
         promised += told.size();
     }
-    fs::remove_all(name);
     printf("%d kills, %zu entries promised before the disk had them\n", kills(), promised);
 }
 

@@ -13,6 +13,7 @@
 
 #include "apps/writ-verify/verify.h"
 #include "base/secret.h"
+#include "base/temp_dir.h"
 #include "ledger/ledger.h"
 #include "ledger/note.h"
 #include "ledger/policy.h"
@@ -70,13 +71,10 @@ class Story {
 class VerifyAttack : public ::testing::Test {
   protected:
     VerifyAttack() {
-        std::string name = (fs::temp_directory_path() / "writ-verify-XXXXXX").string();
-        dir = mkdtemp(name.data());
         write(story.entries, "data");
         log = dir / "data/log/default/node";
         key = *verify::parse_key(text_of(log / "log.vkey"));
     }
-    ~VerifyAttack() override { fs::remove_all(dir); }
 
     // A log of `entries`, signed by the one key: what the operator can always make.
     void write(const Entries& entries, const std::string& folder) {
@@ -159,7 +157,9 @@ class VerifyAttack : public ::testing::Test {
         return story.entries[i].find(R"("session":")" + uuid(3)) != std::string::npos;
     }
 
-    fs::path dir, log;
+    const TempDir temp;
+    const fs::path dir = temp.path();
+    fs::path log;
     Bytes seed = random_bytes(32);
     SystemClock clock;
     Story story{100};  // 600 events

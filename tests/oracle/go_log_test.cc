@@ -10,6 +10,7 @@
 #include <iterator>
 
 #include "apps/writ-verify/verify.h"
+#include "base/temp_dir.h"
 #include "ledger/ledger.h"
 #include "ledger/reader.h"
 
@@ -25,8 +26,6 @@ class GoLog : public ::testing::Test {
             !fs::exists("/usr/share/gocode/src/golang.org/x/mod/sumdb"))
             GTEST_SKIP() << "no go with golang.org/x/mod: install golang-go and "
                             "golang-golang-x-mod-dev";
-        std::string name = (fs::temp_directory_path() / "writ-go-XXXXXX").string();
-        dir = mkdtemp(name.data());
         program = (fs::path(WRIT_BINARY_DIR) / "go_log").string();
         const std::string build = "cd '" + std::string(WRIT_SOURCE_DIR) +
                                   "/tests/oracle/go_log' && GO111MODULE=off "
@@ -34,9 +33,6 @@ class GoLog : public ::testing::Test {
                                   std::string(WRIT_BINARY_DIR) + "/go-cache' go build -o '" +
                                   program + "' .";
         ASSERT_EQ(std::system(build.c_str()), 0);
-    }
-    void TearDown() override {
-        if (!dir.empty()) fs::remove_all(dir);
     }
     bool go(const std::string& words) const {
         return std::system(("'" + program + "' " + words + " 2>/dev/null").c_str()) == 0;
@@ -51,7 +47,8 @@ class GoLog : public ::testing::Test {
         std::ofstream(path, std::ios::binary) << bytes;
     }
 
-    fs::path dir;
+    const TempDir temp;
+    const fs::path dir = temp.path();
     std::string program;
 };
 

@@ -18,7 +18,6 @@ namespace {
 using testing_peer::count;
 using testing_peer::eventually;
 using testing_peer::fake;
-using testing_peer::Folder;
 
 class ConversationTest : public testing::Test {
   protected:
@@ -52,7 +51,7 @@ class ConversationTest : public testing::Test {
         if (upstreams_) reactor_.run_until(upstreams_->close());
     }
 
-    Folder folder_;
+    TempDir folder_;
     SystemClock clock_;
     IdSource ids_{clock_};
     TaskId task_ = ids_.mint<TaskId>();
@@ -115,7 +114,7 @@ TEST_F(ConversationTest, CancelEndsTheCallAtOnceTellsTheServerAndKnowsTheLateAns
     serve("late");
     const auto conversation = listen();
     struct Run {
-        static net::Task<void> go(net::Reactor* reactor, ConversationPtr c, const Folder* folder) {
+        static net::Task<void> go(net::Reactor* reactor, ConversationPtr c, const TempDir* folder) {
             auto sent = [folder] { return count(folder->read("s.log"), "tools/call") == 1; };
             (void)co_await eventually(reactor, std::move(sent));
             c->cancel("user pressed \"stop\"");
@@ -162,7 +161,7 @@ TEST_F(ConversationTest, AFloodOfProgressIsClampedAndTheAnswerComes) {
 
 // The door's reactor and the instance's are two threads.
 TEST(ConversationAcross, NoticesComeBeforeTheReplyAndOnTheDoorsReactor) {
-    Folder folder;
+    TempDir folder;
     net::Reactor door, home;
     Upstreams upstreams({&door, &home}, {fake(folder, "s", "progress")},
                         [](const std::string&, const json::Value&) { return Status(); });

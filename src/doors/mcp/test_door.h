@@ -99,7 +99,7 @@ class DoorTest : public testing::Test {
     std::string received() const { return folder_.read("fs.log"); }
     void end_task(identity::TaskState how) { session_->task->state = how; }
 
-    testing_peer::Folder folder_;
+    TempDir folder_;
     ManualClock clock_{1'700'000'000'000'000};
     IdSource ids_{clock_};
     net::Reactor reactor_;

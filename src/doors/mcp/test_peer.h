@@ -1,45 +1,19 @@
-// What the tests of this room share: a temporary folder, the fake tool server in it, and ways to
-// wait for events.
+// What the tests of this room share: the fake tool server, and ways to wait for events.
 #pragma once
 
-#include <sys/types.h>
-
 #include <chrono>
-#include <filesystem>
-#include <fstream>
 #include <functional>
-#include <sstream>
 #include <string>
 #include <vector>
 
+#include "base/temp_dir.h"
 #include "catalog/catalog.h"
 #include "net/reactor.h"
 
 namespace writ::mcp::testing_peer {
 
-class Folder {
-  public:
-    Folder() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "mcp-XXXXXX").string();
-        path_ = ::mkdtemp(pattern.data());
-    }
-    ~Folder() { std::filesystem::remove_all(path_); }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-    std::string file(const std::string& name) const { return (path_ / name).string(); }
-    std::string read(const std::string& name) const {
-        std::ifstream in(path_ / name);
-        std::stringstream out;
-        out << in.rdbuf();
-        return out.str();
-    }
-
-  private:
-    std::filesystem::path path_;
-};
-
 // A server that runs the fake in `mode` and logs what it receives to `<name>.log`.
-inline catalog::ServerSpec fake(const Folder& folder, const std::string& name,
+inline catalog::ServerSpec fake(const TempDir& folder, const std::string& name,
                                 const std::string& mode, bool shared = false) {
     catalog::ServerSpec spec;
     spec.name = name;

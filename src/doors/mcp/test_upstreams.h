@@ -20,7 +20,6 @@ namespace writ::mcp {
 using testing_peer::count;
 using testing_peer::eventually;
 using testing_peer::fake;
-using testing_peer::Folder;
 
 inline Outbound outbound(std::string arguments = "{}") {
     return {"a", std::move(arguments), net::Millis(20'000), nullptr, nullptr};
@@ -61,7 +60,7 @@ class UpstreamsTest : public testing::Test {
         return count(folder_.read(server + ".log"), R"("method":"initialize")");
     }
 
-    Folder folder_;
+    TempDir folder_;
     SystemClock clock_;
     IdSource ids_{clock_};
     net::Reactor reactor_;

@@ -13,7 +13,6 @@ namespace {
 
 using testing_peer::count;
 using testing_peer::eventually;
-using testing_peer::Folder;
 
 Outbound outbound(std::string arguments = "{}", int timeout_ms = 20'000, Depart depart = {}) {
     return {"a", std::move(arguments), net::Millis(timeout_ms), std::move(depart), nullptr};
@@ -44,7 +43,7 @@ class StdioUpstreamTest : public testing::Test {
         if (upstream_) upstream_->end();
     }
 
-    Folder folder_;
+    TempDir folder_;
     net::Reactor reactor_;
     std::shared_ptr<StdioUpstream> upstream_;
 };

@@ -374,7 +374,7 @@ TEST_F(UpstreamsTest, AfterCloseNothingStarts) {
 // Tasks have their instances on their home; a shared one is on the first reactor. Either way the
 // caller goes on where it was.
 TEST(UpstreamsOnTwoReactors, CallsHopToTheInstanceAndBack) {
-    Folder folder;
+    TempDir folder;
     SystemClock clock;
     IdSource ids(clock);
     net::Reactor first, second;
