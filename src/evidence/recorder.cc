@@ -193,16 +193,17 @@ void Recorder::Impl::write_one(Asked& one, std::int64_t t_us) {
         return;
     }
     const std::uint64_t seq = written->first.seq;
-    if (!hand_over(one.draft, written->first, std::move(written->second), std::move(entry)) ||
-        !one.soon)
+    if (!hand_over(one.draft, written->first, std::move(written->second), std::move(entry),
+                   one.soon))
         return;
     Waiting& waits = waiting.at(seq);
     early.emplace_back(std::exchange(waits.done, {}), waits.receipt);
 }
 
-// Whether the event outlives the process; it waits for its answer then.
+// Whether the event outlives the process, if it is to be answered soon: it still waits for its
+// answer then.
 bool Recorder::Impl::hand_over(const Draft& draft, const Sequence::Slot& slot, std::string leaf,
-                               Waiting entry) {
+                               Waiting entry, bool soon) {
     const bool call = draft.type == "call.decided";
     Sequence::Kind kind{.closes = draft.type == "session.sealed",
                         .call = call,
@@ -221,8 +222,10 @@ bool Recorder::Impl::hand_over(const Draft& draft, const Sequence::Slot& slot, s
     bool outlives = false;
     if (narrows(draft.type)) {
         ledger.append_kept(std::move(leaf), std::move(done));
+    } else if (!soon) {
+        ledger.append_hashed(std::move(leaf), hash, std::move(done));
     } else {
-        outlives = ledger.append_hashed(std::move(leaf), hash, std::move(done));
+        outlives = ledger.append_outliving(std::move(leaf), hash, std::move(done));
     }
     submitting = outer;
     return outlives;

@@ -73,7 +73,7 @@ struct Recorder::Impl : std::enable_shared_from_this<Recorder::Impl> {
     std::int64_t now();
     void say_clock_step();
     bool hand_over(const Draft& draft, const Sequence::Slot& slot, std::string leaf,
-                   Waiting waiting);
+                   Waiting waiting, bool soon = false);
     void answered(std::uint64_t seq, Result<ledger::Appended> answer);
     void settle_all();
     void settle(std::uint64_t seq, Result<ledger::Appended> answer, Told& told);

@@ -19,7 +19,7 @@ class MemoryLedger final : public ledger::Ledger {
   public:
     std::vector<std::string> entries;  // what is in the log
     bool hold = false;                 // answers wait for answer()
-    bool outlives = false;             // what append_hashed() says
+    bool outlives = false;             // what append_outliving() says
     std::optional<ErrorCode> refuse;   // every append fails at once
     bool full = false;                 // every append fails at once, but for what has space kept
     std::size_t waiting() const { return held_.size(); }
@@ -31,8 +31,8 @@ class MemoryLedger final : public ledger::Ledger {
             append_kept(std::move(entry), std::move(done));
         }
     }
-    bool append_hashed(std::string entry, const Sha256& /*leaf*/,
-                       ledger::AppendDone done) override {
+    bool append_outliving(std::string entry, const Sha256& /*leaf*/,
+                          ledger::AppendDone done) override {
         const bool taken = !full && !refuse;
         append(std::move(entry), std::move(done));
         return taken && outlives;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <future>
 #include <memory>
 #include <optional>
 
@@ -15,6 +16,7 @@
 #include "base/temp_dir.h"
 #include "ledger/file.h"
 #include "ledger/ledger.h"
+#include "ledger/tree.h"
 
 namespace writ::ledger {
 namespace {
@@ -50,7 +52,8 @@ class AcceptedTest : public ::testing::Test {
         Options options;
         options.dir = dir;
         options.origin = "test.local/log/default/node";
-        options.accepted = file();
+        if (!shm.empty()) options.accepted = file();
+        options.company_wait_ms = company_wait_ms;
         return Ledger::open(std::move(options), *crypto::Ed25519Key::from_seed(seed), clock);
     }
     std::vector<std::string> entries(const Ledger& log) const {
@@ -75,6 +78,7 @@ class AcceptedTest : public ::testing::Test {
     const fs::path dir = disk.path();
     std::optional<TempDir> memory;
     fs::path shm;
+    std::int64_t company_wait_ms = 2;
     Bytes seed = random_bytes(32);
     ManualClock clock{1'000'000};
 };
@@ -183,14 +187,71 @@ TEST_F(AcceptedTest, WhatAnOlderRunLeftIsNotBelieved) {
 TEST_F(AcceptedTest, AnEntryOutlivesTheProcessFromItsAppendOn) {
     auto log = ledger();
     ASSERT_TRUE(log);
-    EXPECT_TRUE((*log)->append_hashed("entry", {}, [](Result<Appended>) {}));
+    EXPECT_TRUE((*log)->append_outliving("entry", {}, [](Result<Appended>) {}));
     bool told = false;
-    EXPECT_FALSE((*log)->append_hashed("", {}, [&](Result<Appended> r) { told = !r; }));
+    EXPECT_FALSE((*log)->append_outliving("", {}, [&](Result<Appended> r) { told = !r; }));
     EXPECT_TRUE(told) << "refused at once";
     ASSERT_TRUE((*log)->flush());
     EXPECT_EQ(found(), Texts{}) << "it is on disk";
     log->reset();
     EXPECT_FALSE(fs::exists(file())) << "nothing is left behind";
+}
+
+TEST_F(AcceptedTest, WhatOutlivesTheProcessSharesTheNextSync) {
+    company_wait_ms = 60'000;
+    auto log = ledger();
+    ASSERT_TRUE(log);
+    std::promise<std::uint64_t> outcome;
+    const auto batches = (*log)->meters()->batches.value();
+    EXPECT_TRUE((*log)->append_outliving(
+        "outcome", {}, [&](Result<Appended> r) { outcome.set_value(r ? r->index : 99); }));
+    auto told = outcome.get_future();
+    const auto decision = (*log)->append_sync("decision");
+    ASSERT_TRUE(decision);
+    EXPECT_EQ(decision->index, 1u);
+    EXPECT_EQ(told.get(), 0u);
+    EXPECT_EQ((*log)->meters()->batches.value(), batches + 1);
+    EXPECT_EQ(found(), Texts{}) << "both are on disk";
+}
+
+TEST_F(AcceptedTest, WhatOutlivesTheProcessAndFindsNoCompanyIsWrittenAllTheSame) {
+    auto log = ledger();
+    ASSERT_TRUE(log);
+    for (std::uint64_t i = 0; i < 3; ++i) {
+        std::promise<std::uint64_t> outcome;
+        EXPECT_TRUE((*log)->append_outliving(
+            "outcome", {}, [&](Result<Appended> r) { outcome.set_value(r ? r->index : 99); }));
+        EXPECT_EQ(outcome.get_future().get(), i);
+    }
+}
+
+TEST_F(AcceptedTest, AFlushAndAnEndWaitForNoCompany) {
+    company_wait_ms = 60'000;
+    auto log = ledger();
+    ASSERT_TRUE(log);
+    const auto append = [&](std::string entry) {
+        const Sha256 leaf = leaf_hash(as_bytes(entry));
+        return (*log)->append_outliving(std::move(entry), leaf, [](Result<Appended>) {});
+    };
+    EXPECT_TRUE(append("one"));
+    ASSERT_TRUE((*log)->flush());
+    EXPECT_TRUE(append("two"));
+    log->reset();
+    auto again = ledger();
+    ASSERT_TRUE(again);
+    EXPECT_EQ(entries(**again), (Texts{"one", "two"}));
+}
+
+// Without the file nobody is told early, so nobody may wait.
+TEST_F(AcceptedTest, WhatDoesNotOutliveTheProcessHasASyncOfItsOwn) {
+    company_wait_ms = 60'000;
+    shm.clear();
+    auto log = ledger();
+    ASSERT_TRUE(log);
+    std::promise<std::uint64_t> outcome;
+    EXPECT_FALSE((*log)->append_outliving(
+        "outcome", {}, [&](Result<Appended> r) { outcome.set_value(r ? r->index : 99); }));
+    EXPECT_EQ(outcome.get_future().get(), 0u);
 }
 
 }  // namespace

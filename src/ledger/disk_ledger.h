@@ -32,6 +32,7 @@ struct Pending {
     AppendDone done;
     Room room = Room::kShared;
     std::optional<Sha256> leaf = {};  // where the caller knows it
+    bool patient = false;  // it shares the sync of another, as long as it outlives the process
     Accepted::Slot slot = {};
 };
 
@@ -46,8 +47,11 @@ class DiskLedger final : public Ledger {
     void append(std::string entry, AppendDone done) override {
         queue({std::move(entry), std::move(done), Room::kShared});
     }
-    bool append_hashed(std::string entry, const Sha256& leaf, AppendDone done) override {
-        return queue({std::move(entry), std::move(done), Room::kShared, leaf});
+    void append_hashed(std::string entry, const Sha256& leaf, AppendDone done) override {
+        queue({std::move(entry), std::move(done), Room::kShared, leaf});
+    }
+    bool append_outliving(std::string entry, const Sha256& leaf, AppendDone done) override {
+        return queue({std::move(entry), std::move(done), Room::kShared, leaf, true});
     }
     void append_kept(std::string entry, AppendDone done) override {
         queue({std::move(entry), std::move(done), Room::kKept});
@@ -69,6 +73,7 @@ class DiskLedger final : public Ledger {
     }
     Status check_options() const;
     bool queue(Pending item);
+    bool wants_sync() const;
     void settle(std::span<const Pending> batch);
     std::filesystem::path run_path() const {
         return options_.dir / "state" / (options_.tenant + "-" + options_.node + ".accepted");
@@ -111,6 +116,8 @@ class DiskLedger final : public Ledger {
     std::optional<Accepted> accepted_;   // all that is pending, and what is being written
     std::deque<Pending> pending_;
     std::size_t pending_bytes_ = 0;
+    std::size_t impatient_ = 0;  // of what is pending: wants a sync now
+    bool asleep_ = false;        // the committer: anything wakes it, not only what wants a sync
     std::uint64_t taken_ = 0, settled_ = 0;  // appends; of them answered
     std::uint64_t durable_size_ = 0, published_size_ = 0;
     Fresh fresh_;                // of what became durable since the publisher took the last

@@ -263,6 +263,7 @@ Status DiskLedger::flush() {
     const std::uint64_t taken = taken_;
     const std::uint64_t attempts = attempts_;
     ++flushes_;
+    arrived_.notify_one();
     published_.wait(lock, [&] { return failed_ || drained_ || settled_ >= taken; });
     const std::uint64_t durable = durable_size_;
     durable_.notify_all();

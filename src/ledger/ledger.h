@@ -85,6 +85,8 @@ struct Options {
     // A file on tmpfs for what is accepted and not on disk yet, so that a killed process loses none
     // of it: the next open() writes it down first. Empty, or not to be had: there is none.
     std::filesystem::path accepted;
+    // How long what outlives the process waits for another entry to share its sync.
+    std::int64_t company_wait_ms = 2;
 };
 
 // What an acknowledged append got. `leaf` is the RFC 6962 leaf hash.
@@ -149,10 +151,15 @@ class Ledger {
     virtual void append(std::string entry, AppendDone done) = 0;
     // The same for a caller who knows the entry's leaf hash already: it must be RFC 6962's, since
     // `Appended::leaf` repeats it and it is signed; the next start hashes anew from the disk.
-    // Returns whether the entry outlives this process from now on (Options::accepted): until `done`
-    // it can still be lost with the machine's power, or be refused when the disk fails.
-    virtual bool append_hashed(std::string entry, const Sha256& /*leaf*/, AppendDone done) {
+    virtual void append_hashed(std::string entry, const Sha256& /*leaf*/, AppendDone done) {
         append(std::move(entry), std::move(done));
+    }
+    // The same for an entry whose `done` nobody waits for if it outlives this process from now on
+    // (Options::accepted), which is returned. Such an entry wants no sync of its own: it shares the
+    // next one, and waits for it for Options::company_wait_ms at most. Until `done` it can still be
+    // lost with the machine's power, or be refused when the disk fails.
+    virtual bool append_outliving(std::string entry, const Sha256& leaf, AppendDone done) {
+        append_hashed(std::move(entry), leaf, std::move(done));
         return false;
     }
     // The same as append() for a narrowing act (revoke, end, suspend, seal) or a gap event, and for

@@ -147,7 +147,7 @@ TEST_F(LedgerCrash, WhatOutlivesTheProcessIsThereAfterManyKills) {
                 const std::string entry = std::to_string(getpid()) + ":" + std::to_string(n) +
                                           std::string(n % 1'500, '.');
                 const Sha256 leaf = leaf_hash(as_bytes(entry));
-                if (!(*ledger)->append_hashed(entry, leaf, [](Result<Appended>) {})) {
+                if (!(*ledger)->append_outliving(entry, leaf, [](Result<Appended>) {})) {
                     if (!(*ledger)->flush()) _exit(2);  // more than it can keep: wait
                     continue;
                 }
