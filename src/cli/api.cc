@@ -68,9 +68,10 @@ Result<std::string> call_api(const Context& context, const std::string& method,
     const auto endpoint = net::Endpoint::parse(where->operators.string());
     if (!endpoint) return fail(endpoint.error());
     net::Reactor reactor;
-    net::HttpClient client(reactor, *endpoint, [&where](const net::Peer& peer) {
+    const auto trusts = [&where](const net::Peer& peer) {
         return check_gateway(where->operators, peer.uid, getuid());
-    });
+    };
+    net::HttpClient client(reactor, *endpoint, trusts, kMaxApiAnswerBytes);
     net::HttpRequest request;
     request.method = method;
     request.target = "/api/v1/" + path;

@@ -17,6 +17,9 @@ struct Sockets {
 };
 Result<Sockets> sockets(const Context& context);
 
+// A catalog of many tools is long; the gateway is believed by then.
+inline constexpr std::size_t kMaxApiAnswerBytes = 64 << 20;
+
 // Sends one request and returns the answer's JSON text. An API error comes back as its Error (code
 // and message); a gateway that cannot be reached is kUnavailable, one that is not believed
 // (socket_trust.h) kForbidden.

@@ -50,7 +50,7 @@ void print_tools(const json::Value& tools) {
 int list(const Context& context) {
     const auto answer = call_api(context, "GET", "catalog");
     if (!answer) return report_api(context, answer.error());
-    const auto body = json::parse(*answer, {.bytes_max = 64 << 20});
+    const auto body = json::parse(*answer, {.bytes_max = kMaxApiAnswerBytes});
     if (!body) return report(context, body.error());
     if (context.json) {
         print_json(context, versioned("catalog", json::Node::from(body->root())));
@@ -72,7 +72,7 @@ int export_all(const Context& context) {
 int show(const Context& context, const std::string& tool) {
     const auto answer = call_api(context, "GET", "catalog/" + tool);
     if (!answer) return report_api(context, answer.error());
-    const auto body = json::parse(*answer, {.bytes_max = 16 << 20});
+    const auto body = json::parse(*answer, {.bytes_max = kMaxApiAnswerBytes});
     if (!body) return report(context, body.error());
     print_json(context, versioned("tool", json::Node::from(body->root())));
     return kDone;
@@ -103,7 +103,7 @@ void print_difference(const json::Value& body) {
 Result<json::Document> difference(const Context& context, const std::string& tool) {
     const auto answer = call_api(context, "GET", "catalog/" + tool + "/diff");
     if (!answer) return fail(answer.error());
-    return json::parse(*answer, {.bytes_max = 16 << 20});
+    return json::parse(*answer, {.bytes_max = kMaxApiAnswerBytes});
 }
 
 int diff_one(const Context& context, const std::string& tool) {
@@ -121,7 +121,7 @@ int diff_one(const Context& context, const std::string& tool) {
 int diff_all(const Context& context) {
     const auto answer = call_api(context, "GET", "catalog");
     if (!answer) return report_api(context, answer.error());
-    const auto body = json::parse(*answer, {.bytes_max = 64 << 20});
+    const auto body = json::parse(*answer, {.bytes_max = kMaxApiAnswerBytes});
     if (!body) return report(context, body.error());
     json::Node differences = json::Node::array();
     if (const auto tools = body->root().find("tools"))
@@ -153,7 +153,7 @@ int pin(const Context& context, const std::string& tool, const std::string& read
     const auto answer =
         call_api(context, "POST", "catalog/" + tool + "/pin", R"({"pin":")" + read + "\"}");
     if (!answer) return report_api(context, answer.error());
-    const auto body = json::parse(*answer, {.bytes_max = 16 << 20});
+    const auto body = json::parse(*answer, {.bytes_max = kMaxApiAnswerBytes});
     if (!body) return report(context, body.error());
     if (context.json)
         print_json(context, versioned("tool", json::Node::from(body->root())));

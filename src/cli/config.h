@@ -59,10 +59,6 @@ struct Config {
 Result<Config> load_config(const std::filesystem::path& file);
 Result<Config> parse_config(std::string_view text, std::string name);
 
-// Every `*.cedar` of a folder: name and text, sorted by name. Errors: kNotFound, kTooLarge, kIo.
-Result<std::vector<std::pair<std::string, std::string>>> load_policies(
-    const std::filesystem::path& dir);
-
 // A task file (examples/quickstart/task.toml). Errors as load_config(); a grant's `when` that does
 // not parse is reported at its line.
 Result<identity::TaskSpec> load_task(const std::filesystem::path& file);

@@ -75,8 +75,9 @@ TEST(Config, AServerIsACommandOrAUrl) {
     EXPECT_TRUE(web.command.empty());
 }
 
-TEST(Config, MistakesAboutHttpServersSayWhatToWrite) {
+TEST(Config, MistakesAboutServersSayWhatToWrite) {
     const std::string web = "[[servers]]\nname = \"x\"\nurl = \"http://127.0.0.1:1/mcp\"\n";
+    const std::string command = "[[servers]]\nname = \"x\"\ncommand = [\"a\"]\n";
     const std::pair<std::string, const char*> cases[] = {
         {"[[servers]]\nname = \"x\"\nurl = \"http://tools.example.com/\"\n", "in the clear"},
         {"[[servers]]\nname = \"x\"\nurl = \"https://u:p@h/\"\n", "secrets come from"},
@@ -87,6 +88,12 @@ TEST(Config, MistakesAboutHttpServersSayWhatToWrite) {
         {web + "bearer_env = \"A\"\nheader_env = { Authorization = \"B\" }\n", "gateway's own"},
         {web + "ca_file = \"x.pem\"\n", "`ca_file` is for https urls"},
         {web + "env = [\"A\"]\n", "`env` is for servers with `command`"},
+        {command + "env = [\"TOKEN=secret-token\"]\n", "write values into `set`"},
+        {command + "env = [\"\"]\n", "is not the name of an environment variable"},
+        {command + "set = { \"A=B\" = \"c\" }\n", "is not the name of an environment variable"},
+        {command + "set = { \"A\\u0000B\" = \"c\" }\n", "is not the name of an environment"},
+        {command + "set = { A = \"b\\u0000c\" }\n", "must not hold a NUL character"},
+        {"[[servers]]\nname = \"x\"\ncommand = [\"a\", \"b\\u0000c\"]\n", "must not hold a NUL"},
         {web + "in_flight = 0\n", "`in_flight` must be between 1 and 1024"},
         {web + "timeout = \"10m\"\n", "`timeout` must be between 1s and 110s"},
         {"[[servers]]\nname = \"x\"\ncommand = [\"a\"]\nbearer_env = \"A\"\n",

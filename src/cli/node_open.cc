@@ -6,6 +6,7 @@
 #include "cli/keys.h"
 #include "cli/lent.h"
 #include "cli/node_parts.h"
+#include "cli/policy_files.h"
 #include "cli/readers.h"
 #include "cli/socket_trust.h"
 #include "evidence/resume.h"

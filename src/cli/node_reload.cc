@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "cli/lent.h"
 #include "cli/node_parts.h"
+#include "cli/policy_files.h"
 #include "cli/reload.h"
 
 namespace writ::cli {

@@ -62,7 +62,7 @@ int authorize(const Context& context, const PolicyOptions& options, const AskOpt
 }
 
 int show(const Context& context, const std::string& answer) {
-    const auto parsed = json::parse(answer, {.bytes_max = 16 << 20});
+    const auto parsed = json::parse(answer, {.bytes_max = kMaxApiAnswerBytes});
     if (!parsed) return report(context, parsed.error());
     if (context.json)
         print_json(context, versioned("policy.explain", json::Node::from(parsed->root())));
@@ -117,7 +117,7 @@ int explain_past(const Context& context, const std::string& event, const AskOpti
                    inert(answer.error().message(), 300));
         return kDone;
     }
-    const auto parsed = json::parse(*answer, {.bytes_max = 16 << 20});
+    const auto parsed = json::parse(*answer, {.bytes_max = kMaxApiAnswerBytes});
     if (!parsed) return report(context, parsed.error());
     if (context.json) {
         json::Node out = json::Node::from(parsed->root());

@@ -1,4 +1,6 @@
 // Policy files that are none: refused quickly, with their name, in bounded memory.
+#include "cli/policy_files.h"
+
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,7 +10,6 @@
 #include <fstream>
 
 #include "base/temp_dir.h"
-#include "cli/config.h"
 #include "policy/policy.h"
 
 namespace writ::cli {

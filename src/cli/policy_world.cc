@@ -11,6 +11,7 @@
 #include "base/inert.h"
 #include "cli/api.h"
 #include "cli/config.h"
+#include "cli/policy_files.h"
 #include "json/value.h"
 
 namespace writ::cli {
@@ -18,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMaxCatalogBytes = 64 << 20;
+constexpr std::size_t kMaxCatalogBytes = kMaxApiAnswerBytes;
 
 // --config, else the writ.toml of the folder or above it, else the default place.
 fs::path config_file(const Context& context, const PolicyOptions& options) {

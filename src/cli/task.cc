@@ -45,7 +45,7 @@ void print_task(const json::Value& task) {
 
 int show(const Context& context, const Result<std::string>& answer) {
     if (!answer) return report_api(context, answer.error());
-    const auto body = json::parse(*answer, {.bytes_max = 64 << 20});
+    const auto body = json::parse(*answer, {.bytes_max = kMaxApiAnswerBytes});
     if (!body) return report(context, body.error());
     if (context.json)
         print_json(context, versioned("task", json::Node::from(body->root())));
@@ -67,7 +67,7 @@ Status each_task(const Context& context, const std::function<void(const json::Va
     while (true) {
         const auto answer = call_api(context, "GET", path);
         if (!answer) return fail(answer.error());
-        const auto body = json::parse(*answer, {.bytes_max = 64 << 20});
+        const auto body = json::parse(*answer, {.bytes_max = kMaxApiAnswerBytes});
         if (!body) return fail(body.error());
         if (const auto page = body->root().find("tasks"))
             for (const json::Value task : page->elements()) each(task);

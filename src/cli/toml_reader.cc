@@ -116,6 +116,16 @@ struct TomlTable::State {
     void wrong(const toml::node& node, std::string_view key, std::string_view what) {
         fail_at(node.source(), fmt::format("`{}` must be {}", full(key), what));
     }
+    // The text of `node`, null if it is none. A NUL would end paths, arguments and variables before
+    // their end: the file would say something else than what is done.
+    const std::string* text(const toml::node& node, std::string_view key) {
+        const auto* value = node.as_string();
+        if (value == nullptr || value->get().find('\0') == std::string::npos)
+            return value == nullptr ? nullptr : &value->get();
+        fail_at(node.source(),
+                fmt::format("`{}` must not hold a NUL character (\\u0000)", full(key)));
+        return nullptr;
+    }
 };
 
 TomlTable::TomlTable(std::shared_ptr<State> state) : state_(std::move(state)) {}
@@ -165,12 +175,12 @@ std::string TomlTable::string(std::string_view key, std::optional<std::string> f
         if (!fallback) state_->missing(key, "\"…\"");
         return fallback.value_or("");
     }
-    const auto* value = node->as_string();
+    const std::string* value = state_->text(*node, key);
     if (value == nullptr) {
         state_->wrong(*node, key, "a string");
         return {};
     }
-    return value->get();
+    return *value;
 }
 
 std::int64_t TomlTable::integer(std::string_view key, std::optional<std::int64_t> fallback) {
@@ -220,8 +230,8 @@ std::vector<std::string> TomlTable::strings(std::string_view key) {
         return out;
     }
     for (const auto& element : *array) {
-        if (const auto* text = element.as_string()) {
-            out.push_back(text->get());
+        if (const std::string* text = state_->text(element, key)) {
+            out.push_back(*text);
         } else {
             state_->wrong(element, key, "a list of strings, e.g. [\"a\", \"b\"]");
         }
@@ -239,8 +249,8 @@ std::map<std::string, std::string> TomlTable::string_map(std::string_view key) {
         return out;
     }
     for (const auto& [name, value] : *table) {
-        if (const auto* text = value.as_string()) {
-            out.emplace(std::string(name.str()), text->get());
+        if (const std::string* text = state_->text(value, key)) {
+            out.emplace(std::string(name.str()), *text);
         } else {
             state_->wrong(value, key, "a table of strings, e.g. { NAME = \"value\" }");
         }

@@ -161,9 +161,10 @@ class HttpServer {
 class HttpClient {
   public:
     // `trusts` is asked who answers, of each new connection, before anything is sent on it; empty:
-    // everybody.
+    // everybody. A longer answer than `answer_bytes_max` is kTooLarge.
     HttpClient(Reactor& reactor, Endpoint endpoint,
-               std::function<Status(const Peer&)> trusts = nullptr);
+               std::function<Status(const Peer&)> trusts = nullptr,
+               std::size_t answer_bytes_max = kMaxUpstreamMessageBytes);
     ~HttpClient();
     // Errors: kUnavailable (cannot connect; detail names the endpoint), kTimeout, kInvalid
     // (malformed answer), kTooLarge; what `trusts` said.

@@ -7,11 +7,13 @@ namespace writ::net {
 namespace {
 
 struct State {
-    State(Reactor& r, Endpoint e, std::function<Status(const Peer&)> trusts)
+    State(Reactor& r, Endpoint e, std::function<Status(const Peer&)> trusts, std::size_t most)
         : pool(r, std::move(e), {.connections_max = 1, .idle_max = 1, .trusts = std::move(trusts)}),
-          turn(r) {}
+          turn(r),
+          answer_bytes_max(most) {}
     HttpPool pool;
     Turnstile turn;
+    const std::size_t answer_bytes_max;
     HttpCallPtr call;  // under way
     bool closed = false;
 };
@@ -29,7 +31,7 @@ Task<Result<HttpResponse>> exchange(StatePtr state, HttpRequest request, TimePoi
     HttpResponse out;
     out.status = call->status();
     out.headers = call->headers();
-    auto body = co_await call->read_all(kMaxUpstreamMessageBytes, deadline);
+    auto body = co_await call->read_all(state->answer_bytes_max, deadline);
     if (!body) co_return fail(body.error());
     out.body = std::move(*body);
     co_return std::move(out);
@@ -50,9 +52,9 @@ struct HttpClient::Impl {
 };
 
 HttpClient::HttpClient(Reactor& reactor, Endpoint endpoint,
-                       std::function<Status(const Peer&)> trusts)
-    : impl_(std::make_unique<Impl>(
-          Impl{std::make_shared<State>(reactor, std::move(endpoint), std::move(trusts))})) {}
+                       std::function<Status(const Peer&)> trusts, std::size_t answer_bytes_max)
+    : impl_(std::make_unique<Impl>(Impl{std::make_shared<State>(
+          reactor, std::move(endpoint), std::move(trusts), answer_bytes_max)})) {}
 
 HttpClient::~HttpClient() {
     impl_->state->closed = true;

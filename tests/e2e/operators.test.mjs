@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { connect as dial } from 'node:net';
 import { after, test } from 'node:test';
-import { echoGateways, waitFor } from './harness.mjs';
+import { connect, echoGateways, waitFor } from './harness.mjs';
 
 const gateway = echoGateways(after);
 
@@ -26,6 +26,21 @@ test('many tasks with long prompts are listed', async () => {
   assert.equal(table.out.trim().split('\n').length, 91);
   const shown = await gw.json('task', 'show', listed.json.tasks[0].id);
   assert.equal(shown.json.prompt, prompt);
+});
+
+test('a catalog of 5 MB is listed, exported and shown to an agent', async () => {
+  const gw = gateway();
+  gw.configure(gw.server('echo', 'wordy') + gw.domain('echoes', 'echo/*'));
+  await gw.up();
+  const listed = await gw.json('catalog', 'list');
+  assert.equal(listed.code, 0, listed.err);
+  assert.equal(listed.json.tools.length, 50);
+  const exported = await gw.cli('catalog', 'export');
+  assert.equal(exported.code, 0, exported.err);
+  assert.ok(exported.out.length > 5_000_000, `${exported.out.length} bytes`);
+  const { token } = await gw.bearer(gw.path('task.toml'));
+  const agent = await connect(gw.mcp, { authorization: `Bearer ${token}` });
+  assert.equal((await agent.call('tools/list', {})).json.result.tools.length, 50);
 });
 
 test('whoever knocks at the launchers\' socket in a loop does not fill the log', async () => {

@@ -1,0 +1,25 @@
+// [[servers]] and [[domains]] of writ.toml, and what their readers share with the rest of it.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "catalog/catalog.h"
+#include "cli/toml_reader.h"
+
+namespace writ::cli {
+
+// One table; what is wrong in it is recorded there (TomlTable::reject). `file` is writ.toml.
+catalog::ServerSpec read_server(TomlTable table, const std::filesystem::path& file);
+catalog::DomainRule read_domain(TomlTable table);
+
+// `text` as a path, seen from the folder of `file`; `~/` is the home folder.
+std::filesystem::path from_file(const std::filesystem::path& file, std::string text);
+// A name (a-z 0-9 . _ -) of at most `max` characters; anything else is recorded as wrong.
+std::string name_key(TomlTable& table, std::string_view key, std::optional<std::string> fallback,
+                     std::size_t max = 63);
+
+}  // namespace writ::cli
