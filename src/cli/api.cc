@@ -37,7 +37,9 @@ Error error_from(const net::HttpResponse& response) {
 
 Result<Sockets> sockets(const Context& context) {
     std::string operators = context.socket;
-    if (const char* env = std::getenv("WRIT_SOCKET"); operators.empty() && env != nullptr)
+    // Who names a configuration means its gateway.
+    if (const char* env = std::getenv("WRIT_SOCKET");
+        operators.empty() && context.config.empty() && env != nullptr)
         operators = env;
     if (!operators.empty()) {
         const std::filesystem::path path(operators);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <system_error>
 
 #include "cli/config_servers.h"
 #include "cli/toml_reader.h"
@@ -43,6 +44,8 @@ identity::Agent read_agent(TomlTable table, const std::string& trust_domain) {
     identity::Agent agent;
     agent.name = name_key(table, "name", std::nullopt);
     agent.owner = table.string("owner");
+    if (agent.owner.empty())
+        table.reject("owner", "`owner` is empty: say who answers for what the agent does");
     agent.groups = table.strings("groups");
     agent.charter = table.string("charter", "");
     if (!agent.charter.empty() && !digest_from_text(agent.charter))
@@ -54,6 +57,7 @@ identity::Agent read_agent(TomlTable table, const std::string& trust_domain) {
 identity::Person read_person(TomlTable table) {
     identity::Person person;
     person.login = table.string("login");
+    if (person.login.empty()) table.reject("login", "`login` is empty: write the person's name");
     if (table.has("uid")) {
         const std::int64_t uid = table.integer("uid");
         if (uid > UINT32_MAX) table.reject("uid", "`uid` is not a user id");
@@ -93,9 +97,9 @@ void read_listen(TomlTable listen, const fs::path& file, Config& config) {
     const fs::path runtime = default_runtime_dir();
     config.agents_listen = listen.string("agents", "127.0.0.1:7420");
     config.agents_socket =
-        from_file(file, listen.string("agents_socket", (runtime / "agents.sock").string()));
+        path_key(listen, "agents_socket", file, (runtime / "agents.sock").string());
     config.operators_socket =
-        from_file(file, listen.string("operators_socket", (runtime / "operators.sock").string()));
+        path_key(listen, "operators_socket", file, (runtime / "operators.sock").string());
     config.bearer = listen.boolean("bearer", false);
     config.readers_listen = listen.string("readers", "");
     config.metrics = listen.boolean("metrics", false);
@@ -103,14 +107,23 @@ void read_listen(TomlTable listen, const fs::path& file, Config& config) {
         listen.reject("metrics", "`metrics` is served by the readers' listener: set `readers`");
 }
 
+// By their names; neither need be there.
+bool is_below(const fs::path& path, const fs::path& folder) {
+    const fs::path relative = path.lexically_relative(folder);
+    return !relative.empty() && *relative.begin() != "..";
+}
+
 void read_log(TomlTable log, const fs::path& file, Config& config) {
     using ledger::OnMissingQuorum;
-    if (const auto path = log.string("policy", ""); !path.empty())
-        config.log.policy = from_file(file, path);
-    if (const auto path = log.string("witness_ca_file", ""); !path.empty())
-        config.log.witness_ca_file = from_file(file, path);
-    if (const auto path = log.string("mirror", ""); !path.empty())
-        config.log.mirror = from_file(file, path);
+    config.log.policy = path_key(log, "policy", file);
+    config.log.witness_ca_file = path_key(log, "witness_ca_file", file);
+    if (!config.log.witness_ca_file.empty() && config.log.policy.empty())
+        log.reject("witness_ca_file", "`witness_ca_file` is for the witnesses of `policy`");
+    config.log.mirror = path_key(log, "mirror", file);
+    if (!config.log.mirror.empty() && is_below(config.log.mirror, config.data))
+        log.reject("mirror",
+                   "`mirror` is inside `data`: a second copy is for the day on which that "
+                   "is lost, so name a folder elsewhere");
     const std::string missing = log.string("on_missing_quorum", "");
     if (config.log.policy.empty() != missing.empty())
         log.reject(missing.empty() ? "policy" : "on_missing_quorum",
@@ -145,8 +158,8 @@ Result<Config> read_config(TomlTable root, const fs::path& file) {
     config.trust_domain = name_key(root, "trust_domain", "writ.local", 253);
     config.tenant = name_key(root, "tenant", "default");
     config.node = name_key(root, "node", "gw-1");
-    config.data = from_file(file, root.string("data", default_data_dir().string()));
-    config.policies = from_file(file, root.string("policies", "policies"));
+    config.data = path_key(root, "data", file, default_data_dir().string());
+    config.policies = path_key(root, "policies", file, "policies");
     config.reactors = static_cast<std::size_t>(root.integer("reactors", 1));
     if (config.reactors < 1 || config.reactors > 64)
         root.reject("reactors", "`reactors` must be between 1 and 64");
@@ -154,9 +167,21 @@ Result<Config> read_config(TomlTable root, const fs::path& file) {
     config.stop_grace_s = root.seconds("stop_grace", 10);
     read_listen(root.table("listen"), file, config);
     read_log(root.table("log"), file, config);
-    for (auto& table : root.tables("agents"))
-        config.agents.push_back(read_agent(table, config.trust_domain));
-    for (auto& table : root.tables("people")) config.people.push_back(read_person(table));
+    for (auto& table : root.tables("agents")) {
+        identity::Agent agent = read_agent(table, config.trust_domain);
+        if (std::ranges::any_of(config.agents, [&](const auto& a) { return a.name == agent.name; }))
+            table.reject("name", fmt::format("two agents are called `{}`", agent.name));
+        config.agents.push_back(std::move(agent));
+    }
+    for (auto& table : root.tables("people")) {
+        identity::Person person = read_person(table);
+        for (const auto& other : config.people) {
+            if (person.uid && other.uid == person.uid)
+                table.reject("uid", fmt::format("`{}` has this uid already: write all roles there",
+                                                other.login));
+        }
+        config.people.push_back(std::move(person));
+    }
     if (config.people.empty()) config.people.push_back(myself());
     for (auto& table : root.tables("servers")) config.servers.push_back(read_server(table, file));
     for (auto& table : root.tables("domains")) config.domains.push_back(read_domain(table));
@@ -172,13 +197,24 @@ Result<Config> read_config(TomlTable root, const fs::path& file) {
 fs::path from_file(const fs::path& file, std::string text) {
     if (text.starts_with("~/")) text = env_or("HOME", "") + text.substr(1);
     const fs::path path(text);
-    return path.is_absolute() ? path : fs::absolute(file.parent_path() / path).lexically_normal();
+    if (path.is_absolute()) return path;
+    std::error_code gone;  // the current folder, of which a relative `file` needs the name
+    const fs::path whole = fs::absolute(file.parent_path() / path, gone);
+    return (gone ? path : whole).lexically_normal();
+}
+
+fs::path path_key(TomlTable& table, std::string_view key, const fs::path& file,
+                  std::string fallback) {
+    const std::string text = table.string(key, std::move(fallback));
+    if (text.empty() && table.has(key))
+        table.reject(key, fmt::format("`{}` is empty: write a path, or leave it out", key));
+    return text.empty() ? fs::path() : from_file(file, text);
 }
 
 std::string name_key(TomlTable& table, std::string_view key, std::optional<std::string> fallback,
                      std::size_t max) {
     std::string value = table.string(key, std::move(fallback));
-    if (!value.empty() && !is_name(value, max))
+    if ((table.has(key) || !value.empty()) && !is_name(value, max))
         table.reject(key, fmt::format("`{}` is not a name: use a-z 0-9 . _ -, starting with a "
                                       "letter or digit, at most {} characters",
                                       value, max));

@@ -107,11 +107,9 @@ void read_http_server(TomlTable& table, const fs::path& file, catalog::ServerSpe
                 fmt::format("`{}` must be the name of an environment variable, not a value",
                             inert(field, 60)));
     }
-    const std::string ca_file = table.string("ca_file", "");
-    if (!ca_file.empty()) {
-        if (url && !url->tls) table.reject("ca_file", "`ca_file` is for https urls");
-        spec.ca_file = from_file(file, ca_file).string();
-    }
+    spec.ca_file = path_key(table, "ca_file", file).string();
+    if (!spec.ca_file.empty() && url && !url->tls)
+        table.reject("ca_file", "`ca_file` is for https urls");
     for (const char* key : {"env", "set", "cwd"})
         if (table.has(key))
             table.reject(key, fmt::format("`{}` is for servers with `command`, not `url`", key));
@@ -130,10 +128,12 @@ catalog::ServerSpec read_server(TomlTable table, const fs::path& file) {
     catalog::ServerSpec spec;
     spec.name = name_key(table, "name", std::nullopt, 31);
     spec.command = table.strings("command");
-    if (spec.command.empty() == !table.has("url"))
-        table.reject(spec.command.empty() ? "command" : "url",
+    if (spec.command.empty() && !table.has("url"))
+        table.reject("command",
                      "`command` is missing: write command = [\"program\", \"arg\"] or url = "
-                     "\"http://127.0.0.1:PORT/mcp\", and only one of them");
+                     "\"http://127.0.0.1:PORT/mcp\"");
+    if (!spec.command.empty() && table.has("url"))
+        table.reject("url", "`command` and `url` are both there: write only one of them");
     if (table.has("url")) {
         read_http_server(table, file, spec);
     } else {
@@ -148,7 +148,7 @@ catalog::ServerSpec read_server(TomlTable table, const fs::path& file) {
             if (!may_name_variable(name))
                 table.reject("set", fmt::format("`{}` is not the name of an environment variable",
                                                 inert(name, 60)));
-        spec.cwd = from_file(file, table.string("cwd", ".")).string();
+        spec.cwd = path_key(table, "cwd", file, ".").string();
         for (const char* key : {"bearer_env", "header_env", "ca_file"})
             if (table.has(key))
                 table.reject(key,

@@ -108,6 +108,39 @@ TEST(Config, MistakesAboutServersSayWhatToWrite) {
     }
 }
 
+// What looks like a protection or a name must be one.
+TEST(Config, WhatSaysNothingIsRefused) {
+    const std::string server = "[[servers]]\nname = \"x\"\ncommand = [\"a\"]\n";
+    const std::pair<std::string, const char*> cases[] = {
+        {"data = \"\"\n", "`data` is empty"},
+        {"policies = \"\"\n", "`policies` is empty"},
+        {"[listen]\nagents_socket = \"\"\n", "`agents_socket` is empty"},
+        {"[listen]\noperators_socket = \"\"\n", "`operators_socket` is empty"},
+        {"[log]\nmirror = \"\"\n", "`mirror` is empty"},
+        {server + "cwd = \"\"\n", "`cwd` is empty"},
+        {"trust_domain = \"\"\n", "is not a name"},
+        {"tenant = \"\"\n", "is not a name"},
+        {"[[agents]]\nname = \"\"\nowner = \"a\"\n", "is not a name"},
+        {"[[agents]]\nname = \"b\"\nowner = \"\"\n", "`owner` is empty"},
+        {"[[agents]]\nname = \"bot\"\nowner = \"a\"\n", "two agents are called `bot`"},
+        {"[[people]]\nlogin = \"\"\nuid = 1\n", "`login` is empty"},
+        {"[[people]]\nlogin = \"a\"\nuid = 1\n[[people]]\nlogin = \"b\"\nuid = 1\n",
+         "`a` has this uid already"},
+        {"[vault]\npassphrase_file = \"pw\"\n", "protects nothing here"},
+        {"[vault]\nmodule = \"p11.so\"\n", "`module` is for custody = \"pkcs11\""},
+        {"data = \"/d\"\n[log]\nmirror = \"/d/log/default/gw-1\"\n", "`mirror` is inside `data`"},
+        {"[log]\nwitness_ca_file = \"x.pem\"\n", "is for the witnesses of `policy`"},
+        {server + "url = \"http://127.0.0.1:1/mcp\"\n", "only one of them"},
+    };
+    for (const auto& [text, expected] : cases) {
+        const auto config = parse_config(text + kAgent, "w.toml");
+        ASSERT_FALSE(config) << text;
+        EXPECT_NE(config.error().message().find(expected), std::string::npos)
+            << text << config.error().message();
+    }
+    EXPECT_TRUE(parse_config(std::string("data = \"/d\"\n[log]\nmirror = \"/d2\"\n") + kAgent, ""));
+}
+
 TEST(Config, AnAgentNeedsAnOwner) {
     const auto config = parse_config("[[agents]]\nname = \"bot\"\n", "w.toml");
     ASSERT_FALSE(config);

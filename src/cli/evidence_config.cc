@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cli/config_servers.h"
 #include "cli/toml_reader.h"
 #include "json/node.h"
 
@@ -9,20 +10,25 @@ namespace writ::cli {
 
 namespace {
 
-std::string path_from(const std::filesystem::path& file, const std::string& text) {
-    if (text.empty() || std::filesystem::path(text).is_absolute()) return text;
-    return std::filesystem::absolute(file.parent_path() / text).lexically_normal().string();
-}
-
 void read_vault(TomlTable vault, const std::filesystem::path& file, evidence::CustodySpec& out) {
     out.kind = vault.string("custody", "file");
     if (out.kind != "file" && out.kind != "passphrase" && out.kind != "pkcs11") {
         vault.reject("custody", "`custody` is file, passphrase or pkcs11");
     }
-    out.passphrase_file = path_from(file, vault.string("passphrase_file", ""));
+    out.passphrase_file = path_key(vault, "passphrase_file", file).string();
     out.module = vault.string("module", "");
     out.token = vault.string("token", "");
     out.key = vault.string("key", "");
+    // Whoever writes them believes that they protect something.
+    if (out.kind == "file" && vault.has("passphrase_file")) {
+        vault.reject("passphrase_file",
+                     "`passphrase_file` protects nothing here: write custody = \"passphrase\"");
+    }
+    for (const char* key : {"module", "token", "key"}) {
+        if (out.kind != "pkcs11" && vault.has(key)) {
+            vault.reject(key, "`" + std::string(key) + "` is for custody = \"pkcs11\"");
+        }
+    }
     if (out.kind != "file" && out.passphrase_file.empty()) {
         vault.reject("custody",
                      "`passphrase_file` is missing: the file with the passphrase, or the PIN");
@@ -53,9 +59,9 @@ EvidenceConfig read_evidence(TomlTable& root, const std::filesystem::path& file)
         evidence::ExportSpec spec;
         spec.name = table.string("name");
         spec.to = table.string("to");
-        spec.token_file = path_from(file, table.string("token_file", ""));
+        spec.token_file = path_key(table, "token_file", file).string();
         spec.bearer_env = table.string("bearer_env", "");
-        spec.ca_file = path_from(file, table.string("ca_file", ""));
+        spec.ca_file = path_key(table, "ca_file", file).string();
         const auto format = evidence::parse_export_format(table.string("format", "jsonl"));
         if (!format) table.reject("format", format.error().detail);
         if (format) spec.format = *format;

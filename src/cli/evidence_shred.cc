@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <iostream>
+#include <optional>
 
 #include <CLI/CLI.hpp>
 
@@ -17,7 +18,8 @@ namespace writ::cli::evidence_verbs {
 namespace {
 
 struct Options {
-    std::string subject, before, reason;
+    std::string subject, reason;
+    std::optional<std::string> before;
     bool dry_run = false, yes = false;
 };
 
@@ -25,7 +27,7 @@ Result<std::string> ask(const Context& context, const Options& options, bool dry
     json::Node body = json::Node::object();
     body["subject"] = options.subject;
     body["reason"] = options.reason;
-    if (!options.before.empty()) body["before"] = options.before;
+    if (options.before) body["before"] = *options.before;
     body["dry_run"] = dry_run;
     return call_api(context, "POST", "evidence/shred", body.dump());
 }

@@ -146,6 +146,11 @@ int verify_receipt(const Context& context, const Options& options) {
 
 int run(const Context& context, const Options& options) {
     if (!options.bundle.empty()) return verify_bundle(context, options);
+    if (options.quorum > 0 || !options.witnesses.empty())
+        return report(context, {ErrorCode::kInvalid,
+                                "--witness and --quorum are for --bundle; those of a log are "
+                                "checked by `writ-verify --trust POLICY LOG`",
+                                {}});
     if (!options.receipt.empty()) return verify_receipt(context, options);
     return verify_log(context, options);
 }
@@ -161,7 +166,8 @@ void add_verify(CLI::App& app, Context& context) {
             "file with a receipt, or with an answer that carries one in `_meta`; - = stdin")
         ->excludes("--bundle");
     verb->add_option("--witness", options->witnesses, "vkey of a witness (with --bundle)");
-    verb->add_option("--quorum", options->quorum, "how many witnesses must have signed");
+    verb->add_option("--quorum", options->quorum,
+                     "how many of them must have signed (with --bundle)");
     add_where(verb, std::shared_ptr<Where>(options, &options->where), false);
     verb->footer(
         "Exit code 4: findings.\n"

@@ -72,6 +72,10 @@ Result<std::unique_ptr<Node>> Node::open(Config config) {
     return std::unique_ptr<Node>(new Node(std::move(impl)));
 }
 
+std::string Node::agents_url() const {
+    return impl_->config.agents_listen.empty() ? "" : impl_->config.public_url() + "/mcp";
+}
+
 Status Node::run(const std::function<void()>& ready) {
     return impl_->run(ready);
 }

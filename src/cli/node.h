@@ -2,7 +2,9 @@
 // makes one and runs it.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "base/error.h"
 #include "cli/config.h"
@@ -17,6 +19,8 @@ class Node {
     static Result<std::unique_ptr<Node>> open(Config config);
     ~Node();
 
+    // The agents' endpoint on the bound port; empty where it is off.
+    std::string agents_url() const;
     // Starts the tool servers, serves until SIGINT or SIGTERM, then closes: live tasks are ended
     // and recorded, the log is published whole. Calls `ready` once requests are served.
     Status run(const std::function<void()>& ready);

@@ -71,6 +71,7 @@ struct Node::Impl {
     net::Task<Status> record_reload(std::shared_ptr<const Candidate> next, evidence::Actor by,
                                     std::string reason);
     void put_in_force(Candidate& next);
+    std::size_t live_tasks_of(const std::set<std::string>& names) const;
     net::Task<std::size_t> end_gone(std::set<std::string> agents, evidence::Actor by);
     // node_upkeep.cc
     net::Task<void> upkeep();

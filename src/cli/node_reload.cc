@@ -146,6 +146,13 @@ void Node::Impl::put_in_force(Candidate& next) {
     policy_files = std::move(next.files);
 }
 
+std::size_t Node::Impl::live_tasks_of(const std::set<std::string>& names) const {
+    std::size_t out = 0;
+    for (const auto& task : directory->tasks())
+        if (names.contains(task->spec.agent) && task->live(clock.boot_us())) ++out;
+    return out;
+}
+
 // Tasks of agents that are registered no more. Returns how many ended.
 net::Task<std::size_t> Node::Impl::end_gone(std::set<std::string> gone, evidence::Actor by) {
     std::size_t ended = 0;
@@ -183,7 +190,7 @@ net::Task<Result<json::Node>> Node::Impl::reload_in_turn(bool check_only, eviden
     for (const auto& line : next->warnings) out["warnings"].push_back(line);
     const bool applies = !check_only && !next->what.empty();
     out["applied"] = applies;
-    out["tasks_ended"] = std::size_t{0};
+    out["tasks_ended"] = check_only ? live_tasks_of(next->difference.gone_agents) : 0;
     if (!applies) co_return out;
     evidence::Actor actor = by;
     auto recording = record_reload(next, std::move(actor), std::move(reason));

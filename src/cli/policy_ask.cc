@@ -124,6 +124,9 @@ Result<policy::Scenario> scenario_of(const AskOptions& options) {
 }
 
 void print_explanation(const json::Value& root) {
+    if (const auto refused = root.string("refused"))
+        fmt::print("refused  every call now, {}; what follows is what grants and policies say\n",
+                   inert(*refused, 300));
     fmt::print("verdict  {}  ({})\n", inert(root.string("verdict").value_or("")),
                inert(root.string("code").value_or("")));
     fmt::print("reason   {}\n", inert(root.string("reason").value_or("")));

@@ -236,7 +236,7 @@ void add_policy_test(CLI::App& app, Context& context) {
         ->check(CLI::Range(0.0, 100.0));
     verb->add_option("--junit", options->junit, "also write a JUnit XML file");
     verb->footer(
-        "Example: writ policy test examples/policies/* --min-coverage 90\n"
+        "Example: writ policy test examples/policies/*/ --min-coverage 90\n"
         "Exit codes: 0 all as expected, 4 a case failed or coverage is too low, 2 a broken file.");
     verb->callback([&context, options] { context.exit_code = test(context, *options); });
 }

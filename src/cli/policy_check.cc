@@ -122,6 +122,14 @@ int check(const Context& context, const PolicyOptions& options, bool sarif) {
         policies = world->world.engine->policies();
         findings = policy::check_world(world->world).findings;
     }
+    if (world->files.empty()) {
+        CheckFinding none;
+        none.level = Level::kWarning;
+        none.rule = "no_policies";
+        none.message = "there is no *.cedar file in the folder, so every call would be forbidden";
+        none.help = "name the folder that holds them";
+        findings.push_back(std::move(none));
+    }
     if (world->catalog_from.empty()) {
         CheckFinding none;
         none.level = Level::kNote;

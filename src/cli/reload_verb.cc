@@ -43,9 +43,10 @@ int reload(const Context& context, bool check_only) {
         fmt::print("{} changes would be put in force; nothing was changed\n", changes);
     } else {
         fmt::print("{} changes are in force\n", changes);
-        if (const auto ended = root.i64("tasks_ended").value_or(0); ended > 0)
-            fmt::print("{} tasks of agents that are gone were revoked\n", ended);
     }
+    if (const auto ended = root.i64("tasks_ended").value_or(0); ended > 0)
+        fmt::print("{} tasks of agents that are gone {} revoked\n", ended,
+                   check_only ? "would be" : "were");
     return kDone;
 }
 

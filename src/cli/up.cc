@@ -23,17 +23,20 @@ int up(const Context& context, bool verbose) {
     const std::string log_dir = config->log_dir().string();
     auto node = Node::open(std::move(*config));
     if (!node) return report(context, node.error());
+    const std::string agents = (*node)->agents_url();
     const auto ready = [&] {
         if (context.json) {
             json::Node out = json::Node::object();
+            out["agents"] = agents;
             out["operators_socket"] = operators;
             out["log"] = log_dir;
             std::puts(versioned("up", std::move(out)).dump().c_str());
         } else {
             fmt::print(
-                "writ is ready\n  operators  {}\n  log        {}\n  isolation  none: agents "
-                "run under the gateway's own uid\n",
-                operators, log_dir);
+                "writ is ready\n  agents     {}\n  operators  {}\n  log        {}\n  isolation  "
+                "none: agents run under the gateway's own uid\n",
+                agents.empty() ? "off: `writ run` brings its own listener" : agents, operators,
+                log_dir);
         }
         std::fflush(stdout);
     };

@@ -30,7 +30,8 @@ int main(int argc, char** argv) {
     app.set_version_flag("--version", "writ 0.1.0");
     app.add_option("--config", context.config, "writ.toml (default: $WRIT_CONFIG, ./writ.toml)");
     app.add_option("--socket", context.socket,
-                   "the gateway's operators' socket (default: from the configuration)");
+                   "the gateway's operators' socket (default: of --config, $WRIT_SOCKET, or the "
+                   "configuration)");
     app.add_flag("--json", context.json, "machine-readable output");
     app.require_subcommand(1);
     app.fallthrough();

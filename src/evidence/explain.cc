@@ -185,7 +185,9 @@ void compare_runs(const Run& good, const Run& run, Ranking& ranking) {
     ranking.compare(Suspect::kInstructions, 8, good.charter, run.charter,
                     "another charter than in the last good run: model, instructions or tool list");
     ranking.compare(Suspect::kAccess, 6, good.grants, run.grants, "other grants");
-    ranking.compare(Suspect::kAccess, 6, good.policy_set, run.policy_set, "another policy set");
+    // A run without calls was decided on by no policy set.
+    if (!good.policy_set.event.empty())
+        ranking.compare(Suspect::kAccess, 6, good.policy_set, run.policy_set, "another policy set");
     ranking.compare(Suspect::kUserInput, 3, good.purpose, run.purpose, "another purpose");
     // Commitments can be compared under one key only, which is a subject's for a month.
     if (good.prompt_key.value == run.prompt_key.value) {

@@ -53,7 +53,7 @@ Status replace_file(const std::filesystem::path& file, ByteView bytes) {
     }
     if (::fsync(fd.get()) != 0) return fail(io_error(what, errno));
     if (::rename(temporary.c_str(), file.c_str()) != 0) return fail(io_error(what, errno));
-    return sync_dir(file.parent_path());
+    return sync_dir(file.has_parent_path() ? file.parent_path() : ".");
 }
 
 Status sync_dir(const std::filesystem::path& dir) {

@@ -36,7 +36,8 @@ bool is_month(std::string_view text) {
     const auto digit = [](char c) { return c >= '0' && c <= '9'; };
     return text.size() == kMonthText && text[4] == '-' &&
            std::ranges::all_of(text.substr(0, 4), digit) &&
-           std::ranges::all_of(text.substr(5), digit);
+           std::ranges::all_of(text.substr(5), digit) && text.substr(5) >= "01" &&
+           text.substr(5) <= "12";
 }
 
 // `<tag>-<kid>.dek`.

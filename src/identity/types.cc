@@ -7,83 +7,19 @@
 #include <limits>
 #include <string_view>
 
-#include "base/inert.h"
 #include "base/limits.h"
 #include "identity/limits.h"
-#include "json/value.h"
+#include "json/members.h"
 
 namespace writ::identity {
 
 namespace {
 
-constexpr std::size_t kShownNameBytes = 64;  // of a foreign member name in an error
-
-// One member a JSON object may have, and what takes its value. `path` is where the value stands,
-// e.g. `grants[0].tools`.
-struct Field {
-    std::string_view name;
-    std::function<Status(const json::Value& value, const std::string& path)> take;
-};
-
-tl::unexpected<Error> not_a(const std::string& path, std::string_view wanted) {
-    const std::string where = path.empty() ? "the task" : "`" + path + "`";
-    return fail(ErrorCode::kInvalid, fmt::format("{} must be {}", where, wanted));
-}
-
-// Reads an object none of whose members is unknown. Members that are absent keep their defaults.
-Status read_object(const json::Value& value, const std::string& path,
-                   const std::vector<Field>& fields) {
-    if (!value.is_object()) return not_a(path, "an object");
-    const std::string prefix = path.empty() ? "" : path + ".";
-    for (const auto& [key, member] : value.members()) {
-        const auto field = std::find_if(fields.begin(), fields.end(),
-                                        [&](const Field& f) { return f.name == key; });
-        if (field == fields.end()) {
-            std::string known;
-            for (const Field& f : fields)
-                known += (known.empty() ? "`" : ", `") + std::string(f.name) + "`";
-            return fail(ErrorCode::kInvalid,
-                        fmt::format("unknown member `{}{}`, use one of {}", prefix,
-                                    inert(key, kShownNameBytes), known));
-        }
-        if (auto taken = field->take(member, prefix + std::string(key)); !taken) return taken;
-    }
-    return {};
-}
-
-Status read_text(const json::Value& value, const std::string& path, std::string& out) {
-    const auto text = value.as_string();
-    if (!text) return not_a(path, "a string");
-    out = *text;
-    return {};
-}
-
-Status read_integer(const json::Value& value, const std::string& path, std::int64_t max,
-                    std::int64_t& out) {
-    const auto number = value.as_i64();
-    if (!number || *number < 0 || *number > max)
-        return not_a(path, fmt::format("a whole number from 0 to {}", max));
-    out = *number;
-    return {};
-}
-
-// Reads each element of an array with `take`; its path is `path[i]`.
-Status read_array(const json::Value& value, const std::string& path, std::string_view of,
-                  const std::function<Status(const json::Value&, const std::string&)>& take) {
-    if (!value.is_array()) return not_a(path, fmt::format("an array of {}", of));
-    std::size_t i = 0;
-    for (const json::Value& element : value.elements())
-        if (auto taken = take(element, fmt::format("{}[{}]", path, i++)); !taken) return taken;
-    return {};
-}
-
-Status read_texts(const json::Value& value, const std::string& path,
-                  std::vector<std::string>& out) {
-    return read_array(value, path, "strings",
-                      [&](const json::Value& element, const std::string& at) {
-                          return read_text(element, at, out.emplace_back());
-                      });
-}
+using json::read_array;
+using json::read_integer;
+using json::read_object;
+using json::read_text;
+using json::read_texts;
 
 Status read_grant(const json::Value& value, const std::string& path, Grant& grant) {
     using V = const json::Value&;

@@ -54,7 +54,7 @@ TEST(TaskSpecJson, RefusesUnknownMembersNamingThePath) {
 }
 
 TEST(TaskSpecJson, RefusesWrongTypesNamingThePath) {
-    EXPECT_THAT(refusal("[]"), HasSubstr("the task must be an object"));
+    EXPECT_THAT(refusal("[]"), HasSubstr("the text must be an object"));
     EXPECT_THAT(refusal(R"({"agent":1})"), HasSubstr("`agent` must be a string"));
     EXPECT_THAT(refusal(R"({"agent":null})"), HasSubstr("`agent` must be a string"));
     EXPECT_THAT(refusal(R"({"grants":{}})"), HasSubstr("`grants` must be an array"));

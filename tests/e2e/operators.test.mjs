@@ -28,19 +28,20 @@ test('many tasks with long prompts are listed', async () => {
   assert.equal(shown.json.prompt, prompt);
 });
 
-test('a catalog of 5 MB is listed, exported and shown to an agent', async () => {
+test('a catalog of 6 MB is listed, exported and shown to an agent', async () => {
   const gw = gateway();
-  gw.configure(gw.server('echo', 'wordy') + gw.domain('echoes', 'echo/*'));
+  gw.configure(gw.server('echo', 'wordy') + gw.server('more', 'wordy'));
+  gw.task('[[grants]]\ntools = ["echo/*", "more/*"]\n');
   await gw.up();
   const listed = await gw.json('catalog', 'list');
   assert.equal(listed.code, 0, listed.err);
-  assert.equal(listed.json.tools.length, 50);
+  assert.equal(listed.json.tools.length, 60);
   const exported = await gw.cli('catalog', 'export');
   assert.equal(exported.code, 0, exported.err);
-  assert.ok(exported.out.length > 5_000_000, `${exported.out.length} bytes`);
+  assert.ok(exported.out.length > 6_000_000, `${exported.out.length} bytes`);
   const { token } = await gw.bearer(gw.path('task.toml'));
   const agent = await connect(gw.mcp, { authorization: `Bearer ${token}` });
-  assert.equal((await agent.call('tools/list', {})).json.result.tools.length, 50);
+  assert.equal((await agent.call('tools/list', {})).json.result.tools.length, 60);
 });
 
 test('whoever knocks at the launchers\' socket in a loop does not fill the log', async () => {

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/seldom.h"
+#include "desks/admin/bodies.h"
 #include "desks/admin/pin_records.h"
 #include "desks/admin/views.h"
 #include "policy/flip.h"
@@ -97,7 +98,8 @@ struct Desk::Impl {
                                              PersonPtr person);
     net::Task<Result<net::HttpResponse>> shred(RequestPtr request, PersonPtr person);
     net::Task<Result<net::HttpResponse>> reload(RequestPtr request, PersonPtr person);
-    Result<net::HttpResponse> explain(const net::HttpRequest& request) const;
+    net::Task<Result<net::HttpResponse>> explain(RequestPtr request);
+    net::Task<std::string> refused_now(identity::TaskPtr task);
     Result<net::HttpResponse> status() const;
 
     net::Task<Result<PersonPtr>> caller(RequestPtr request);
@@ -180,7 +182,7 @@ net::Task<Result<net::HttpResponse>> Desk::Impl::route(RequestPtr request, Perso
         request->method == "POST") {
         if (auto may = need(*person, {Role::kAuditor, Role::kAuthor, Role::kOperator}); !may)
             co_return fail(may.error());
-        co_return explain(*request);
+        co_return co_await explain(request);
     }
     if (path.size() == 2 && path[0] == "evidence" && path[1] == "shred" &&
         request->method == "POST") {
@@ -195,13 +197,9 @@ net::Task<Result<net::HttpResponse>> Desk::Impl::route(RequestPtr request, Perso
 net::Task<Result<net::HttpResponse>> Desk::Impl::reload(RequestPtr request, PersonPtr person) {
     if (auto may = need(*person, {Role::kAuthor, Role::kOperator}); !may)
         co_return fail(may.error());
-    bool check_only = false;
-    if (!request->body.empty()) {
-        const auto body = json::parse(request->body);
-        if (!body) co_return fail(body.error());
-        check_only = body->root().boolean("check").value_or(false);
-    }
-    auto reloading = parts.reload(check_only, actor(*person));
+    const auto check_only = reload_checks_only(request->body);
+    if (!check_only) co_return fail(check_only.error());
+    auto reloading = parts.reload(*check_only, actor(*person));
     const auto done = co_await std::move(reloading);
     if (!done) co_return fail(done.error());
     co_return ok(*done);
@@ -210,27 +208,25 @@ net::Task<Result<net::HttpResponse>> Desk::Impl::reload(RequestPtr request, Pers
 // {"subject": a login, `ps:…` or a SPIFFE id, "before"?: month, "reason", "dry_run"?}
 net::Task<Result<net::HttpResponse>> Desk::Impl::shred(RequestPtr request, PersonPtr person) {
     if (auto may = need(*person, {Role::kOperator}); !may) co_return fail(may.error());
-    const auto body = json::parse(request->body);
+    auto body = read_shred(request->body);
     if (!body) co_return fail(body.error());
-    const auto root = body->root();
     evidence::ShredRequest wanted;
     wanted.by = actor(*person);
-    wanted.subject = root.string("subject").value_or("");
+    wanted.subject = std::move(body->subject);
     if (!wanted.subject.starts_with("ps:") && !wanted.subject.starts_with("spiffe://")) {
         Person named;
         named.login = wanted.subject;
         if (!named.login.empty()) wanted.subject = parts.pseudonym(named);
     }
-    wanted.before = root.string("before").value_or("");
-    wanted.reason = root.string("reason").value_or("");
-    wanted.dry_run = root.boolean("dry_run").value_or(false);
-    const bool dry_run = wanted.dry_run;
+    wanted.before = std::move(body->before);
+    wanted.reason = std::move(body->reason);
+    wanted.dry_run = body->dry_run;
     const std::string subject = wanted.subject;
     auto done = co_await parts.shred(std::move(wanted));
     if (!done) co_return fail(done.error());
     json::Node out = json::Node::object();
     out["subject"] = subject;
-    out["dry_run"] = dry_run;
+    out["dry_run"] = body->dry_run;
     out["keys"] = done->what.kids.size();
     out["months"] = json::Node::array();
     for (const auto& month : done->what.months) out["months"].push_back(month);
@@ -329,14 +325,12 @@ net::Task<Result<net::HttpResponse>> Desk::Impl::end_task(identity::TaskPtr task
                                                           RequestPtr request, PersonPtr person) {
     if (auto may = need(*person, {Role::kOperator, Role::kLauncher}); !may)
         co_return fail(may.error());
-    std::string reason = how == identity::TaskState::kRevoked ? "revoked" : "completed";
-    if (!request->body.empty()) {
-        const auto body = json::parse(request->body);
-        if (!body) co_return fail(body.error());
-        if (const auto text = body->root().string("reason")) reason = text->substr(0, 500);
-    }
+    auto reason =
+        read_reason(request->body, how == identity::TaskState::kRevoked ? "revoked" : "completed");
+    if (!reason) co_return fail(reason.error());
     auto by = actor(*person);
-    const auto done = co_await parts.gate.end_task(task->id, how, std::move(by), std::move(reason));
+    const auto done =
+        co_await parts.gate.end_task(task->id, how, std::move(by), std::move(*reason));
     if (!done) co_return fail(done.error());
     co_return ok(task_view(*task, parts.clock.boot_us()));
 }
@@ -376,9 +370,9 @@ net::Task<Result<net::HttpResponse>> Desk::Impl::catalog(RequestPtr request,
     if (path.size() == 4 && path[3] == "diff" && request->method == "GET")
         co_return diff(path[1], path[2]);
     if (path.size() == 4 && path[3] == "pin" && request->method == "POST") {
-        const auto body = json::parse(request->body);
-        if (!body) co_return fail(body.error());
-        const auto read = digest_from_text(body->root().string("pin").value_or(""));
+        const auto pinned = read_pin(request->body);
+        if (!pinned) co_return fail(pinned.error());
+        const auto read = digest_from_text(*pinned);
         if (!read)
             co_return fail(ErrorCode::kInvalid,
                            "`pin` is needed: the digest of the definition that was read, as "
@@ -437,29 +431,42 @@ net::Task<Result<net::HttpResponse>> Desk::Impl::pin(std::string server, std::st
     co_return ok(tool_view(after ? *after : *now));
 }
 
-Result<net::HttpResponse> Desk::Impl::explain(const net::HttpRequest& request) const {
-    const auto body = json::parse(request.body);
-    if (!body) return fail(body.error());
-    const auto task_text = body->root().string("task");
-    const auto tool_text = body->root().string("tool");
-    if (!task_text || !tool_text)
-        return fail(ErrorCode::kInvalid, "`task` and `tool` are needed, both strings");
-    const auto id = TaskId::parse(*task_text);
+// Why every call of the task is refused now, whatever grants and policies say; empty if none is.
+net::Task<std::string> Desk::Impl::refused_now(identity::TaskPtr task) {
+    if (!task->live(parts.clock.boot_us())) {
+        const auto state = task->state.load();
+        co_return state == identity::TaskState::kLive
+            ? std::string("the task or one above it is over")
+            : "the task is " + std::string(identity::name(state));
+    }
+    for (identity::TaskPtr link = task; link; link = link->parent_task) {
+        const std::int64_t calls = link->spec.budget.calls;
+        const gate::Spent spent = co_await parts.gate.spent(link->id);
+        if (calls > 0 && spent.calls >= calls)
+            co_return "the budget of " + std::to_string(calls) + " calls is used up";
+    }
+    co_return "";
+}
+
+net::Task<Result<net::HttpResponse>> Desk::Impl::explain(RequestPtr request) {
+    auto body = read_explain(request->body);
+    if (!body) co_return fail(body.error());
+    const auto id = TaskId::parse(body->task);
     const auto task = id ? parts.directory.task(*id) : nullptr;
-    if (!task) return fail(ErrorCode::kNotFound, "no such task");
+    if (!task) co_return fail(ErrorCode::kNotFound, "no such task");
     const auto snapshot = parts.catalog.snapshot();
-    auto tool = snapshot->by_qualified(*tool_text);
-    if (!tool) tool = snapshot->by_exposed(*tool_text);
-    if (!tool) return fail(ErrorCode::kNotFound, "no such tool; see `writ catalog list`");
-    std::string text = "{}";
-    if (const auto arguments = body->root().find("arguments")) text = arguments->raw();
-    const auto posed =
-        policy::Posed::of(task, tool, snapshot, std::move(text), parts.clock.now_us(), false);
-    if (!posed) return fail(posed.error());
+    auto tool = snapshot->by_qualified(body->tool);
+    if (!tool) tool = snapshot->by_exposed(body->tool);
+    if (!tool) co_return fail(ErrorCode::kNotFound, "no such tool; see `writ catalog list`");
+    const auto posed = policy::Posed::of(task, tool, snapshot, std::move(body->arguments),
+                                         parts.clock.now_us(), false);
+    if (!posed) co_return fail(posed.error());
     const auto engine = parts.gate.engine();
     json::Node out = posed->explain(*engine);
     out["changes"] = policy::single_changes(*posed, *engine);
-    return ok(out);
+    std::string refused = co_await refused_now(task);
+    if (!refused.empty()) out["refused"] = std::move(refused);
+    co_return ok(out);
 }
 
 Result<net::HttpResponse> Desk::Impl::status() const {

@@ -67,9 +67,9 @@ void list(const std::string& id, const std::string& line) {
             tools += (i == 0 ? "" : ",") + tool("t" + std::to_string(i), "many");
         return say(answer(id, R"({"tools":[)" + tools + "]}"));
     }
-    if (g_mode == "wordy") {  // 5 MB in two pages
+    if (g_mode == "wordy") {  // 3 MB in two pages
         std::string tools;
-        for (int i = 0; i < 25; ++i)
+        for (int i = 0; i < 15; ++i)
             tools += (i == 0 ? "" : ",") + tool((first ? "a" : "b") + std::to_string(i),
                                                 std::string(100'000, first ? 'x' : 'y'));
         return say(
