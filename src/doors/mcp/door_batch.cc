@@ -20,11 +20,8 @@ namespace {
 constexpr std::string_view kBatchVersion = "2025-03-26";
 
 // Errors: kInvalid (why it is none).
-Result<std::vector<MessagePtr>> read_batch(std::string_view text) {
+Result<std::vector<MessagePtr>> read_batch(const json::Value& root) {
     const auto no = [](std::string why) { return fail(ErrorCode::kInvalid, std::move(why)); };
-    const auto document = json::parse(text);
-    if (!document) return fail(document.error());
-    const json::Value root = document->root();
     if (!root.is_array() || root.size() == 0 || root.size() > kMaxBatch)
         return no(fmt::format("a batch has 1 to {} messages", kMaxBatch));
     std::vector<MessagePtr> out;
@@ -51,12 +48,15 @@ bool is_batch(std::string_view body) {
 }
 
 net::Task<Door::Response> Door::batch(Visit& visit, net::HttpRequest request) {
+    const auto document = json::parse(request.body);
+    if (!document)
+        co_return Response::json(400, error_text({}, kParseError, document.error().detail));
     auto found = protocol(visit, request);
     if (!found) co_return std::move(found.error());
     visit.protocol = std::move(*found);
     if (visit.protocol->terms().version != kBatchVersion)
         co_return Response::json(400, error_text({}, kInvalidRequest, "batches are not accepted"));
-    auto messages = read_batch(request.body);
+    auto messages = read_batch(document->root());
     if (!messages)
         co_return Response::json(400, error_text({}, kInvalidRequest, messages.error().detail));
 
