@@ -50,6 +50,8 @@ const malformed = {
   'invalid UTF-8': [Buffer.concat([Buffer.from('{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo__a","arguments":{"evil":"'), Buffer.from([0xff]), Buffer.from('"}}}')]), -32700],
   '200-deep nesting': [`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo__a","arguments":{"evil":${'['.repeat(200)}${']'.repeat(200)}}}}`, -32700],
   'a batch': ['[{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo__a","arguments":{"evil":1}}}]', -32600],
+  'a batch cut off': ['[{"jsonrpc":"2.0","id":1,', -32700],
+  'a batch with duplicate keys': ['[{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo__a","arguments":{"evil":1,"evil":2}}}]', -32700],
   'a null id': ['{"jsonrpc":"2.0","id":null,"method":"tools/call","params":{"name":"echo__a","arguments":{"evil":1}}}', -32600],
   'a fractional id': ['{"jsonrpc":"2.0","id":1.5,"method":"tools/call","params":{"name":"echo__a","arguments":{"evil":1}}}', -32600],
   'positional params': ['{"jsonrpc":"2.0","id":1,"method":"tools/call","params":["echo__a",{"evil":1}]}', -32600],

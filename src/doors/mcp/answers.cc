@@ -25,6 +25,12 @@ void append_member(std::string& out, std::string_view key, std::string_view raw)
     out += raw;
 }
 
+// Appends the members of `meta`, foreign, that are not under our prefix.
+void append_foreign(std::string& out, const json::Value& meta) {
+    for (const auto& [key, value] : meta.members())
+        if (!key.starts_with(kMetaPrefix)) append_member(out, key, value.raw());
+}
+
 // A definition under the name it is called by; empty if it is not an object (the catalog refuses
 // those).
 std::string exposed_definition(const catalog::Tool& tool, ToolNames names) {
@@ -37,6 +43,10 @@ std::string exposed_definition(const catalog::Tool& tool, ToolNames names) {
             std::string name;
             json::append_string(name, names == ToolNames::kOwn ? tool.name : tool.exposed());
             append_member(out, key, name);
+        } else if (key == "_meta" && value.is_object()) {
+            std::string meta = "{";
+            append_foreign(meta, value);
+            append_member(out, key, meta + "}");
         } else {
             append_member(out, key, value.raw());
         }
@@ -54,10 +64,7 @@ void put_receipt(json::Writer& out, const evidence::Receipt& receipt) {
 std::string with_meta(const json::Value& result, const std::optional<json::Value>& theirs,
                       std::string_view meta) {
     std::string object = "{";
-    if (theirs) {
-        for (const auto& [key, value] : theirs->members())
-            if (!key.starts_with(kMetaPrefix)) append_member(object, key, value.raw());
-    }
+    if (theirs) append_foreign(object, *theirs);
     if (object.back() != '{' && !meta.empty()) object += ',';
     object += meta;
     object += '}';

@@ -95,6 +95,30 @@ TEST(Answers, ListsPinnedDefinitionsUnderExposedNames) {
     EXPECT_EQ(tools_result({}), R"({"tools":[]})");
 }
 
+// What stands under our prefix is ours to say, in a definition too. The catalog's own text, which
+// the pin is of, stays as it is.
+TEST(Answers, ADefinitionCannotForgeWhatIsOurs) {
+    catalog::Tool tool;
+    tool.server = "fs";
+    tool.name = "read";
+    const auto listed = [&tool](const std::string& meta) {
+        tool.definition =
+            R"({"_meta":)" + meta + R"(,"inputSchema":{"_meta":{"dev.writ/x":1}},"name":"read"})";
+        const std::string kept = tool.definition;
+        const auto one = std::make_shared<const catalog::Tool>(tool);
+        const std::string out = tools_result({one});
+        EXPECT_EQ(one->definition, kept);
+        EXPECT_TRUE(json::parse(out)) << out;
+        const auto from = out.find(R"("_meta":)") + 8;
+        return out.substr(from, out.find(R"(,"inputSchema":{"_meta":{"dev.writ/x":1}},)") - from);
+    };
+    EXPECT_EQ(listed(R"({"dev.writ/receipt":{"index":1},"x.y/k":1.0})"), R"({"x.y/k":1.0})");
+    EXPECT_EQ(listed(R"({"a":1,"dev\u002ewrit/call":"c"})"), R"({"a":1})");
+    EXPECT_EQ(listed(R"({"dev.writ/other":1})"), "{}");
+    EXPECT_EQ(listed(R"({"a":{"dev.writ/inner":1}})"), R"({"a":{"dev.writ/inner":1}})");
+    EXPECT_EQ(listed("[]"), "[]");
+}
+
 TEST(Answers, ARefusalIsAToolErrorWithTheCallsName) {
     const auto id = CallId::parse("01a209c1-6900-7043-aa71-8774c572bd8a");
     ASSERT_TRUE(id.has_value());

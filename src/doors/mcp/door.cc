@@ -118,15 +118,15 @@ std::string Door::metadata_url(std::string_view server) const {
     return out;
 }
 
-Door::Response Door::dead(const Visit& visit, std::string_view id) {
+Door::Response Door::dead(const Visit& visit, std::string_view id, std::string_view more) {
     sessions_->forget(visit.session->id);
+    std::string why(why_dead(*visit.session));
+    why += more;
     // A stream that has begun has its status: the request ends with an error instead.
     if (visit.stream && visit.stream->begun())
-        return Response::json(200, error_text(id, kInternalError,
-                                              std::string(why_dead(*visit.session)) +
-                                                  "; nothing more of the output follows"));
-    return unauthenticated(Credential::kInvalid, metadata_url(visit.server),
-                           why_dead(*visit.session));
+        return Response::json(
+            200, error_text(id, kInternalError, why + "; nothing more of the output follows"));
+    return unauthenticated(Credential::kInvalid, metadata_url(visit.server), why);
 }
 
 net::Task<void> Door::serve(Visit visit, net::HttpRequest request) {
@@ -202,7 +202,7 @@ net::Task<Door::Response> Door::post(Visit& visit, net::HttpRequest request) {
     if (!found) co_return std::move(found.error());
     visit.protocol = std::move(*found);
     if (m.kind != MessageKind::kRequest) co_return notified(visit, m);
-    auto response = co_await dispatch(visit, std::move(*message));
+    auto response = co_await dispatch(visit, std::move(*message), nullptr);
     co_return response;
 }
 
@@ -247,10 +247,11 @@ net::Task<Door::Response> Door::initialize(Visit& visit, MessagePtr message) {
     co_return response;
 }
 
-net::Task<Door::Response> Door::dispatch(Visit& visit, MessagePtr message) {
+net::Task<Door::Response> Door::dispatch(Visit& visit, MessagePtr message,
+                                         std::shared_ptr<Flight> flight) {
     const Message& m = *message;
     if (m.method == "tools/call") {
-        auto called = co_await call(visit, std::move(message));
+        auto called = co_await call(visit, std::move(message), std::move(flight));
         co_return called;
     }
     if (m.method == "logging/setLevel") {

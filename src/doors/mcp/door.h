@@ -23,15 +23,19 @@
 // request and nothing more of the output.
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "doors/mcp/door_stream.h"
 #include "doors/mcp/message.h"
 #include "doors/mcp/protocol_sessions.h"
@@ -44,9 +48,15 @@ namespace writ::mcp {
 
 // A tool's name as the caller writes it; our own are at most 128.
 inline constexpr std::size_t kMaxToolNameBytes = 256;
-// Messages of one batch (2025-03-26), answered one after the other: no more answers than that are
-// in memory at once.
+// Messages of one batch (2025-03-26), carried out one after the other.
 inline constexpr std::size_t kMaxBatch = 16;
+// Answers of one batch that wait for its other messages. Once they are that many bytes, nothing
+// more of the batch is carried out: with the one that passes the limit, a batch holds two of the
+// largest answers.
+inline constexpr std::size_t kMaxBatchAnswersBytes = kMaxUpstreamMessageBytes;
+// The same of all batches of the door: as much as answers that wait for their readers
+// (net/http.h). A call that hangs keeps the answers before it for a minute.
+inline constexpr std::size_t kMaxWaitingAnswersBytes = 16 * kMaxUpstreamMessageBytes;
 // How often what runs is looked at for a task that died or a catalog that changed: streams close
 // within 100 ms of a revocation (docs/architecture.md, section 7).
 inline constexpr net::Millis kWatchInterval{50};
@@ -83,7 +93,8 @@ class Door {
   private:
     using Response = net::HttpResponse;
     struct Visit;   // one request: door_visit.h
-    class Flight;   // one tools/call in flight: door_flight.h
+    class Flight;   // one request in flight: door_flight.h
+    struct Member;  // one message of a batch: door_batch.cc
     struct Course;  // what happened to a forwarded call, and how it ended: door_call.cc
     struct Ending;
 
@@ -96,8 +107,8 @@ class Door {
     net::Task<void> serve(Visit visit, net::HttpRequest request);
 
     net::Task<Response> post(Visit& visit, net::HttpRequest request);
-    net::Task<Response> batch(Visit& visit, net::HttpRequest request);  // door_batch.cc
-    net::Task<Response> dispatch(Visit& visit, MessagePtr message);
+    // `flight`: of a request that has begun; null: what needs one begins it.
+    net::Task<Response> dispatch(Visit& visit, MessagePtr message, std::shared_ptr<Flight> flight);
     net::Task<Response> initialize(Visit& visit, MessagePtr message);
     Response notified(Visit& visit, const Message& message);
     Response remove(const Visit& visit, const net::HttpRequest& request);
@@ -108,8 +119,14 @@ class Door {
     tl::expected<ProtocolSessionPtr, Response> protocol(const Visit& visit,
                                                         const net::HttpRequest& request);
     std::string metadata_url(std::string_view server) const;
-    // `id`: of the request that is being answered, if one is.
-    Response dead(const Visit& visit, std::string_view id);
+    // `id`: of the request that is being answered, if one is. `more` follows the reason.
+    Response dead(const Visit& visit, std::string_view id, std::string_view more = {});
+
+    // Batches: door_batch.cc.
+    net::Task<Response> batch(Visit& visit, net::HttpRequest request);
+    tl::expected<std::vector<Member>, Response> begin(Visit& visit,
+                                                      std::vector<MessagePtr> messages);
+    std::optional<Response> passed_over(const Visit& visit, const Member& member, bool full);
 
     // The stream of a GET: door_listen.cc.
     net::Task<void> listen(Visit& visit, net::HttpRequest request);
@@ -119,7 +136,7 @@ class Door {
     static net::Task<void> sweep(std::shared_ptr<ProtocolSessions> sessions, net::Reactor* reactor,
                                  const Clock* clock, gate::Gate* gate, net::Millis keep_alive);
 
-    net::Task<Response> call(Visit& visit, MessagePtr message);
+    net::Task<Response> call(Visit& visit, MessagePtr message, std::shared_ptr<Flight> flight);
     net::Task<Response> admit(Visit& visit, MessagePtr message, gate::Call call,
                               std::shared_ptr<Flight> flight);
     net::Task<Response> forward(Visit& visit, std::string id, std::shared_ptr<Flight> flight,
@@ -136,6 +153,9 @@ class Door {
     DoorOptions options_;
     // Shared with the handlers, whose end may come after the door's.
     std::shared_ptr<ProtocolSessions> sessions_ = std::make_shared<ProtocolSessions>();
+    // Bytes of kMaxWaitingAnswersBytes; shared with the batches, for the same reason.
+    std::shared_ptr<std::atomic<std::size_t>> waiting_answers_bytes_ =
+        std::make_shared<std::atomic<std::size_t>>(0);
 };
 
 }  // namespace writ::mcp

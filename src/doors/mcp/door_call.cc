@@ -99,30 +99,34 @@ Result<gate::Call> read_call(const Message& message) {
 
 }  // namespace
 
-net::Task<Door::Response> Door::call(Visit& visit, MessagePtr message) {
+net::Task<Door::Response> Door::call(Visit& visit, MessagePtr message,
+                                     std::shared_ptr<Flight> flight) {
     std::string id(message->id);
     auto call = read_call(*message);
     if (!call) co_return error_with(id, kInvalidParams, call.error().detail);
-    std::string token = progress_token(*message);
-    const auto flight = std::make_shared<Flight>(visit, std::move(token));
-    std::string key = flight_key(id);
-    if (const Status begun = visit.protocol->begin(key, flight); !begun) {
-        if (begun.error().code == ErrorCode::kNotFound) co_return not_found();
-        if (begun.error().code == ErrorCode::kConflict)
-            co_return Response::json(400, error_text(id, kInvalidRequest, begun.error().detail));
-        co_return error_with(id, kInternalError, begun.error().detail);
+    std::string key;  // of a flight that begins and ends here; a batch's have begun
+    if (!flight) {
+        key = flight_key(id);
+        flight = std::make_shared<Flight>(visit, progress_token(*message));
+        if (const Status begun = visit.protocol->begin(key, flight); !begun) {
+            const Error& why = begun.error();
+            if (why.code == ErrorCode::kNotFound) co_return not_found();
+            if (why.code == ErrorCode::kConflict)
+                co_return Response::json(400, error_text(id, kInvalidRequest, why.detail));
+            co_return error_with(id, kInternalError, why.detail);
+        }
+        watch(visit.protocol);
     }
-    watch(visit.protocol);
     call->session = visit.session;
     auto response = co_await admit(visit, std::move(message), std::move(*call), flight);
     co_await visit.reactor->hop();
     flight->leave();
-    visit.protocol->end(key);
+    if (!key.empty()) visit.protocol->end(key);
     // Nobody waits for the answer of a request that was taken back (section "cancellation"), but a
     // client that takes JSON only must get some.
     if (flight->stopped() == Told::Why::kCancelled && response.status == 200) {
         visit.silent = visit.accepts.events;
-        co_return error_with(id, kRequestCancelled, "cancelled by the client");
+        co_return error_with(id, kRequestCancelled, kCancelledByClient);
     }
     co_return response;
 }

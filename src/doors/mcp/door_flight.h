@@ -1,11 +1,12 @@
-// One tools/call in flight: what may be said to its client before the result, and who may stop it.
-// Inner header of the room.
+// One request in flight (a tools/call, or any of a batch): what may be said to its client before
+// the result, and who may stop it. Inner header of the room.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "doors/mcp/conversation.h"
@@ -17,6 +18,7 @@ namespace writ::mcp {
 
 // The client's own code for a request that it took back (outside the range of JSON-RPC's).
 inline constexpr int kRequestCancelled = -32800;
+inline constexpr std::string_view kCancelledByClient = "cancelled by the client";
 
 // One whole notice through the admission: what may be told of it, all at once, so that nothing held
 // back of one message is ever told in front of another. Results go through chunk() and rest().

@@ -30,33 +30,6 @@ class StreamTest : public DoorTest {
         open();
         gate_.journal.clear();
     }
-    // Runs the loop for `time`, so that what was posted and spawned goes on.
-    void run_for(net::Millis time) { reactor_.run_until(reactor_.sleep(time)); }
-
-    // A request that goes on beside the test.
-    struct Beside {
-        explicit Beside(Journal& journal) : responder(journal) {}
-        testing_gate::FakeResponder responder;
-        bool over = false;
-        static net::Task<void> go(std::shared_ptr<Beside> self, net::Task<void> task) {
-            co_await std::move(task);
-            self->over = true;
-        }
-    };
-    std::shared_ptr<Beside> begin(std::string method, std::string body, const Fields& fields = {}) {
-        auto beside = std::make_shared<Beside>(gate_.journal);
-        net::HttpRequest request;
-        request.method = std::move(method);
-        request.target = "/secret";
-        request.body = std::move(body);
-        request.headers.add("Host", "127.0.0.1:7420");
-        request.headers.add("Content-Type", "application/json");
-        request.headers.add("MCP-Session-Id", id_);
-        if (fields.empty()) request.headers.add("Accept", "application/json, text/event-stream");
-        for (const auto& [name, value] : fields) request.headers.add(name, value);
-        reactor_.spawn(Beside::go(beside, handler_(std::move(request), beside->responder)));
-        return beside;
-    }
     std::shared_ptr<Beside> begin_call(const std::string& id = "1", const Fields& fields = {}) {
         return begin("POST",
                      R"({"jsonrpc":"2.0","id":)" + id +
@@ -70,14 +43,6 @@ class StreamTest : public DoorTest {
                        id + "}}")
                       .status,
                   202);
-    }
-    template <class F>
-    bool eventually(F condition) {
-        for (int i = 0; i < 200; ++i) {
-            if (condition()) return true;
-            run_for(net::Millis(10));
-        }
-        return false;
     }
 };
 

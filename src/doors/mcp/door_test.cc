@@ -336,51 +336,6 @@ TEST_F(DoorTest, TheProtectedResourceMetadataIsForEverybody) {
               "Bearer resource_metadata=\"http://127.0.0.1:7420" + base + "/mcp/fs\"");
 }
 
-TEST_F(DoorTest, BatchesAreOfRevision20250326Only) {
-    const std::string batch = R"([{"jsonrpc":"2.0","id":1,"method":"ping"},)"
-                              R"({"jsonrpc":"2.0","method":"notifications/initialized"},)"
-                              R"( {"jsonrpc":"2.0","id":"b","method":"x/y"}])";
-    open();
-    EXPECT_EQ(post(batch).status, 400);
-    const auto hello = post(initialize("2025-03-26"));
-    id_ = std::string(*hello.headers.get("MCP-Session-Id"));
-    const auto answered = post(batch);
-    EXPECT_EQ(answered.status, 200);
-    EXPECT_EQ(answered.body,
-              R"([{"jsonrpc":"2.0","id":1,"result":{}},{"jsonrpc":"2.0","id":"b","error":)"
-              R"({"code":-32601,"message":"Method not found"}}])");
-    EXPECT_EQ(post(R"([{"jsonrpc":"2.0","method":"notifications/initialized"}])").status, 202);
-}
-
-// Elsewhere a denied call went past the check inside an array; here every member is a call.
-TEST_F(DoorTest, EveryMemberOfABatchIsDecided) {
-    const auto hello = post(initialize("2025-03-26"));
-    id_ = std::string(*hello.headers.get("MCP-Session-Id"));
-    const auto call = [](int id) {
-        return R"({"jsonrpc":"2.0","id":)" + std::to_string(id) +
-               R"(,"method":"tools/call","params":{"name":"fs__a","arguments":{}}})";
-    };
-    gate_.refuse = gate::Refusal{};
-    const auto refused = post("[" + call(1) + "," + call(2) + "]");
-    EXPECT_EQ(gate_.calls.size(), 2u);
-    EXPECT_EQ(refused.body.find("\"result\""), std::string::npos);
-    EXPECT_EQ(received(), "");
-    gate_.calls.clear();
-    // One bad member, and nothing of the whole happens.
-    for (const std::string& bad :
-         {std::string("{}"), std::string("[]"), std::string("1"), initialize(), call(1),
-          std::string(R"({"jsonrpc":"2.0","id":9,"result":{}})"),
-          std::string(R"({"jsonrpc":"2.0","id":null,"method":"ping"})")})
-        EXPECT_EQ(post("[" + call(1) + "," + bad + "]").status, 400) << bad;
-    EXPECT_EQ(post("[]").status, 400);
-    std::string many = "[";
-    for (std::size_t i = 0; i <= kMaxBatch; ++i) many += (i ? "," : "") + call(static_cast<int>(i));
-    EXPECT_EQ(post(many + "]").status, 400);
-    EXPECT_TRUE(gate_.calls.empty());
-    end_task(identity::TaskState::kEnded);
-    EXPECT_EQ(post("[" + call(1) + "]").status, 401);
-}
-
 TEST_F(DoorTest, LogLevelsAreNamed) {
     open();
     const auto set = [&](const std::string& level) {

@@ -57,9 +57,38 @@ bool loopback_origin(std::string_view origin) {
     return false;
 }
 
-bool is_one_of(std::string_view type, std::initializer_list<std::string_view> wanted) {
-    return std::ranges::any_of(wanted, [type](std::string_view w) { return same(type, w); });
+// Whether a media range has the weight 0: "not acceptable" (RFC 9110 section 12.4.2).
+bool is_ruled_out(std::string_view range) {
+    for (auto at = range.find(';'); at != std::string_view::npos;) {
+        const auto next = range.find(';', at + 1);
+        const auto parameter = trimmed(range.substr(at + 1, next - at - 1));
+        if (parameter.size() > 2 && same(parameter.substr(0, 2), "q=")) {
+            const auto weight = parameter.substr(2);
+            return weight == "0" || (weight.starts_with("0.") && weight.size() <= 5 &&
+                                     weight.find_first_not_of('0', 2) == std::string_view::npos);
+        }
+        at = next;
+    }
+    return false;
 }
+
+// Whether a form is accepted: the most specific range that covers it says so (RFC 9110
+// section 12.5.1), so that `text/event-stream;q=0, */*` takes everything else.
+struct Consent {
+    bool given = false;
+    int rank = 0;  // of the range that said it
+
+    // `ranges` cover the form, the most general one first.
+    void hear(std::string_view type, bool good, std::initializer_list<std::string_view> ranges) {
+        int r = 0;
+        for (const auto range : ranges) {
+            ++r;
+            if (r < rank || !same(type, range)) continue;
+            given = good || (r == rank && given);
+            rank = r;
+        }
+    }
+};
 
 // A name that a tool server can have (catalog/catalog.h).
 bool server_name(std::string_view name) {
@@ -104,18 +133,20 @@ std::optional<HttpRefusal> check_source(const net::HttpRequest& request, std::ui
 }
 
 Accepts accepts(const net::HttpRequest& request) {
-    Accepts out;
+    Consent json, events;
     for (const auto [name, value] : request.headers) {  // a list, and it may be given several times
         if (!same(name, "accept")) continue;
         for (std::string_view rest = value; !rest.empty();) {
             const auto comma = rest.find(',');
-            const auto type = media_type(rest.substr(0, comma));
-            out.json |= is_one_of(type, {"application/json", "application/*", "*/*"});
-            out.events |= is_one_of(type, {"text/event-stream", "text/*", "*/*"});
+            const auto range = rest.substr(0, comma);
+            const auto type = media_type(range);
+            const bool good = !is_ruled_out(range);
+            json.hear(type, good, {"*/*", "application/*", "application/json"});
+            events.hear(type, good, {"*/*", "text/*", "text/event-stream"});
             rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 1);
         }
     }
-    return out;
+    return {.json = json.given, .events = events.given};
 }
 
 std::optional<HttpRefusal> check_content(const net::HttpRequest& request, Accepts accepted) {

@@ -31,7 +31,8 @@ inline constexpr std::size_t kMaxServerNameBytes = 31;
 
 // Host and Origin. `port` is the listener's; 0 accepts any. A unix socket has no port.
 std::optional<HttpRefusal> check_source(const net::HttpRequest& request, std::uint16_t port);
-// The forms of an answer that a request takes (its Accept).
+// The forms of an answer that a request takes (its Accept). Of weights only 0, "not acceptable",
+// counts.
 struct Accepts {
     bool json = false;    // one object
     bool events = false;  // text/event-stream

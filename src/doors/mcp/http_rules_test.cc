@@ -93,6 +93,32 @@ TEST(HttpRules, AcceptNamesTheFormsOfAnAnswer) {
     EXPECT_EQ(forms("text/plain"), "");
 }
 
+// RFC 9110 section 12.4.2: a weight of 0 is "not acceptable"; section 12.5.1: the most specific
+// range counts.
+TEST(HttpRules, AFormOfWeightZeroIsNotAccepted) {
+    const auto forms = [](const std::string& accept) {
+        const auto a = accepts(request({{"Accept", accept}}));
+        return std::string(a.json ? "j" : "") + (a.events ? "e" : "");
+    };
+    for (const std::string zero : {"q=0", "q=0.", "q=0.0", "q=0.00", "q=0.000", "Q=0", " \tq=0 "}) {
+        EXPECT_EQ(forms("application/json;" + zero), "") << zero;
+        EXPECT_EQ(forms("application/json ;" + zero + ", text/event-stream"), "e") << zero;
+        EXPECT_EQ(forms("*/*, text/event-stream;" + zero), "j") << zero;
+        EXPECT_EQ(forms("text/event-stream;" + zero + ", */*"), "j") << zero;
+        EXPECT_EQ(forms("text/*;" + zero + ", */*;q=0.1"), "j") << zero;
+        EXPECT_EQ(forms("text/event-stream, text/*;" + zero), "e") << zero;
+        EXPECT_EQ(forms("application/json;charset=utf-8;" + zero), "") << zero;
+        EXPECT_EQ(forms("*/*;" + zero), "") << zero;
+    }
+    for (const std::string some : {"q=0.1", "q=0.001", "q=1", "q=1.000", "q", "q=", "q=0.0000",
+                                   "q=00", "q=-0", "x=0", "xq=0", "q=0.5;q=0"})
+        EXPECT_EQ(forms("application/json;" + some), "j") << some;
+    const auto two = request({{"Accept", "*/*"}, {"Accept", "text/event-stream;q=0"}});
+    EXPECT_FALSE(accepts(two).events);
+    const std::pair<std::string, std::string> json{"Content-Type", "application/json"};
+    EXPECT_EQ(content({json, {"Accept", "application/json;q=0, text/event-stream;q=0, */*"}}), 406);
+}
+
 TEST(HttpRules, TheChallengeNamesTheMetadata) {
     const auto response =
         unauthenticated(Credential::kInvalid, "http://127.0.0.1:7420/meta", "task ended");

@@ -93,6 +93,7 @@ class FakeGate final : public gate::Gate {
     Script script;                        // of admissions
     std::optional<gate::Refusal> refuse;  // instead of an admission
     bool park = false;
+    std::function<void()> meanwhile;  // happens while a call is decided on
     std::vector<std::shared_ptr<const catalog::Tool>> tools;
     std::vector<gate::Call> calls;  // as they came (arguments and trace)
     std::vector<gate::Outcome> outcomes;
@@ -102,6 +103,7 @@ class FakeGate final : public gate::Gate {
     net::Task<gate::Answer> admit(gate::Call call) override {
         journal.emplace_back("admit");
         calls.push_back(call);
+        if (meanwhile) meanwhile();
         if (refuse) co_return *refuse;
         if (park) co_return gate::Parked{id};
         co_return gate::AdmissionPtr(
