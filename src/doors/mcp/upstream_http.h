@@ -4,8 +4,9 @@
 //
 //   session      `MCP-Session-Id` of the answer to `initialize` goes on everything after it, with
 //                `MCP-Protocol-Version`. 404 (or 400 with -32000 and no id, which many servers
-//                say instead) means the session is gone: the server did not act, so
-//                a new session is made, once, and that call made again, `depart` asked again. Other
+//                say instead) means that the session is gone and the server did not act: a new
+//                session is made, once, and that call made again, `depart` asked again. Where that
+//                refuses, the call has left all the same; a server's word proves nothing. Other
 //                calls in flight whose streams broke stay of unknown outcome.
 //   resumption   a stream that ends before the answer is taken up again by GET with `Last-Event-ID`
 //                if the server gave event ids, after its `retry`; the POST is never repeated. That
