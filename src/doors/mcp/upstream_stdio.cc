@@ -201,8 +201,10 @@ void StdioUpstream::give_up(std::int64_t id, ErrorCode code, std::string_view re
                             std::string_view why) {
     const auto pending = pending_.find(id);
     if (pending == pending_.end()) return;
-    if (!pending->second.sent)
+    if (!pending->second.sent) {  // its line must not hold a place that others need
+        std::erase_if(outbox_, [id](const Outgoing& each) { return each.id == id; });
         return resolve(id, fail(code, fmt::format("{}; nothing was sent", why)));
+    }
     if (abandoned_.size() >= kMaxAbandoned) abandoned_.erase(abandoned_.begin());
     abandoned_.insert(id);
     if (pending->second.cancellable) {
