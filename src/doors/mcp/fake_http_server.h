@@ -42,7 +42,8 @@ class FakeHttpServer {
     std::string primed;        // the answer that waits for its stream to be taken up
     bool hang_up = false;      // on the next GET stream
     net::Millis start_delay{0};
-    bool let_go = false;  // the calls of mode `waits`
+    bool let_go = false;   // the calls of mode `waits`
+    bool forgets = false;  // every session at once: all but `initialize` is answered by 404
 
   private:
     net::Reactor& reactor_;
@@ -92,6 +93,7 @@ class FakeHttpServer {
         self->received.push_back(seen + " " + request.body);
         const std::string method = between(request.body, R"("method":")", "\"");
         const std::string id = between(request.body, R"("id":)", ",}");
+        if (self->forgets && method != "initialize") co_return co_await done(to, plain(404));
         if (request.method == "GET") co_return co_await get(self, std::move(request), to);
         if (request.method == "DELETE") co_return co_await done(to, plain(200));
         if (method == "initialize") co_return co_await initialize(self, id, to);

@@ -12,9 +12,9 @@
 //                if the server gave event ids, after its `retry`; the POST is never repeated. That
 //                holds for `initialize`, too: its session id is known from the head of its answer.
 //   GET stream   opened where the server announces `listChanged`; 405 is fine, after any other
-//                failure it is tried again. What it asks there belongs to no call and is refused.
-//                One for all sessions of a server on a reactor (ListenPlace): when the session that
-//                holds it ends, another takes it up.
+//                failure it is tried again, with growing pauses. What it asks there belongs to no
+//                call and is refused. One for all sessions of a server on a reactor (ListenPlace):
+//                when the session that holds it ends, another takes it up.
 //   cancel       the stream is closed and the server told by notifications/cancelled.
 //   no server    a connection that is refused fails the one call that needed it. The session takes
 //                no other; those in flight go on, and it ends with the last of them.
@@ -157,7 +157,7 @@ class HttpUpstream : public Upstream, public std::enable_shared_from_this<HttpUp
     static net::Task<bool> hear(Self self, std::string* last_id, net::Millis* pause);
     static net::Task<bool> listens_again(Self self, std::uint64_t epoch, int status);
     static net::Task<bool> read_events(Self self, net::HttpCallPtr http, net::SseParser* events);
-    static net::Task<void> rest(Self self, std::uint64_t epoch, net::Millis pause);
+    static net::Task<void> rest(Self self, net::Millis pause);
     void leave_place();
 
     Error outcome(const Flight& flight, ErrorCode code, std::string_view why) const;

@@ -335,6 +335,21 @@ TEST_F(HttpUpstreamTest, AStreamThatIsNotThereIsNotAskedForAgain) {
     }
 }
 
+TEST_F(HttpUpstreamTest, AServerThatForgetsEverySessionIsAskedWithGrowingPauses) {
+    UpstreamOptions options;
+    options.on_tools_changed = [] {};
+    ASSERT_TRUE(start("changes", std::move(options), {503}).has_value());
+    EXPECT_TRUE(wait([&] { return server_->count("GET") == 1; }));
+    server_->forgets = true;  // from the second GET on: after 1 s, then 2 s
+    EXPECT_TRUE(wait([&] { return server_->count("GET") >= 2; }));
+    EXPECT_TRUE(wait([&] { return server_->sessions >= 2; }));
+    reactor_.run_until(reactor_.sleep(net::Millis(1'500)));
+    EXPECT_EQ(server_->count("GET"), 2u);
+    EXPECT_EQ(server_->sessions, 2);
+    server_->forgets = false;
+    EXPECT_TRUE(wait([&] { return server_->stream_open; })) << "it is not given up";
+}
+
 TEST_F(HttpUpstreamTest, WhatNobodyHeardIsListedAgain) {
     int changed = 0;
     UpstreamOptions options;
