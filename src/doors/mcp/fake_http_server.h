@@ -296,6 +296,14 @@ class FakeHttpServer {
             }
             co_return;
         }
+        if (mode == "pings" || mode == "questions") {  // all at once
+            std::string flood;
+            for (int i = 0; i < 100; ++i)
+                flood +=
+                    event(R"({"jsonrpc":"2.0","id":"q)" + std::to_string(i) + R"(","method":")" +
+                          (mode == "pings" ? "ping" : "elicitation/create") + R"("})");
+            co_await say(to, flood);
+        }
         if (mode == "strays")
             for (int i = 0; i < 100; ++i) co_await say(to, event("not json"));
         if (mode == "progress") {

@@ -60,6 +60,9 @@ inline constexpr std::size_t kMaxStreamBytes = 16 * kMaxUpstreamMessageBytes;
 inline constexpr net::Millis kDefaultRetry{500};
 // Between two attempts at the GET stream, at most.
 inline constexpr net::Millis kMaxListenPause{30'000};
+// What a server asks on one stream and has not been answered yet; each costs us a request. Those
+// beyond belong to nobody.
+inline constexpr std::size_t kMaxAnswersAtOnce = 2 * kMaxAsksAtOnce;
 // Requests of ours that nobody waits for (answers, notifications, DELETE).
 inline constexpr net::Millis kAsideTimeout{5'000};
 
@@ -117,6 +120,7 @@ class HttpUpstream : public Upstream, public std::enable_shared_from_this<HttpUp
         std::optional<ErrorCode> given_up;  // kCancelled
         SessionPtr session;                 // it was sent in, or `initialize` has got
         bool lost_session = false;          // 404
+        std::size_t answering = 0;          // of what the server asks on its stream
         std::size_t stray = 0;              // messages that belong to nobody
         std::string last_stray;  // what was wrong with the last that is no message, inert
         std::size_t stream_bytes = 0;
@@ -148,7 +152,8 @@ class HttpUpstream : public Upstream, public std::enable_shared_from_this<HttpUp
     void tell_strays(const Flight& flight) const;
     void take_request(const Message& message, const FlightPtr& flight);
     void take_notification(const Message& message, const FlightPtr& flight);
-    static net::Task<void> pass_on(Self self, ConversationPtr to, std::string id, Ask ask);
+    static net::Task<void> pass_on(Self self, FlightPtr flight, std::string id, Ask ask);
+    static net::Task<void> answer(Self self, FlightPtr flight, std::string text);
     static net::Task<void> post_aside(Self self, net::HttpHeadPtr head, std::string body);
 
     // upstream_http_listen.cc

@@ -209,33 +209,45 @@ void HttpUpstream::tell_strays(const Flight& flight) const {
 }
 
 void HttpUpstream::take_request(const Message& message, const FlightPtr& flight) {
-    if (message.method == "ping") {
-        reactor_.spawn(post_aside(shared_from_this(), post_, result_text(message.id, "{}")));
+    const bool ping = message.method == "ping";
+    if (!ping) ++counters_.asked;
+    if (flight->answering >= kMaxAnswersAtOnce) {
+        ++flight->stray;
+        flight->last_stray = "a request, before its earlier ones were answered";
         return;
     }
-    ++counters_.asked;
+    ++flight->answering;
+    if (ping) {
+        reactor_.spawn(answer(shared_from_this(), flight, result_text(message.id, "{}")));
+        return;
+    }
     const bool mine = flight->conversation && is_inward(message.method);
     if (!mine) {
         ++flight->stray;  // each costs us a request: not without end
         reactor_.spawn(
-            post_aside(shared_from_this(), post_,
-                       error_text(message.id, kMethodNotFound, "not offered by this client")));
+            answer(shared_from_this(), flight,
+                   error_text(message.id, kMethodNotFound, "not offered by this client")));
         return;
     }
     Ask ask{std::string(message.method),
             message.params ? std::string(message.params->raw()) : std::string("{}")};
-    reactor_.spawn(
-        pass_on(shared_from_this(), flight->conversation, std::string(message.id), std::move(ask)));
+    reactor_.spawn(pass_on(shared_from_this(), flight, std::string(message.id), std::move(ask)));
 }
 
-net::Task<void> HttpUpstream::pass_on(Self self, ConversationPtr to, std::string id, Ask ask) {
+net::Task<void> HttpUpstream::pass_on(Self self, FlightPtr flight, std::string id, Ask ask) {
+    ConversationPtr to = flight->conversation;
     const Reply reply = co_await Conversation::ask(std::move(to), std::move(ask), &self->reactor_);
     std::string text = R"({"jsonrpc":"2.0","id":)" + id;
     text += reply.error ? R"(,"error":)" : R"(,"result":)";
     text += reply.bytes;
     text += '}';
+    co_await answer(self, std::move(flight), std::move(text));
+}
+
+net::Task<void> HttpUpstream::answer(Self self, FlightPtr flight, std::string text) {
     net::HttpHeadPtr head = self->post_;
     co_await post_aside(self, std::move(head), std::move(text));
+    --flight->answering;
 }
 
 void HttpUpstream::take_notification(const Message& message, const FlightPtr& flight) {

@@ -150,6 +150,22 @@ TEST_F(HttpUpstreamTest, WhatIsNoAnswerIsSaidSoAndNothingIsFollowed) {
     }
 }
 
+// Each answer costs us a request.
+TEST_F(HttpUpstreamTest, AServerThatAsksWithoutWaitingForAnswersIsCutOff) {
+    for (const char* mode : {"pings", "questions"}) {
+        ASSERT_TRUE(start(mode).has_value());
+        const auto reply = call(5'000, listen());
+        ASSERT_FALSE(reply.has_value()) << mode;
+        EXPECT_EQ(reply.error().code, ErrorCode::kInvalid) << mode;
+        EXPECT_NE(reply.error().detail.find("the outcome is unknown"), std::string::npos) << mode;
+        reactor_.run_until(reactor_.sleep(net::Millis(100)));
+        EXPECT_LE(server_->count(R"({"jsonrpc":"2.0","id":"q)"), kMaxAnswersAtOnce) << mode;
+        EXPECT_LE(asked_.size(), kMaxAnswersAtOnce);
+        EXPECT_TRUE(upstream_->alive());
+        upstream_->end();
+    }
+}
+
 TEST_F(HttpUpstreamTest, AFloodedStreamEndsWithoutFillingMemory) {
     for (const char* mode : {"comments", "events"}) {
         const auto got = code(mode, 3'000);
