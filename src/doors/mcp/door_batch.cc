@@ -11,13 +11,12 @@
 
 #include "doors/mcp/door.h"
 #include "doors/mcp/door_visit.h"
+#include "doors/mcp/http_rules.h"
 #include "json/value.h"
 
 namespace writ::mcp {
 
 namespace {
-
-constexpr std::string_view kBatchVersion = "2025-03-26";
 
 // Errors: kInvalid (why it is none).
 Result<std::vector<MessagePtr>> read_batch(std::string_view text) {
@@ -44,11 +43,6 @@ Result<std::vector<MessagePtr>> read_batch(std::string_view text) {
 }
 
 }  // namespace
-
-bool is_batch(std::string_view body) {
-    const auto first = body.find_first_not_of(" \t\r\n");
-    return first != std::string_view::npos && body[first] == '[';
-}
 
 net::Task<Door::Response> Door::batch(Visit& visit, net::HttpRequest request) {
     auto found = protocol(visit, request);

@@ -149,6 +149,9 @@ class HttpUpstream : public Upstream, public std::enable_shared_from_this<HttpUp
     static net::Task<void> drain(net::HttpCallPtr http);
     static net::Task<Result<Reply>> refused(Self self, FlightPtr flight);
     std::optional<Result<Reply>> take(std::string text, const FlightPtr& flight);
+    std::optional<Result<Reply>> take_batch(std::string_view text, const FlightPtr& flight);
+    std::optional<Result<Reply>> take_message(std::string text, const FlightPtr& flight);
+    void stray(const FlightPtr& flight, std::string_view why);
     void tell_strays(const Flight& flight) const;
     void take_request(const Message& message, const FlightPtr& flight);
     void take_notification(const Message& message, const FlightPtr& flight);

@@ -7,6 +7,7 @@
 
 #include "base/inert.h"
 #include "base/log.h"
+#include "doors/mcp/http_rules.h"
 #include "doors/mcp/upstream_http.h"
 #include "doors/mcp/upstream_session.h"
 
@@ -166,19 +167,42 @@ net::Task<std::optional<Error>> HttpUpstream::resume(Self self, FlightPtr flight
     co_return Error{timed_out ? ErrorCode::kTimeout : ErrorCode::kUnavailable, why, {}};
 }
 
-// One message. An answer to `flight` is returned; everything else is dealt with here.
+// What came in one piece. An answer to `flight` is returned; everything else is dealt with here.
 std::optional<Result<Reply>> HttpUpstream::take(std::string text, const FlightPtr& flight) {
-    const auto stray = [&](std::string_view why) {
-        ++counters_.stray;
-        ++flight->stray;
-        flight->last_stray = inert(why, 200);
-    };
+    const Session& session = flight->session ? *flight->session : *session_;
+    if (is_batch(text) && session.version == kBatchVersion) return take_batch(text, flight);
+    return take_message(std::move(text), flight);
+}
+
+std::optional<Result<Reply>> HttpUpstream::take_batch(std::string_view text,
+                                                      const FlightPtr& flight) {
+    auto members = batch_members(text, options_.message_bytes_max);
+    if (!members) {
+        stray(flight, members.error().detail);
+        return std::nullopt;
+    }
+    std::optional<Result<Reply>> reply;
+    for (std::string& member : *members) {
+        if (flight->stray > kMaxStrayLines) break;
+        auto got = take_message(std::move(member), flight);
+        if (!reply) reply = std::move(got);
+    }
+    return reply;
+}
+
+void HttpUpstream::stray(const FlightPtr& flight, std::string_view why) {
+    ++counters_.stray;
+    ++flight->stray;
+    flight->last_stray = inert(why, 200);
+}
+
+std::optional<Result<Reply>> HttpUpstream::take_message(std::string text, const FlightPtr& flight) {
     auto message = parse_message(std::move(text), {.bytes_max = options_.message_bytes_max});
     if (!message) {
         if (our_id(message.error().id) == flight->id)
             return fail(outcome(*flight, ErrorCode::kInvalid,
                                 "its answer is not valid: " + message.error().detail));
-        stray(message.error().detail);
+        stray(flight, message.error().detail);
         return std::nullopt;
     }
     const Message& got = **message;
@@ -194,7 +218,7 @@ std::optional<Result<Reply>> HttpUpstream::take(std::string text, const FlightPt
     } else if (id && abandoned_.erase(*id) > 0) {
         ++counters_.late;
     } else {
-        stray("an answer that nobody awaits");
+        stray(flight, "an answer that nobody awaits");
     }
     return std::nullopt;
 }

@@ -166,6 +166,24 @@ TEST_F(HttpUpstreamTest, AServerThatAsksWithoutWaitingForAnswersIsCutOff) {
     }
 }
 
+// Revision 2025-03-26 has batches, no other; what stands in one is taken as if it came alone.
+TEST_F(HttpUpstreamTest, AnAnswerMayStandInABatchWhereTheRevisionHasThem) {
+    ASSERT_TRUE(start("batch").has_value());
+    auto reply = call();
+    ASSERT_TRUE(reply.has_value()) << reply.error().detail;
+    EXPECT_EQ(reply->bytes, R"({"content":[{"type":"text","text":"batched"}]})");
+    EXPECT_EQ(upstream_->counters().stray, 1u) << "the other one";
+    upstream_->end();
+    ASSERT_TRUE(start("batchstream").has_value());
+    reply = call(5'000, listen());
+    ASSERT_TRUE(reply.has_value()) << reply.error().detail;
+    EXPECT_NE(reply->bytes.find("batched"), std::string::npos);
+    EXPECT_EQ(notices_.size(), 1u);
+    upstream_->end();
+    for (const char* mode : {"newbatch", "batchcrowd"})
+        EXPECT_EQ(code(mode), ErrorCode::kInvalid) << mode;
+}
+
 TEST_F(HttpUpstreamTest, AFloodedStreamEndsWithoutFillingMemory) {
     for (const char* mode : {"comments", "events"}) {
         const auto got = code(mode, 3'000);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/inert.h"
+#include "doors/mcp/http_rules.h"
 #include "doors/mcp/upstream_session.h"
 #include "json/node.h"
 
@@ -81,6 +82,7 @@ net::Task<Status> StdioUpstream::shake_hands() {
     const auto agreed = read_agreement(*reply);
     if (!agreed) co_return fail(agreed.error());
     has_tools_ = agreed->tools;
+    batches_ = agreed->version == kBatchVersion;
     send({notification_text("notifications/initialized"), std::nullopt, nullptr});
     co_return Status{};
 }

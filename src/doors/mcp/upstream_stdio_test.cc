@@ -309,6 +309,23 @@ TEST_F(StdioUpstreamTest, CallsThatAreCancelledBeforeTheyAreSentDoNotPileUp) {
     EXPECT_EQ(upstream_->counters().in_flight, 1u);
 }
 
+// Revision 2025-03-26 has batches, no other; what stands in one is taken as if it came alone.
+TEST_F(StdioUpstreamTest, AnswersMayStandInABatchWhereTheRevisionHasThem) {
+    ASSERT_TRUE(start("batch").has_value());
+    const auto reply = call();
+    ASSERT_TRUE(reply.has_value()) << reply.error().detail;
+    EXPECT_NE(reply->bytes.find("ok"), std::string::npos);
+    EXPECT_EQ(upstream_->counters().dropped, 1u) << "the notification";
+    EXPECT_EQ(upstream_->counters().stray, 1u) << "the answer that nobody awaits";
+    upstream_->end();
+    for (const char* mode : {"newbatch", "crowdbatch"}) {
+        ASSERT_TRUE(start(mode).has_value());
+        EXPECT_EQ(call("{}", 300).error().code, ErrorCode::kTimeout) << mode;
+        EXPECT_EQ(upstream_->counters().stray, 1u) << mode;
+        upstream_->end();
+    }
+}
+
 TEST_F(StdioUpstreamTest, OnlySoManyCallsAreInFlight) {
     ASSERT_TRUE(start("hang").has_value());
     for (std::size_t i = 0; i < kMaxInFlight; ++i)
