@@ -31,8 +31,8 @@ TEST(GateEnding, NobodyClaimsToKnowWhatACallWithoutAnAnswerDid) {
     World w;
     EXPECT_EQ(agreement(w, true, Status_::kOk, "{}"), "match");
     EXPECT_EQ(agreement(w, true, Status_::kToolError, "{}"), "match");
-    for (const Status_ status :
-         {Status_::kTimeout, Status_::kCancelled, Status_::kProtocolError, Status_::kUnknown}) {
+    for (const Status_ status : {Status_::kTimeout, Status_::kCancelled, Status_::kProtocolError,
+                                 Status_::kBlocked, Status_::kUnknown}) {
         EXPECT_EQ(agreement(w, true, status), "unknown");
     }
     // The server said what it did not like: an answer.

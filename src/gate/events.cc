@@ -148,10 +148,10 @@ std::string_view agreement(const Passage& passage, const Outcome& outcome, Seen 
         case Status_::kTimeout:
         case Status_::kCancelled:
         case Status_::kProtocolError:
+        case Status_::kBlocked:
             return left && outcome.output.empty() ? "unknown" : "match";
         case Status_::kOk:
         case Status_::kToolError:
-        case Status_::kBlocked:
             return "match";
     }
     return "unknown";

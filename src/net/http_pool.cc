@@ -21,7 +21,8 @@ bool is_usable(Wire& wire) {
     if (!wire.in.empty() || wire.ended || !wire.poll->is_open()) return false;
     char byte = 0;
     if (wire.tls) return wire.tls->read(&byte, 1) == -1;
-    if (wire.poll->is_quiet()) return true;
+    // What a reception that filled its room left behind raises no further event.
+    if (!wire.full_read && wire.poll->is_quiet()) return true;
     return recv(wire.poll->fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 

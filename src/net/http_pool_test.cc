@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "net/testing.h"
+#include "net/transfers.h"
 
 namespace writ::net {
 namespace {
@@ -233,6 +234,21 @@ TEST(HttpPool, WhatIsClosedWhileItWaitsInStepNeverDeparts) {
     EXPECT_EQ(begun->error().code, ErrorCode::kCancelled);
     EXPECT_EQ(departed, 0);
     EXPECT_FALSE(call->sent());
+}
+
+// An answer that just fills what one reception takes leaves no event behind for what follows it.
+TEST(HttpPool, WhatCameUnaskedBehindAnAnswerIsNotTheNextAnswer) {
+    const auto answer = [](const std::string& body) {
+        return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+               body;
+    };
+    const std::size_t head = answer(std::string(10'000, 'x')).size() - 10'000;
+    const std::string first(kTransferBytes - head, 'x');
+    Reactor reactor;
+    const Scripted upstream({{answer(first) + answer("forged"), ""}, {answer("asked for")}});
+    HttpPool pool(reactor, upstream.endpoint());
+    EXPECT_EQ(*reactor.run_until(ask(&pool, "", kTransferBytes, 5'000, nullptr)).body, first);
+    EXPECT_EQ(*reactor.run_until(ask(&pool, "", 100, 5'000, nullptr)).body, "asked for");
 }
 
 TEST(HttpPool, ANameThatDoesNotResolveIsUnavailable) {

@@ -19,6 +19,7 @@
 #include "doors/mcp/door.h"
 #include "doors/mcp/door_flight.h"
 #include "doors/mcp/door_visit.h"
+#include "doors/mcp/http_rules.h"
 #include "json/value.h"
 
 namespace writ::mcp {
@@ -47,6 +48,7 @@ struct Door::Member {
 
 namespace {
 
+<<<<<<< HEAD
 constexpr std::string_view kBatchVersion = "2025-03-26";
 
 // What the answers of one batch take of kMaxWaitingAnswersBytes while they wait for the others.
@@ -74,6 +76,8 @@ class Waiting {
     std::size_t bytes_ = 0;
 };
 
+=======
+>>>>>>> wt-c
 // Errors: kInvalid (why it is none).
 Result<std::vector<MessagePtr>> read_batch(const json::Value& root) {
     const auto no = [](std::string why) { return fail(ErrorCode::kInvalid, std::move(why)); };
@@ -93,6 +97,7 @@ Result<std::vector<MessagePtr>> read_batch(const json::Value& root) {
 
 }  // namespace
 
+<<<<<<< HEAD
 bool is_batch(std::string_view body) {
     const auto first = body.find_first_not_of(" \t\r\n");
     return first != std::string_view::npos && body[first] == '[';
@@ -142,6 +147,8 @@ std::optional<Door::Response> Door::passed_over(const Visit& visit, const Member
     return std::nullopt;
 }
 
+=======
+>>>>>>> wt-c
 net::Task<Door::Response> Door::batch(Visit& visit, net::HttpRequest request) {
     const auto document = json::parse(request.body);
     if (!document)

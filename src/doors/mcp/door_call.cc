@@ -18,8 +18,8 @@ namespace writ::mcp {
 
 // What happened between admission and answer.
 struct Door::Course {
-    bool left = false;                 // depart() agreed: bytes may have reached the server
-    std::optional<Error> refused;      // depart() did not
+    bool left = false;                 // depart() agreed once: bytes may have reached the server
+    std::optional<Error> refused;      // depart() did not, the last time
     std::optional<Told::Why> stopped;  // by the client, or by death
 };
 
@@ -189,7 +189,7 @@ net::Task<Door::Response> Door::forward(Visit& visit, std::string id,
         outbound.conversation = conversation;
         outbound.depart = [&course, &admission]() -> Status {
             Status go = admission.depart();
-            course.left = go.has_value();
+            course.left = course.left || go.has_value();  // asked again in a renewed session
             if (!go) course.refused = go.error();
             return go;
         };
@@ -286,6 +286,10 @@ Door::Ending Door::stopped(const std::string& id, const gate::Admission& admissi
         ending.outcome.error =
             course.left ? "cancelled; it may have taken effect" : "cancelled; nothing was sent";
         advice = ending.outcome.error;
+    } else if (course.refused && course.left) {
+        ending.outcome.status = gate::Status_::kUnknown;
+        ending.outcome.error = "revoked before it was sent again";
+        advice = "this call is not permitted any more; it was sent once and may have taken effect";
     } else if (course.refused) {
         ending.outcome.status = gate::Status_::kBlocked;
         ending.outcome.error = "revoked before it left";

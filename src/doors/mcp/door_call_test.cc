@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "doors/mcp/fake_http_server.h"
 #include "doors/mcp/test_door.h"
 
 namespace writ::mcp {
@@ -197,6 +198,30 @@ TEST_F(CallTest, APolicySwappedBeforeDepartureForbids) {
     EXPECT_NE(response.body.find("not permitted any more"), std::string::npos);
     EXPECT_EQ(gate_.outcomes.at(0).status, gate::Status_::kBlocked);
     EXPECT_EQ(received().find("leak"), std::string::npos);
+}
+
+// A server that took the call and then says that it knows no such session is not believed: the
+// call left once, so nobody can say that nothing was sent.
+TEST_F(CallTest, WhatLeftOnceAndMayNotLeaveAgainIsOfUnknownOutcome) {
+    testing_peer::FakeHttpServer web(reactor_, "forget");
+    catalog::ServerSpec spec;
+    spec.name = "fs";
+    spec.url = web.url;
+    make(std::move(spec));
+    open();
+    gate_.journal.clear();
+    gate_.script.depart = [departures = 0]() mutable -> Status {
+        if (++departures > 1) return fail(ErrorCode::kForbidden, "new policy");
+        return {};
+    };
+    const auto response = call(R"({"name":"fs__a","arguments":{"k":1}})");
+    EXPECT_EQ(web.calls, 1);
+    EXPECT_EQ(gate_.journal, (Journal{"admit", "depart", "depart", "close unknown", "send 200"}));
+    EXPECT_NE(response.body.find("may have taken effect"), std::string::npos) << response.body;
+    EXPECT_EQ(response.body.find("nothing was sent"), std::string::npos) << response.body;
+    reactor_.run_until(upstreams_->close());
+    EXPECT_TRUE(reactor_.run_until(
+        testing_peer::eventually(&reactor_, [&web] { return web.count("DELETE") == 1; })));
 }
 
 // Ended while the tool worked: the effect is recorded, the output goes to nobody.

@@ -3,7 +3,6 @@
 
 #include <memory>
 #include <string>
-#include <string_view>
 
 #include "doors/mcp/door.h"
 #include "doors/mcp/http_rules.h"
@@ -22,8 +21,5 @@ struct Door::Visit {
     std::shared_ptr<AnswerStream> stream{};  // once there may be something to say before the result
     bool silent = false;                     // the request was cancelled: no answer is owed
 };
-
-// Whether `body` is an array, if it is JSON at all.
-bool is_batch(std::string_view body);
 
 }  // namespace writ::mcp

@@ -42,7 +42,8 @@ class FakeHttpServer {
     std::string primed;        // the answer that waits for its stream to be taken up
     bool hang_up = false;      // on the next GET stream
     net::Millis start_delay{0};
-    bool let_go = false;  // the calls of mode `waits`
+    bool let_go = false;   // the calls of mode `waits`
+    bool forgets = false;  // every session at once: all but `initialize` is answered by 404
 
   private:
     net::Reactor& reactor_;
@@ -92,6 +93,7 @@ class FakeHttpServer {
         self->received.push_back(seen + " " + request.body);
         const std::string method = between(request.body, R"("method":")", "\"");
         const std::string id = between(request.body, R"("id":)", ",}");
+        if (self->forgets && method != "initialize") co_return co_await done(to, plain(404));
         if (request.method == "GET") co_return co_await get(self, std::move(request), to);
         if (request.method == "DELETE") co_return co_await done(to, plain(200));
         if (method == "initialize") co_return co_await initialize(self, id, to);
@@ -119,7 +121,8 @@ class FakeHttpServer {
         if (self->start_delay.count() > 0) co_await self->reactor_.sleep(self->start_delay);
         if (self->mode == "down") co_return co_await done(to, plain(503));
         if (self->mode == "noauth") co_return co_await done(to, plain(401));
-        const std::string version = self->mode == "old" ? "2025-03-26" : "2025-11-25";
+        const bool old = self->mode == "old" || self->mode.starts_with("batch");
+        const std::string version = old ? "2025-03-26" : "2025-11-25";
         auto response = net::HttpResponse::json(
             200, answer(id, R"({"protocolVersion":")" + version +
                                 R"(","capabilities":{"tools":{"listChanged":true}},)"
@@ -241,6 +244,15 @@ class FakeHttpServer {
             co_return co_await done(
                 to, net::HttpResponse::json(400, R"({"jsonrpc":"2.0","id":)" + id +
                                                      R"(,"error":{"code":-32000,"message":"x"}})"));
+        if (mode == "batch" || mode == "newbatch")
+            co_return co_await done(
+                to, net::HttpResponse::json(200, " [" + answer("77", text("forged")) + "," +
+                                                     answer(id, text("batched")) + "]"));
+        if (mode == "batchcrowd") {
+            std::string crowd = "[" + answer(id, text("batched"));
+            for (std::size_t i = 0; i < 256; ++i) crowd += ",1";
+            co_return co_await done(to, net::HttpResponse::json(200, crowd + "]"));
+        }
         if (mode == "garbage")
             co_return co_await done(to, net::HttpResponse::json(200, "not json"));
         if (mode == "wrongid")
@@ -293,6 +305,19 @@ class FakeHttpServer {
                 if (!co_await to->chunk(flood)) co_return;
             }
             co_return;
+        }
+        if (mode == "pings" || mode == "questions") {  // all at once
+            std::string flood;
+            for (int i = 0; i < 100; ++i)
+                flood +=
+                    event(R"({"jsonrpc":"2.0","id":"q)" + std::to_string(i) + R"(","method":")" +
+                          (mode == "pings" ? "ping" : "elicitation/create") + R"("})");
+            co_await say(to, flood);
+        }
+        if (mode == "batchstream") {
+            const std::string token = between(body, R"("progressToken":)", ",}");
+            co_await say(to, event("[" + progress + token + R"(,"progress":1}},)" +
+                                   answer(id, text("batched")) + "]"));
         }
         if (mode == "strays")
             for (int i = 0; i < 100; ++i) co_await say(to, event("not json"));

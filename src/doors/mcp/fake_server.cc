@@ -47,6 +47,7 @@ std::string tool(const std::string& name, const std::string& description) {
 void initialize(const std::string& id) {
     std::string version = "2025-11-25";
     if (g_mode == "old") version = "2024-11-05";
+    if (g_mode == "batch" || g_mode == "crowdbatch") version = "2025-03-26";
     if (g_mode == "alien") version = "1999-01-01";
     if (g_mode == "mute") return;
     if (g_mode == "stillborn") {
@@ -138,6 +139,16 @@ bool misbehave(const std::string& id) {
         std::exit(1);
     }
     if (g_mode == "huge") return say(answer(id, text_result(std::string(200'000, 'x')))), true;
+    if (g_mode == "batch" || g_mode == "newbatch")
+        return say(R"([{"jsonrpc":"2.0","method":"notifications/x"},)" +
+                   answer(id, text_result("ok")) + "," + answer("99999", text_result("forged")) +
+                   "]"),
+               true;
+    if (g_mode == "crowdbatch") {
+        std::string crowd = "[" + answer(id, text_result("ok"));
+        for (int i = 0; i < 256; ++i) crowd += ",1";
+        return say(crowd + "]"), true;
+    }
     if (g_mode == "badutf8") return say(answer(id, text_result("\xff\xfe"))), true;
     if (g_mode == "duplicate")
         return say(answer(id, R"({"content":[],"isError":false,"isError":true})")), true;

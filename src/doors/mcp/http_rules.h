@@ -17,6 +17,8 @@ namespace writ::mcp {
 // Newest first; what a client may ask for in `initialize` and name in MCP-Protocol-Version.
 inline constexpr std::array<std::string_view, 4> kVersions = {"2025-11-25", "2025-06-18",
                                                               "2025-03-26", "2024-11-05"};
+// The only one of them that has batches.
+inline constexpr std::string_view kBatchVersion = "2025-03-26";
 bool supported_version(std::string_view version);
 
 // Why a request is refused before its body is read.

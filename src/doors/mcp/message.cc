@@ -76,6 +76,11 @@ tl::expected<MessagePtr, Malformed> parse_message(std::string text,
     return MessagePtr(std::move(m));
 }
 
+bool is_batch(std::string_view text) {
+    const auto first = text.find_first_not_of(" \t\r\n");
+    return first != std::string_view::npos && text[first] == '[';
+}
+
 std::string request_text(std::int64_t id, std::string_view method, std::string_view params) {
     json::Writer out(method.size() + params.size() + 80);
     out.open('{').member("jsonrpc", "2.0").key("id").number(id).member("method", method);

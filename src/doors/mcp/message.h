@@ -54,6 +54,9 @@ struct Malformed {
 tl::expected<MessagePtr, Malformed> parse_message(std::string text,
                                                   const json::ParseLimits& limits = {});
 
+// Whether a text is an array, hence a batch, if it is JSON at all.
+bool is_batch(std::string_view text);
+
 // `{"jsonrpc":"2.0","id":…,"method":…,"params":…}` with `params` spliced as it is.
 std::string request_text(std::int64_t id, std::string_view method, std::string_view params);
 // The same without id; `params` may be empty.

@@ -23,10 +23,13 @@ class DoorTest : public testing::Test {
 
     void SetUp() override { make("echo"); }
     void make(const std::string& mode, DoorOptions options = {}) {
+        make(testing_peer::fake(folder_, "fs", mode), std::move(options));
+    }
+    void make(catalog::ServerSpec server, DoorOptions options = {}) {
         if (upstreams_) reactor_.run_until(upstreams_->close());
         upstreams_ = std::make_unique<Upstreams>(
             std::vector<net::Reactor*>{&reactor_},
-            std::vector<catalog::ServerSpec>{testing_peer::fake(folder_, "fs", mode)},
+            std::vector<catalog::ServerSpec>{std::move(server)},
             [](const std::string&, const json::Value&) { return Status{}; });
         options.public_url = "http://127.0.0.1:7420";
         handler_ = {};

@@ -4,16 +4,17 @@
 //
 //   session      `MCP-Session-Id` of the answer to `initialize` goes on everything after it, with
 //                `MCP-Protocol-Version`. 404 (or 400 with -32000 and no id, which many servers
-//                say instead) means the session is gone: the server did not act, so
-//                a new session is made, once, and that call made again, `depart` asked again. Other
+//                say instead) means that the session is gone and the server did not act: a new
+//                session is made, once, and that call made again, `depart` asked again. Where that
+//                refuses, the call has left all the same; a server's word proves nothing. Other
 //                calls in flight whose streams broke stay of unknown outcome.
 //   resumption   a stream that ends before the answer is taken up again by GET with `Last-Event-ID`
 //                if the server gave event ids, after its `retry`; the POST is never repeated. That
 //                holds for `initialize`, too: its session id is known from the head of its answer.
 //   GET stream   opened where the server announces `listChanged`; 405 is fine, after any other
-//                failure it is tried again. What it asks there belongs to no call and is refused.
-//                One for all sessions of a server on a reactor (ListenPlace): when the session that
-//                holds it ends, another takes it up.
+//                failure it is tried again, with growing pauses. What it asks there belongs to no
+//                call and is refused. One for all sessions of a server on a reactor (ListenPlace):
+//                when the session that holds it ends, another takes it up.
 //   cancel       the stream is closed and the server told by notifications/cancelled.
 //   no server    a connection that is refused fails the one call that needed it. The session takes
 //                no other; those in flight go on, and it ends with the last of them.
@@ -59,6 +60,9 @@ inline constexpr std::size_t kMaxStreamBytes = 16 * kMaxUpstreamMessageBytes;
 inline constexpr net::Millis kDefaultRetry{500};
 // Between two attempts at the GET stream, at most.
 inline constexpr net::Millis kMaxListenPause{30'000};
+// What a server asks on one stream and has not been answered yet; each costs us a request. Those
+// beyond belong to nobody.
+inline constexpr std::size_t kMaxAnswersAtOnce = 2 * kMaxAsksAtOnce;
 // Requests of ours that nobody waits for (answers, notifications, DELETE).
 inline constexpr net::Millis kAsideTimeout{5'000};
 
@@ -116,6 +120,7 @@ class HttpUpstream : public Upstream, public std::enable_shared_from_this<HttpUp
         std::optional<ErrorCode> given_up;  // kCancelled
         SessionPtr session;                 // it was sent in, or `initialize` has got
         bool lost_session = false;          // 404
+        std::size_t answering = 0;          // of what the server asks on its stream
         std::size_t stray = 0;              // messages that belong to nobody
         std::string last_stray;  // what was wrong with the last that is no message, inert
         std::size_t stream_bytes = 0;
@@ -144,10 +149,14 @@ class HttpUpstream : public Upstream, public std::enable_shared_from_this<HttpUp
     static net::Task<void> drain(net::HttpCallPtr http);
     static net::Task<Result<Reply>> refused(Self self, FlightPtr flight);
     std::optional<Result<Reply>> take(std::string text, const FlightPtr& flight);
+    std::optional<Result<Reply>> take_batch(std::string_view text, const FlightPtr& flight);
+    std::optional<Result<Reply>> take_message(std::string text, const FlightPtr& flight);
+    void stray(const FlightPtr& flight, std::string_view why);
     void tell_strays(const Flight& flight) const;
     void take_request(const Message& message, const FlightPtr& flight);
     void take_notification(const Message& message, const FlightPtr& flight);
-    static net::Task<void> pass_on(Self self, ConversationPtr to, std::string id, Ask ask);
+    static net::Task<void> pass_on(Self self, FlightPtr flight, std::string id, Ask ask);
+    static net::Task<void> answer(Self self, FlightPtr flight, std::string text);
     static net::Task<void> post_aside(Self self, net::HttpHeadPtr head, std::string body);
 
     // upstream_http_listen.cc
@@ -156,7 +165,7 @@ class HttpUpstream : public Upstream, public std::enable_shared_from_this<HttpUp
     static net::Task<bool> hear(Self self, std::string* last_id, net::Millis* pause);
     static net::Task<bool> listens_again(Self self, std::uint64_t epoch, int status);
     static net::Task<bool> read_events(Self self, net::HttpCallPtr http, net::SseParser* events);
-    static net::Task<void> rest(Self self, std::uint64_t epoch, net::Millis pause);
+    static net::Task<void> rest(Self self, net::Millis pause);
     void leave_place();
 
     Error outcome(const Flight& flight, ErrorCode code, std::string_view why) const;

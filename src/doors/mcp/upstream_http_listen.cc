@@ -47,7 +47,7 @@ net::Task<void> HttpUpstream::listen(Self self) {
             last_id.clear();
         }
         if (!co_await hear(self, &last_id, &pause)) break;
-        co_await rest(self, epoch, pause);
+        co_await rest(self, pause);
         pause = std::min(pause * 2, kMaxListenPause);
     }
     self->leave_place();
@@ -72,8 +72,9 @@ net::Task<bool> HttpUpstream::hear(Self self, std::string* last_id, net::Millis*
     // Tools may have changed while nobody listened.
     if (std::exchange(self->where_.place->gap, true)) self->options_.on_tools_changed();
     net::SseParser events(self->options_.message_bytes_max + kSlackBytes);
-    // What is junk must wait ever longer for its next turn.
-    if (co_await read_events(self, http, &events)) *pause = kFirstPause;
+    // What is junk must wait ever longer for its next turn; so must a server that ends sessions.
+    const bool sound = co_await read_events(self, http, &events);
+    if (sound && !self->renewing_ && self->epoch_ == epoch) *pause = kFirstPause;
     http->close();
     if (!events.last_id().empty()) *last_id = events.last_id();
     if (const auto retry = events.retry_ms()) *pause = std::max(*pause, net::Millis(*retry));
@@ -119,11 +120,11 @@ net::Task<bool> HttpUpstream::read_events(Self self, net::HttpCallPtr http,
     co_return sound;
 }
 
-// The wait before the stream is opened again: until the session is made anew, if it is renewed.
-net::Task<void> HttpUpstream::rest(Self self, std::uint64_t epoch, net::Millis pause) {
+// The wait before the stream is opened again. A new session does not shorten it: a server that
+// knows no session for long would be asked without end.
+net::Task<void> HttpUpstream::rest(Self self, net::Millis pause) {
     const auto until = std::chrono::steady_clock::now() + pause;
-    while (self->alive() && self->epoch_ == epoch &&
-           (self->renewing_ || std::chrono::steady_clock::now() < until))
+    while (self->alive() && (self->renewing_ || std::chrono::steady_clock::now() < until))
         co_await self->reactor_.sleep(std::min(pause, kTurn));
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/inert.h"
 #include "base/log.h"
+#include "doors/mcp/http_rules.h"
 #include "doors/mcp/upstream_http.h"
 #include "doors/mcp/upstream_session.h"
 
@@ -166,19 +167,42 @@ net::Task<std::optional<Error>> HttpUpstream::resume(Self self, FlightPtr flight
     co_return Error{timed_out ? ErrorCode::kTimeout : ErrorCode::kUnavailable, why, {}};
 }
 
-// One message. An answer to `flight` is returned; everything else is dealt with here.
+// What came in one piece. An answer to `flight` is returned; everything else is dealt with here.
 std::optional<Result<Reply>> HttpUpstream::take(std::string text, const FlightPtr& flight) {
-    const auto stray = [&](std::string_view why) {
-        ++counters_.stray;
-        ++flight->stray;
-        flight->last_stray = inert(why, 200);
-    };
+    const Session& session = flight->session ? *flight->session : *session_;
+    if (is_batch(text) && session.version == kBatchVersion) return take_batch(text, flight);
+    return take_message(std::move(text), flight);
+}
+
+std::optional<Result<Reply>> HttpUpstream::take_batch(std::string_view text,
+                                                      const FlightPtr& flight) {
+    auto members = batch_members(text, options_.message_bytes_max);
+    if (!members) {
+        stray(flight, members.error().detail);
+        return std::nullopt;
+    }
+    std::optional<Result<Reply>> reply;
+    for (std::string& member : *members) {
+        if (flight->stray > kMaxStrayLines) break;
+        auto got = take_message(std::move(member), flight);
+        if (!reply) reply = std::move(got);
+    }
+    return reply;
+}
+
+void HttpUpstream::stray(const FlightPtr& flight, std::string_view why) {
+    ++counters_.stray;
+    ++flight->stray;
+    flight->last_stray = inert(why, 200);
+}
+
+std::optional<Result<Reply>> HttpUpstream::take_message(std::string text, const FlightPtr& flight) {
     auto message = parse_message(std::move(text), {.bytes_max = options_.message_bytes_max});
     if (!message) {
         if (our_id(message.error().id) == flight->id)
             return fail(outcome(*flight, ErrorCode::kInvalid,
                                 "its answer is not valid: " + message.error().detail));
-        stray(message.error().detail);
+        stray(flight, message.error().detail);
         return std::nullopt;
     }
     const Message& got = **message;
@@ -194,7 +218,7 @@ std::optional<Result<Reply>> HttpUpstream::take(std::string text, const FlightPt
     } else if (id && abandoned_.erase(*id) > 0) {
         ++counters_.late;
     } else {
-        stray("an answer that nobody awaits");
+        stray(flight, "an answer that nobody awaits");
     }
     return std::nullopt;
 }
@@ -209,33 +233,45 @@ void HttpUpstream::tell_strays(const Flight& flight) const {
 }
 
 void HttpUpstream::take_request(const Message& message, const FlightPtr& flight) {
-    if (message.method == "ping") {
-        reactor_.spawn(post_aside(shared_from_this(), post_, result_text(message.id, "{}")));
+    const bool ping = message.method == "ping";
+    if (!ping) ++counters_.asked;
+    if (flight->answering >= kMaxAnswersAtOnce) {
+        ++flight->stray;
+        flight->last_stray = "a request, before its earlier ones were answered";
         return;
     }
-    ++counters_.asked;
+    ++flight->answering;
+    if (ping) {
+        reactor_.spawn(answer(shared_from_this(), flight, result_text(message.id, "{}")));
+        return;
+    }
     const bool mine = flight->conversation && is_inward(message.method);
     if (!mine) {
         ++flight->stray;  // each costs us a request: not without end
         reactor_.spawn(
-            post_aside(shared_from_this(), post_,
-                       error_text(message.id, kMethodNotFound, "not offered by this client")));
+            answer(shared_from_this(), flight,
+                   error_text(message.id, kMethodNotFound, "not offered by this client")));
         return;
     }
     Ask ask{std::string(message.method),
             message.params ? std::string(message.params->raw()) : std::string("{}")};
-    reactor_.spawn(
-        pass_on(shared_from_this(), flight->conversation, std::string(message.id), std::move(ask)));
+    reactor_.spawn(pass_on(shared_from_this(), flight, std::string(message.id), std::move(ask)));
 }
 
-net::Task<void> HttpUpstream::pass_on(Self self, ConversationPtr to, std::string id, Ask ask) {
+net::Task<void> HttpUpstream::pass_on(Self self, FlightPtr flight, std::string id, Ask ask) {
+    ConversationPtr to = flight->conversation;
     const Reply reply = co_await Conversation::ask(std::move(to), std::move(ask), &self->reactor_);
     std::string text = R"({"jsonrpc":"2.0","id":)" + id;
     text += reply.error ? R"(,"error":)" : R"(,"result":)";
     text += reply.bytes;
     text += '}';
+    co_await answer(self, std::move(flight), std::move(text));
+}
+
+net::Task<void> HttpUpstream::answer(Self self, FlightPtr flight, std::string text) {
     net::HttpHeadPtr head = self->post_;
     co_await post_aside(self, std::move(head), std::move(text));
+    --flight->answering;
 }
 
 void HttpUpstream::take_notification(const Message& message, const FlightPtr& flight) {

@@ -150,6 +150,40 @@ TEST_F(HttpUpstreamTest, WhatIsNoAnswerIsSaidSoAndNothingIsFollowed) {
     }
 }
 
+// Each answer costs us a request.
+TEST_F(HttpUpstreamTest, AServerThatAsksWithoutWaitingForAnswersIsCutOff) {
+    for (const char* mode : {"pings", "questions"}) {
+        ASSERT_TRUE(start(mode).has_value());
+        const auto reply = call(5'000, listen());
+        ASSERT_FALSE(reply.has_value()) << mode;
+        EXPECT_EQ(reply.error().code, ErrorCode::kInvalid) << mode;
+        EXPECT_NE(reply.error().detail.find("the outcome is unknown"), std::string::npos) << mode;
+        reactor_.run_until(reactor_.sleep(net::Millis(100)));
+        EXPECT_LE(server_->count(R"({"jsonrpc":"2.0","id":"q)"), kMaxAnswersAtOnce) << mode;
+        EXPECT_LE(asked_.size(), kMaxAnswersAtOnce);
+        EXPECT_TRUE(upstream_->alive());
+        upstream_->end();
+    }
+}
+
+// Revision 2025-03-26 has batches, no other; what stands in one is taken as if it came alone.
+TEST_F(HttpUpstreamTest, AnAnswerMayStandInABatchWhereTheRevisionHasThem) {
+    ASSERT_TRUE(start("batch").has_value());
+    auto reply = call();
+    ASSERT_TRUE(reply.has_value()) << reply.error().detail;
+    EXPECT_EQ(reply->bytes, R"({"content":[{"type":"text","text":"batched"}]})");
+    EXPECT_EQ(upstream_->counters().stray, 1u) << "the other one";
+    upstream_->end();
+    ASSERT_TRUE(start("batchstream").has_value());
+    reply = call(5'000, listen());
+    ASSERT_TRUE(reply.has_value()) << reply.error().detail;
+    EXPECT_NE(reply->bytes.find("batched"), std::string::npos);
+    EXPECT_EQ(notices_.size(), 1u);
+    upstream_->end();
+    for (const char* mode : {"newbatch", "batchcrowd"})
+        EXPECT_EQ(code(mode), ErrorCode::kInvalid) << mode;
+}
+
 TEST_F(HttpUpstreamTest, AFloodedStreamEndsWithoutFillingMemory) {
     for (const char* mode : {"comments", "events"}) {
         const auto got = code(mode, 3'000);
@@ -333,6 +367,21 @@ TEST_F(HttpUpstreamTest, AStreamThatIsNotThereIsNotAskedForAgain) {
         EXPECT_EQ(server_->sessions, 1) << "the session stands";
         upstream_->end();
     }
+}
+
+TEST_F(HttpUpstreamTest, AServerThatForgetsEverySessionIsAskedWithGrowingPauses) {
+    UpstreamOptions options;
+    options.on_tools_changed = [] {};
+    ASSERT_TRUE(start("changes", std::move(options), {503}).has_value());
+    EXPECT_TRUE(wait([&] { return server_->count("GET") == 1; }));
+    server_->forgets = true;  // from the second GET on: after 1 s, then 2 s
+    EXPECT_TRUE(wait([&] { return server_->count("GET") >= 2; }));
+    EXPECT_TRUE(wait([&] { return server_->sessions >= 2; }));
+    reactor_.run_until(reactor_.sleep(net::Millis(1'500)));
+    EXPECT_EQ(server_->count("GET"), 2u);
+    EXPECT_EQ(server_->sessions, 2);
+    server_->forgets = false;
+    EXPECT_TRUE(wait([&] { return server_->stream_open; })) << "it is not given up";
 }
 
 TEST_F(HttpUpstreamTest, WhatNobodyHeardIsListedAgain) {

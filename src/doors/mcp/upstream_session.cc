@@ -73,6 +73,18 @@ net::Task<Result<std::string>> list_all_tools(Asker ask, std::size_t message_byt
     co_return fail(ErrorCode::kTooLarge, fmt::format("more than {} pages", kMaxListPages));
 }
 
+Result<std::vector<std::string>> batch_members(std::string_view text, std::size_t bytes_max) {
+    const auto document = json::parse(text, {.bytes_max = bytes_max});
+    if (!document) return fail(document.error());
+    const json::Value root = document->root();
+    if (!root.is_array() || root.size() == 0 || root.size() > kMaxServerBatch)
+        return fail(ErrorCode::kInvalid,
+                    fmt::format("a batch has 1 to {} messages", kMaxServerBatch));
+    std::vector<std::string> out;
+    for (const json::Value member : root.elements()) out.emplace_back(member.raw());
+    return out;
+}
+
 std::string call_params(const Outbound& call, std::optional<std::int64_t> token) {
     std::string params;
     params.reserve(call.arguments.size() + call.tool.size() + 80);

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "doors/mcp/upstream.h"
@@ -34,6 +35,12 @@ Result<Agreement> read_agreement(const Reply& reply);
 // All pages of tools/list as one JSON array; the errors of Upstream::list_tools. `ask` and what it
 // holds live until the end.
 net::Task<Result<std::string>> list_all_tools(Asker ask, std::size_t message_bytes_max);
+
+// Messages of one batch. As many as calls that may be in flight: a server can answer all at once.
+inline constexpr std::size_t kMaxServerBatch = kMaxInFlight;
+// Revision 2025-03-26 lets a server put several messages into one array: the text of each. Errors:
+// kInvalid (no JSON, empty, over kMaxServerBatch), kTooLarge.
+Result<std::vector<std::string>> batch_members(std::string_view text, std::size_t bytes_max);
 
 // Params of tools/call. `token`: our progress token, if progress is wanted.
 std::string call_params(const Outbound& call, std::optional<std::int64_t> token);

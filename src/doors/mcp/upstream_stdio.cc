@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/inert.h"
+#include "doors/mcp/http_rules.h"
 #include "doors/mcp/upstream_session.h"
 #include "json/node.h"
 
@@ -81,6 +82,7 @@ net::Task<Status> StdioUpstream::shake_hands() {
     const auto agreed = read_agreement(*reply);
     if (!agreed) co_return fail(agreed.error());
     has_tools_ = agreed->tools;
+    batches_ = agreed->version == kBatchVersion;
     send({notification_text("notifications/initialized"), std::nullopt, nullptr});
     co_return Status{};
 }
@@ -201,8 +203,10 @@ void StdioUpstream::give_up(std::int64_t id, ErrorCode code, std::string_view re
                             std::string_view why) {
     const auto pending = pending_.find(id);
     if (pending == pending_.end()) return;
-    if (!pending->second.sent)
+    if (!pending->second.sent) {  // its line must not hold a place that others need
+        std::erase_if(outbox_, [id](const Outgoing& each) { return each.id == id; });
         return resolve(id, fail(code, fmt::format("{}; nothing was sent", why)));
+    }
     if (abandoned_.size() >= kMaxAbandoned) abandoned_.erase(abandoned_.begin());
     abandoned_.insert(id);
     if (pending->second.cancellable) {

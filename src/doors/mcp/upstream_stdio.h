@@ -1,5 +1,5 @@
 // A tool server as a child process, spoken to over stdio (MCP 2025-11-25, section "stdio": one
-// JSON-RPC message per line).
+// JSON-RPC message per line; in revision 2025-03-26 also a batch of them).
 //
 // Everything shares one pipe, so what a server sends about a call is told apart by what it names:
 // answers by our ids, progress by our tokens. Log messages and requests of the server name nothing:
@@ -91,6 +91,7 @@ class StdioUpstream : public Upstream, public std::enable_shared_from_this<Stdio
     static net::Task<void> tick(Self self);    // deadlines, while calls wait
 
     void take(std::string line);
+    void take_message(std::string text);
     void take_response(MessagePtr message);
     void take_malformed(const Malformed& malformed);
     void take_request(const Message& message);
@@ -111,6 +112,7 @@ class StdioUpstream : public Upstream, public std::enable_shared_from_this<Stdio
     bool pumping_ = false;
     bool ticking_ = false;
     bool has_tools_ = false;
+    bool batches_ = false;  // its revision has batches
     std::string why_ended_;
     std::int64_t next_id_ = 1;
     std::unordered_map<std::int64_t, Pending> pending_;

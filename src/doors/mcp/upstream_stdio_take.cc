@@ -13,7 +13,15 @@ void StdioUpstream::take(std::string line) {
         if (++empty_lines_ > kMaxEmptyLines) stray("an empty line");
         return;
     }
-    auto message = parse_message(std::move(line), {.bytes_max = options_.message_bytes_max});
+    if (!batches_ || !is_batch(line)) return take_message(std::move(line));
+    auto members = batch_members(line, options_.message_bytes_max);
+    if (!members) return stray(members.error().detail);
+    for (std::string& member : *members)
+        if (alive_) take_message(std::move(member));
+}
+
+void StdioUpstream::take_message(std::string text) {
+    auto message = parse_message(std::move(text), {.bytes_max = options_.message_bytes_max});
     if (!message) return take_malformed(message.error());
     empty_lines_ = 0;
     switch ((*message)->kind) {

@@ -277,6 +277,55 @@ TEST_F(StdioUpstreamTest, AServerThatStopsReadingIsGivenUp) {
     EXPECT_FALSE(upstream_->alive());
 }
 
+// What was cancelled before its turn holds no place in front of a server that reads slowly.
+TEST_F(StdioUpstreamTest, CallsThatAreCancelledBeforeTheyAreSentDoNotPileUp) {
+    ASSERT_TRUE(start("deaf").has_value());
+    struct Run {
+        static net::Task<void> call(std::shared_ptr<StdioUpstream> u, ConversationPtr c,
+                                    std::string arguments, std::size_t* ended) {
+            Outbound out = outbound(std::move(arguments));
+            out.conversation = std::move(c);
+            const auto reply = co_await u->call(std::move(out));
+            if (!reply && reply.error().code == ErrorCode::kCancelled) ++*ended;
+        }
+        static net::Task<void> many(net::Reactor* r, std::shared_ptr<StdioUpstream> u,
+                                    std::size_t n, std::size_t* ended) {
+            for (std::size_t i = 0; i < n && u->alive(); ++i) {
+                const auto conversation = Conversation::make(*r, {});
+                conversation->begin(*r);
+                r->spawn(call(u, conversation, "{}", ended));
+                co_await r->sleep(net::Millis(0));
+                conversation->cancel("the user");
+                while (*ended <= i && u->alive()) co_await r->sleep(net::Millis(0));
+            }
+        }
+    };
+    std::size_t ended = 0;
+    std::string large = R"({"a":")" + std::string(900'000, 'x') + R"("})";  // fills the pipe
+    reactor_.spawn(Run::call(upstream_, nullptr, std::move(large), &ended));
+    reactor_.run_until(Run::many(&reactor_, upstream_, kMaxOutbox + 100, &ended));
+    EXPECT_EQ(ended, kMaxOutbox + 100);
+    EXPECT_TRUE(upstream_->alive()) << upstream_->why_ended();
+    EXPECT_EQ(upstream_->counters().in_flight, 1u);
+}
+
+// Revision 2025-03-26 has batches, no other; what stands in one is taken as if it came alone.
+TEST_F(StdioUpstreamTest, AnswersMayStandInABatchWhereTheRevisionHasThem) {
+    ASSERT_TRUE(start("batch").has_value());
+    const auto reply = call();
+    ASSERT_TRUE(reply.has_value()) << reply.error().detail;
+    EXPECT_NE(reply->bytes.find("ok"), std::string::npos);
+    EXPECT_EQ(upstream_->counters().dropped, 1u) << "the notification";
+    EXPECT_EQ(upstream_->counters().stray, 1u) << "the answer that nobody awaits";
+    upstream_->end();
+    for (const char* mode : {"newbatch", "crowdbatch"}) {
+        ASSERT_TRUE(start(mode).has_value());
+        EXPECT_EQ(call("{}", 300).error().code, ErrorCode::kTimeout) << mode;
+        EXPECT_EQ(upstream_->counters().stray, 1u) << mode;
+        upstream_->end();
+    }
+}
+
 TEST_F(StdioUpstreamTest, OnlySoManyCallsAreInFlight) {
     ASSERT_TRUE(start("hang").has_value());
     for (std::size_t i = 0; i < kMaxInFlight; ++i)

@@ -58,16 +58,27 @@ UpstreamOptions options_for(const CorePtr& core, const SlotPtr& slot,
     return out;
 }
 
-// Lists again what may have changed, at most once per interval however often that is said.
+// Lists again what may have changed, at most once per interval however often that is said. Where
+// the listing fails, or makes the server say so again (by a lost session), the pauses grow.
 net::Task<void> relist(CorePtr core, SlotPtr slot) {
+    const net::Millis turn = core->options.relist_interval;
+    net::Millis pause = turn;
     do {
         slot->relist_again = false;
+        bool calm = true;
         const auto upstream = slot->upstream;
         if (upstream && upstream->alive()) {
             const Status listed = co_await list_tools(core, upstream, slot->spec);
             if (!listed) log::warn("mcp", "{}", listed.error().detail);
+            calm = listed && !slot->relist_again;
         }
-        co_await slot->reactor().sleep(core->options.relist_interval);
+        pause = calm ? turn : std::min(pause * 2, kMaxBackoff);
+        net::Millis rested{0};
+        do {
+            co_await slot->reactor().sleep(turn);
+            rested += turn;
+            if (slot->upstream != upstream) pause = turn;  // another instance starts afresh
+        } while (rested < pause && !slot->released && !core->closed);
     } while (slot->relist_again && !slot->released && !core->closed);
     slot->relisting = false;
 }

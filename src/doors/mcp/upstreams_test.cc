@@ -348,6 +348,25 @@ TEST_F(UpstreamsTest, ChangedToolsAreListedAgainAtMostOncePerInterval) {
     EXPECT_LE(count(folder_.read("fs.log"), R"("method":"tools/list")"), 2u);
 }
 
+// Listing finds no session, a new one is made, and what is new is listed: without end.
+TEST_F(UpstreamsTest, AListingThatLosesItsSessionIsTriedAgainWithGrowingPauses) {
+    auto& web = serve("json");
+    catalog::ServerSpec spec;
+    spec.name = "web";
+    spec.url = web.url;
+    make({spec});
+    const auto task = ids_.mint<TaskId>();
+    ASSERT_TRUE(call("web", task).has_value());
+    web.forgets = true;
+    EXPECT_FALSE(call("web", task).has_value());
+    reactor_.run_until(reactor_.sleep(net::Millis(1'200)));  // of pauses of 100, 200, 400 … ms
+    const auto asked = web.count(R"("method":"tools/list")");
+    EXPECT_GE(asked, 4u) << "it is not given up";
+    EXPECT_LE(asked, 10u);
+    web.forgets = false;
+    EXPECT_TRUE(wait([&] { return !listed_.empty(); }));
+}
+
 TEST_F(UpstreamsTest, TheServerSeesNothingOfOurEnvironmentButWhatIsNamed) {
     auto spec = fake(folder_, "fs", "environment");
     spec.env = {"LANG"};
