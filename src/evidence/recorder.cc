@@ -303,6 +303,10 @@ std::optional<Recorder::Standing> Recorder::standing() const {
     impl_->write_asked();  // so that all that was asked for is numbered, and counted as in flight
     auto settled = impl_->sequence.settled();
     if (!settled) return std::nullopt;
+    // All that was handed over is answered: what comes next stands behind what the log has now,
+    // whoever wrote that.
+    if (impl_->sequence.in_flight() == 0)
+        impl_->from = std::max(impl_->from, impl_->ledger.health().durable);
     return Standing{impl_->options.emitter, impl_->boot, impl_->from, std::move(*settled)};
 }
 
