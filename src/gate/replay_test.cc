@@ -186,6 +186,15 @@ TEST(Survival, WhatDoesNotGoOnIsSealedAndEndedOnTheRecord) {
     EXPECT_TRUE(next.event("task.ended").has(R"("reason":"not stored")"));
 }
 
+TEST(Survival, ASessionThatIsSealedIsNotResumed) {
+    World w;
+    const auto session = w.session(w.task());
+    ASSERT_TRUE(w.run(w.gate->end_session(session, "completed")));
+    session->ended = false;  // as it was when the resumption began
+    EXPECT_FALSE(w.run(w.gate->survival()->resume_session(session)));
+    EXPECT_TRUE(w.events("identity.renewed").empty());
+}
+
 TEST(Survival, ATaskThatCannotBeStoredDoesNotStart) {
     World w;
     struct Refuse {
