@@ -112,6 +112,20 @@ TEST(Replay, WhatIsOnItsWayToTheDiskIsNoPartOfAStanding) {
     w.close(std::get<AdmissionPtr>(*answer));
 }
 
+// An end that is owed for long is told when its session is sealed already.
+TEST(Replay, TheEndOfACallWhoseSessionIsGoneEndsItAllTheSame) {
+    World w;
+    const auto session = w.session(w.task());
+    AdmissionPtr admission = w.allow(w.call(session));
+    ASSERT_TRUE(admission);
+    Standing standing;
+    standing.calls.push_back({admission->call(), session->id, session->task->id, {}, 1});
+    w.close(admission);
+    Replay replay({standing});
+    replay.take(w.event("call.ended").text);
+    EXPECT_TRUE(std::move(replay).finish().calls.empty());
+}
+
 TEST(Replay, ADamagedStandingIsNone) {
     for (const char* text : {"{}", "[]",
                              R"({"emitter":"e","boot":"b","seq":1,"from":0,"t_us":0,)"
