@@ -208,7 +208,8 @@ bool Recorder::Impl::hand_over(const Draft& draft, const Sequence::Slot& slot, s
     Sequence::Kind kind{.closes = draft.type == "session.sealed",
                         .call = call,
                         .denied = call && verdict_is(draft, "forbid"),
-                        .permitted = call && verdict_is(draft, "permit")};
+                        .permitted = call && verdict_is(draft, "permit"),
+                        .excused = draft.excused};
     kind.ended = end_of(draft);
     entry.end = kind.ended;
     sequence.handed_over(slot, entry.receipt.leaf, std::move(kind));

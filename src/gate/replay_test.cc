@@ -112,6 +112,27 @@ TEST(Replay, WhatIsOnItsWayToTheDiskIsNoPartOfAStanding) {
     w.close(std::get<AdmissionPtr>(*answer));
 }
 
+// Refused for another reason than what the agent did, and so no strike: counted once as well.
+TEST(Replay, AnExcusedRefusalOnItsWayToTheDiskIsCountedOnce) {
+    Story s;
+    World& w = s.w;
+    const auto session = w.session(w.task());
+    auto plan = w.catalog->plan(w.catalog->servers(), {}, {"files"});  // its server is starting
+    ASSERT_TRUE(plan && w.catalog->commit(*plan));
+    ASSERT_EQ(w.refuse(w.call(session)).verdict.code, kUnavailableCode);
+    const auto before = w.ledger.entries();
+    w.ledger.hold();
+    std::optional<Answer> answer;
+    w.reactor[0]->spawn(answer_into(w.gate.get(), w.call(session), &answer));
+    w.run_until([&] { return w.ledger.waiting() > 0; });
+    s.take();
+    EXPECT_EQ(replayed(s.taken, before), replayed({}, before)) << "killed before the sync";
+    w.ledger.release();
+    w.run_until([&] { return answer.has_value(); });
+    const auto after = w.ledger.entries();
+    EXPECT_EQ(replayed(s.taken, after), replayed({}, after)) << "killed behind it";
+}
+
 // An end that is owed for long is told when its session is sealed already.
 TEST(Replay, TheEndOfACallWhoseSessionIsGoneEndsItAllTheSame) {
     World w;

@@ -71,6 +71,7 @@ void HomeState::describe(const evidence::Settled& settled, Standing& out) const 
             if (const auto flying = settled.in_flight.find(id); flying != settled.in_flight.end()) {
                 standing.spent.calls -= flying->second.permitted;
                 standing.spent.denied -= flying->second.refused;
+                standing.spent.excused -= flying->second.excused;
             }
         }
         out.sessions.push_back(std::move(standing));
