@@ -41,10 +41,11 @@ net::Task<void> Node::Impl::close() {
     }
     const std::int64_t give_up = clock.boot_us() + kLastWords_us;
     const auto busy = [this] {
-        return upkeep_runs || operators->connections() > 0 ||
+        return upkeep_runs || reloading || operators->connections() > 0 ||
                (agents && agents->connections() > 0) || launch_desk->connections() > 0;
     };
-    while (busy() && (upkeep_runs || clock.boot_us() < give_up))
+    // What upkeep and a reload have on the pool reads what is taken down next.
+    while (busy() && (upkeep_runs || reloading || clock.boot_us() < give_up))
         co_await reactors.front()->sleep(kPoll);
     release_dead();  // whose task was revoked a moment ago is not asked to go
     auto closing = upstreams->close();

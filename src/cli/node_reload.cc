@@ -178,6 +178,7 @@ net::Task<Result<json::Node>> Node::Impl::reload_in_turn(bool check_only, eviden
     auto looking = reactors.front()->offload(std::move(look));
     auto prepared = co_await std::move(looking);
     if (!prepared) co_return fail(prepared.error());
+    if (stopping) co_return fail(ErrorCode::kUnavailable, "the gateway is stopping");
     const std::shared_ptr<Candidate> next = std::move(*prepared);
     json::Node out = json::Node::object();
     out["changes"] = json::Node::array();

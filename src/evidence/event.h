@@ -102,6 +102,7 @@ struct Draft {
     std::optional<CallId> call;
     std::int64_t attempt = 1;  // written only with a call
     Basis basis = Basis::kObserved;
+    bool excused = false;  // a call.decided that refuses and is no strike against its session
     std::vector<Cause> cause;
     std::optional<Trace> trace;
     ActorRef actor;

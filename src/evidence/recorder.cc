@@ -208,7 +208,8 @@ bool Recorder::Impl::hand_over(const Draft& draft, const Sequence::Slot& slot, s
     Sequence::Kind kind{.closes = draft.type == "session.sealed",
                         .call = call,
                         .denied = call && verdict_is(draft, "forbid"),
-                        .permitted = call && verdict_is(draft, "permit")};
+                        .permitted = call && verdict_is(draft, "permit"),
+                        .excused = draft.excused};
     kind.ended = end_of(draft);
     entry.end = kind.ended;
     sequence.handed_over(slot, entry.receipt.leaf, std::move(kind));
@@ -303,6 +304,10 @@ std::optional<Recorder::Standing> Recorder::standing() const {
     impl_->write_asked();  // so that all that was asked for is numbered, and counted as in flight
     auto settled = impl_->sequence.settled();
     if (!settled) return std::nullopt;
+    // All that was handed over is answered: what comes next stands behind what the log has now,
+    // whoever wrote that.
+    if (impl_->sequence.in_flight() == 0)
+        impl_->from = std::max(impl_->from, impl_->ledger.health().durable);
     return Standing{impl_->options.emitter, impl_->boot, impl_->from, std::move(*settled)};
 }
 

@@ -109,7 +109,7 @@ struct Recorder::Impl : std::enable_shared_from_this<Recorder::Impl> {
     Told early;                    // who need not wait for the disk, until the loop tells them
     std::vector<Vault::Put> puts;  // while their payloads are sealed; its memory is kept
     Sequence sequence;
-    std::uint64_t from;  // behind the newest event that the log has taken from here
+    std::uint64_t from;  // where the log's later events of this emitter are, or behind it
     std::map<std::uint64_t, Waiting> waiting;  // by sequence number
     std::map<std::uint64_t, Refused> refused;  // until the fate of the number is known
     // Gaps that no event says yet.

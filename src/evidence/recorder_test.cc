@@ -447,6 +447,29 @@ TEST(Recorder, WithoutAdoptionARestartForksNothingEither) {
     EXPECT_EQ(findings(rig), std::vector<std::string>());
 }
 
+// A start reads the log from the earliest standing on: an emitter that says nothing must not hold
+// it at what it said last.
+TEST(Recorder, TheStandingOfAnIdleEmitterFollowsTheLog) {
+    Rig rig;
+    const Story story(rig.ids);
+    Recorder idle({"acme", "spiffe://acme.example/writ/gw-1/1", rig.ids.mint<BootId>(), "o"},
+                  rig.reactor, rig.ledger, *rig.vault, rig.ids, rig.clock);
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(rig.record(story.of_writ("tool.pinned")));
+    EXPECT_EQ(idle.standing()->from, 3u);
+    rig.ledger.hold = true;
+    idle.note(story.of_writ("tool.pinned"));
+    EXPECT_EQ(idle.standing()->from, 3u);
+    rig.recorder->note(story.of_writ("tool.pinned"));
+    rig.drain();
+    ASSERT_TRUE(rig.ledger.append_sync("another emitter's"));
+    EXPECT_EQ(idle.standing()->from, 3u)
+        << "its event is on its way, and may stand anywhere behind";
+    rig.ledger.answer();
+    rig.ledger.answer();
+    rig.drain();
+    EXPECT_EQ(idle.standing()->from, rig.ledger.entries.size());
+}
+
 TEST(Pseudonym, NamesNobodyAndTellsPeopleApart) {
     Rig rig;
     const auto alice = pseudonym(*rig.vault, "https://idp", "alice");

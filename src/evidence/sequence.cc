@@ -22,6 +22,7 @@ void Sequence::handed_over(const Slot& slot, const Sha256& leaf, Kind kind) {
     Flight flight{.seq = slot.seq, .session = slot.session, .before = slot.end};
     flight.call = kind.call;
     flight.permitted = kind.permitted;
+    flight.excused = kind.excused;
     flight.ended = std::move(kind.ended);
     ChainEnd after = slot.end;
     ++after.next;
@@ -65,6 +66,7 @@ std::optional<Settled> Sequence::settled() const {
         if (!flight->call) continue;
         auto& waiting = out.in_flight[*flight->session];
         ++(flight->permitted ? waiting.permitted : waiting.refused);
+        if (flight->excused) ++waiting.excused;
     }
     return out;
 }

@@ -44,6 +44,7 @@ struct Settled {
     // What is handed over and not answered: not counted in `sessions`, and perhaps never logged.
     struct InFlight {
         std::int64_t permitted = 0, refused = 0;  // decisions of calls
+        std::int64_t excused = 0;                 // of the refused
     };
     std::unordered_map<SessionId, InFlight> in_flight;
     std::vector<CallEnd> ending;
@@ -70,6 +71,7 @@ class Sequence {
         bool closes = false;  // session.sealed
         bool call = false, denied = false;
         bool permitted = false;          // a call.decided that permits
+        bool excused = false;            // one that does not, as Draft::excused
         std::optional<CallEnd> ended{};  // a call.ended
     };
     void handed_over(const Slot& slot, const Sha256& leaf, Kind kind);
@@ -100,7 +102,7 @@ class Sequence {
         std::optional<SessionId> session;
         ChainEnd before;
         bool opened = false;
-        bool call = false, permitted = false;
+        bool call = false, permitted = false, excused = false;
         std::optional<CallEnd> ended{};
     };
     void take_back_newest();

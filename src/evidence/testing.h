@@ -61,7 +61,11 @@ class MemoryLedger final : public ledger::Ledger {
         return ledger::Appended{entries.size() - 1, leaf_hash(entries.back())};
     }
     Status flush() override { return {}; }
-    ledger::Health health() const override { return {}; }
+    ledger::Health health() const override {
+        ledger::Health out;
+        out.durable = entries.size();
+        return out;
+    }
     std::string vkey() const override { return {}; }
     Status read(std::uint64_t from,
                 const std::function<bool(std::uint64_t, std::string_view)>& each) const override {

@@ -176,5 +176,31 @@ TEST(GateEnding, WhatTheLogRefusedIsUnknownOnceItWorksAgain) {
     EXPECT_EQ(w.events("call.ended").size(), 2u) << "once each";
 }
 
+// The session may be sealed by then: its chain stays closed, or its task could not end any more.
+TEST(GateEnding, AnEndThatIsToldBehindTheSealOpensNoChainAgain) {
+    World w;
+    const auto task = w.task();
+    const auto session = w.session(task);
+    AdmissionPtr admission = w.allow(w.call(session));
+    ASSERT_TRUE(admission);
+    EXPECT_TRUE(admission->depart());
+    w.ledger.fail_from_now();
+    Outcome outcome{.status = Status_::kOk, .error = "", .output = "{}"};
+    EXPECT_FALSE(w.run(admission->close(std::move(outcome))));
+    w.ledger.repair();
+    ASSERT_TRUE(w.run(w.gate->end_session(session, "completed")));
+    EXPECT_TRUE(w.events("call.ended").empty());
+    w.run_until([&] { return w.events("call.ended").size() == 1; });
+    EXPECT_EQ(w.event("call.ended").session, session->id.text());
+    const Status ended =
+        w.run(w.gate->end_task(task->id, identity::TaskState::kEnded, w.operator_(), "done"));
+    EXPECT_TRUE(ended) << ended.error().message();
+    EXPECT_EQ(w.events("task.ended").size(), 1u);
+    EXPECT_EQ(w.events("session.sealed").size(), 1u);
+    const auto standing = w.run(w.gate->survival()->standing(0));
+    ASSERT_TRUE(standing);
+    EXPECT_TRUE(standing->tasks.empty()) << "a later run would end it once more";
+}
+
 }  // namespace
 }  // namespace writ::gate::test

@@ -274,6 +274,8 @@ evidence::Draft call_decided(const Passage& passage, evidence::ActorRef actor) {
     draft.cause.push_back(cause("requested_by", passage.session().started_event));
     draft.data_text = decision_text(passage, passage.verdict, std::nullopt);
     draft.verdict = policy::name(passage.verdict.kind);
+    draft.excused =
+        passage.verdict.kind != policy::Kind::kPermit && passage.verdict.code == kUnavailableCode;
     if (!passage.call.arguments.empty()) {
         const bool is_json = passage.document.has_value();
         draft.payloads.push_back(payload("args", passage.call.arguments, is_json));

@@ -49,7 +49,12 @@ class TestLedger final : public ledger::Ledger {
         return ledger::Appended{};
     }
     Status flush() override { return {}; }
-    ledger::Health health() const override { return {}; }
+    ledger::Health health() const override {
+        const std::lock_guard lock(mutex_);
+        ledger::Health out;
+        out.durable = entries_.size();
+        return out;
+    }
     std::string vkey() const override { return "test"; }
     Status read(
         std::uint64_t /*from*/,

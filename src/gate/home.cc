@@ -80,6 +80,12 @@ evidence::ActorRef HomeState::actor(const identity::SessionPtr& session) {
     return chain->actor;
 }
 
+evidence::ActorRef HomeState::actor_or_writ(const SessionId& session) {
+    const identity::SessionPtr found = shared_->directory.session(session);
+    const Tree* own = found ? find_tree(found->task->root) : nullptr;
+    return own != nullptr && own->chain(session) != nullptr ? actor(found) : events::by_writ();
+}
+
 void HomeState::enlist(const PassagePtr& passage) {
     passage->deadline_boot_us = shared_->clock.boot_us() + kAdmissionDeadline_s * 1'000'000;
     passage->place = open_.insert(open_.end(), passage);

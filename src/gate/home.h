@@ -79,6 +79,9 @@ class HomeState : public std::enable_shared_from_this<HomeState> {
     bool overlaps(const std::shared_ptr<const catalog::Tool>& tool);
     // The actor of a session's events; opens its chain if it is not open.
     evidence::ActorRef actor(const identity::SessionPtr& session);
+    // The same for what may come after the session was sealed, whose chain is not opened again:
+    // then Writ speaks.
+    evidence::ActorRef actor_or_writ(const SessionId& session);
 
     // Puts a permitted call on the list of open ones.
     void enlist(const PassagePtr& passage);

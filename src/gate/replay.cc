@@ -63,6 +63,9 @@ void Replay::take(std::string_view bytes) {
         session.issued_us = leaf.t_us;
         sessions_.try_emplace(*session_id, std::move(session));
     }
+    // Also of a session that is sealed: its end may have been owed for longer.
+    const auto call = CallId::parse(leaf.call);
+    if (leaf.type == "call.ended" && call) calls_.erase(*call);
     const auto found = session_id ? sessions_.find(*session_id) : sessions_.end();
     if (found == sessions_.end()) return;
     SessionStanding& session = found->second;
@@ -70,7 +73,6 @@ void Replay::take(std::string_view bytes) {
         session.end.next = leaf.chain_seq + 1;
         session.end.prev = evidence::leaf_hash(bytes);
     }
-    const auto call = CallId::parse(leaf.call);
     if (leaf.type == "identity.issued" || leaf.type == "identity.renewed") {
         if (const auto jti = id_in<WritId>(leaf, "jti")) session.writ = *jti;
         session.expires_us = leaf.number("exp") * kMicros;
@@ -84,8 +86,6 @@ void Replay::take(std::string_view bytes) {
         if (kind == "permit" && decision)
             calls_[*call] = {*call, session.id, session.task, *decision,
                              std::max<std::int64_t>(leaf.attempt, 1)};
-    } else if (leaf.type == "call.ended" && call) {
-        calls_.erase(*call);
     } else if (leaf.type == "session.sealed") {
         session.end.next = 0;  // marks it: what it spent still counts
     }

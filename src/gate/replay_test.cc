@@ -112,6 +112,41 @@ TEST(Replay, WhatIsOnItsWayToTheDiskIsNoPartOfAStanding) {
     w.close(std::get<AdmissionPtr>(*answer));
 }
 
+// Refused for another reason than what the agent did, and so no strike: counted once as well.
+TEST(Replay, AnExcusedRefusalOnItsWayToTheDiskIsCountedOnce) {
+    Story s;
+    World& w = s.w;
+    const auto session = w.session(w.task());
+    auto plan = w.catalog->plan(w.catalog->servers(), {}, {"files"});  // its server is starting
+    ASSERT_TRUE(plan && w.catalog->commit(*plan));
+    ASSERT_EQ(w.refuse(w.call(session)).verdict.code, kUnavailableCode);
+    const auto before = w.ledger.entries();
+    w.ledger.hold();
+    std::optional<Answer> answer;
+    w.reactor[0]->spawn(answer_into(w.gate.get(), w.call(session), &answer));
+    w.run_until([&] { return w.ledger.waiting() > 0; });
+    s.take();
+    EXPECT_EQ(replayed(s.taken, before), replayed({}, before)) << "killed before the sync";
+    w.ledger.release();
+    w.run_until([&] { return answer.has_value(); });
+    const auto after = w.ledger.entries();
+    EXPECT_EQ(replayed(s.taken, after), replayed({}, after)) << "killed behind it";
+}
+
+// An end that is owed for long is told when its session is sealed already.
+TEST(Replay, TheEndOfACallWhoseSessionIsGoneEndsItAllTheSame) {
+    World w;
+    const auto session = w.session(w.task());
+    AdmissionPtr admission = w.allow(w.call(session));
+    ASSERT_TRUE(admission);
+    Standing standing;
+    standing.calls.push_back({admission->call(), session->id, session->task->id, {}, 1});
+    w.close(admission);
+    Replay replay({standing});
+    replay.take(w.event("call.ended").text);
+    EXPECT_TRUE(std::move(replay).finish().calls.empty());
+}
+
 TEST(Replay, ADamagedStandingIsNone) {
     for (const char* text : {"{}", "[]",
                              R"({"emitter":"e","boot":"b","seq":1,"from":0,"t_us":0,)"
@@ -184,6 +219,15 @@ TEST(Survival, WhatDoesNotGoOnIsSealedAndEndedOnTheRecord) {
     EXPECT_TRUE(next.event("session.sealed").has(R"("reason":"crashed")"));
     EXPECT_EQ(next.event("session.sealed").session, session->id.text());
     EXPECT_TRUE(next.event("task.ended").has(R"("reason":"not stored")"));
+}
+
+TEST(Survival, ASessionThatIsSealedIsNotResumed) {
+    World w;
+    const auto session = w.session(w.task());
+    ASSERT_TRUE(w.run(w.gate->end_session(session, "completed")));
+    session->ended = false;  // as it was when the resumption began
+    EXPECT_FALSE(w.run(w.gate->survival()->resume_session(session)));
+    EXPECT_TRUE(w.events("identity.renewed").empty());
 }
 
 TEST(Survival, ATaskThatCannotBeStoredDoesNotStart) {

@@ -45,9 +45,7 @@ void HomeState::tell_owed_end() {
     if (owed_ends_.empty() || telling_end_ || is_stopping()) return;
     telling_end_ = true;
     const evidence::CallEnd call = owed_ends_.front();
-    const identity::SessionPtr session = shared_->directory.session(call.session);
-    evidence::ActorRef by = session ? actor(session) : events::by_writ();
-    evidence::Draft draft = events::call_lost(standing_of(call), std::move(by),
+    evidence::Draft draft = events::call_lost(standing_of(call), actor_or_writ(call.session),
                                               "how it ended could not be recorded in time");
     const auto done = [self = shared_from_this()](const Result<evidence::Receipt>& receipt) {
         self->telling_end_ = false;  // where it was refused, the next sweep tries again
@@ -73,6 +71,7 @@ void HomeState::describe(const evidence::Settled& settled, Standing& out) const 
             if (const auto flying = settled.in_flight.find(id); flying != settled.in_flight.end()) {
                 standing.spent.calls -= flying->second.permitted;
                 standing.spent.denied -= flying->second.refused;
+                standing.spent.excused -= flying->second.excused;
             }
         }
         out.sessions.push_back(std::move(standing));
@@ -142,11 +141,9 @@ net::Task<Status> Core::revive(Revival revival) {
     for (const CallStanding& each : revival.calls) {
         HomeState& home = home_of(each.task);
         co_await home.reactor().hop();
-        const identity::SessionPtr session = shared_->directory.session(each.session);
-        evidence::ActorRef by = session ? home.actor(session) : events::by_writ();
-        tickets.emplace_back(&home,
-                             home.submit(events::call_lost(each, std::move(by),
-                                                           "the gateway stopped during the call")));
+        evidence::Draft draft = events::call_lost(each, home.actor_or_writ(each.session),
+                                                  "the gateway stopped during the call");
+        tickets.emplace_back(&home, home.submit(std::move(draft)));
     }
     for (Revival::LostSession& each : revival.lost_sessions) {
         HomeState& home = home_of(each.standing.task);
@@ -177,11 +174,16 @@ net::Task<Status> Core::resume_session(identity::SessionPtr session) {
     if (out) {
         HomeState& home = state(session->task->root);
         co_await home.reactor().hop();
-        evidence::Draft draft = events::identity_issued(*session, home.actor(session));
-        draft.type = "identity.renewed";
-        auto recording = home.recorder().record(std::move(draft));
-        const Result<evidence::Receipt> receipt = co_await std::move(recording);
-        if (!receipt) out = fail(ErrorCode::kUnavailable, receipt.error().detail);
+        const Tree* tree = home.find_tree(session->task->root);
+        if (tree == nullptr || tree->chain(session->id) == nullptr) {
+            out = fail(ErrorCode::kUnauthenticated, "the session was sealed meanwhile");
+        } else {
+            evidence::Draft draft = events::identity_issued(*session, home.actor(session));
+            draft.type = "identity.renewed";
+            auto recording = home.recorder().record(std::move(draft));
+            const Result<evidence::Receipt> receipt = co_await std::move(recording);
+            if (!receipt) out = fail(ErrorCode::kUnavailable, receipt.error().detail);
+        }
     }
     if (back != nullptr) co_await back->hop();
     co_return out;

@@ -79,7 +79,15 @@ class FullDisk final : public Disk {
         }
         return Disk::pwrite(fd, data, size, offset);
     }
+    // The next sync of the write-ahead log's folder fails.
+    int fsync(int fd) override {
+        const auto path = fs::read_symlink("/proc/self/fd/" + std::to_string(fd)).string();
+        if (!path.ends_with("/wal") || !fail_folders.exchange(false)) return Disk::fsync(fd);
+        errno = EIO;
+        return -1;
+    }
     std::atomic<bool> full = false;
+    std::atomic<bool> fail_folders = false;
 
   private:
     std::string part_;
@@ -314,6 +322,32 @@ TEST_F(LedgerAttack, AFullDiskStillRecordsNarrowingActs) {
     EXPECT_TRUE(LogReader::open(log_dir(), vkey())->verify().findings.empty());
     for (int i = 0; i < 500 && !fs::exists(dir / "wal/reserve"); ++i) usleep(10'000);
     EXPECT_TRUE(fs::exists(dir / "wal/reserve")) << "the space is kept again";
+}
+
+// The next segment may have its name by then: an act that went on into the one before would be
+// acknowledged and make the log unreadable.
+TEST_F(LedgerAttack, ARotationThatFailsForGoodRefusesNarrowingActsToo) {
+    FullDisk disk("/wal/spare.new");
+    auto ledger = open(disk);
+    ASSERT_TRUE((*ledger)->append_sync("first"));
+    for (int i = 0; i < 500 && !fs::exists(dir / "wal/spare"); ++i) usleep(10'000);
+    ASSERT_TRUE(fs::exists(dir / "wal/spare"));
+    // The reserve is gone and there is no room for another: what comes next wants the next segment.
+    disk.full = true;
+    fs::remove(dir / "wal/reserve");
+    for (int i = 0; i < 500 && (*ledger)->health().reason.empty(); ++i) usleep(10'000);
+    ASSERT_TRUE((*ledger)->health().writable);
+    disk.fail_folders = true;
+    std::promise<Result<Appended>> promise;
+    (*ledger)->append_kept("revoked",
+                           [&](Result<Appended> done) { promise.set_value(std::move(done)); });
+    EXPECT_FALSE(promise.get_future().get());
+    EXPECT_FALSE(disk.fail_folders) << "no rotation was tried";
+    EXPECT_FALSE((*ledger)->health().kept);
+    ledger->reset();
+    ledger = open();
+    ASSERT_TRUE(ledger) << ledger.error().message();
+    EXPECT_EQ((*ledger)->health().durable, 1u);
 }
 
 TEST_F(LedgerAttack, AnIdleLogRenewsItsCheckpoint) {

@@ -153,6 +153,11 @@ void DiskLedger::look_after_segment() {
     if (retry) rotate();  // there may be room again
 }
 
+bool DiskLedger::has_failed() const {
+    const std::lock_guard lock(mutex_);
+    return failed_.has_value();
+}
+
 // Whether the log can be written on.
 bool DiskLedger::rotate() {
     const auto rotated = wal_->rotate();
@@ -206,6 +211,8 @@ void DiskLedger::commit(std::vector<Pending> batch) {
             full = full || !no_room_.empty();
         }
         if (full && !rotate()) {
+            // The next segment may have its name already: nothing goes to this one any more.
+            if (has_failed()) break;
             batch = refuse_shared(rest);
             rest = batch;
         }

@@ -87,6 +87,7 @@ class DiskLedger final : public Ledger {
     void commit(std::vector<Pending> batch);
     std::vector<Pending> refuse_shared(std::span<Pending> batch);
     bool make_room(std::span<Pending> batch);
+    bool has_failed() const;
     bool rotate();
     void meter(std::span<const Pending> batch, std::chrono::nanoseconds took);
     void acknowledge(std::span<Pending> batch, std::uint64_t first);

@@ -183,8 +183,10 @@ Status Wal::go_on_in(const fs::path& ready) {
         return fail(io_error("cannot name a segment", errno));
     if (auto done = sync_dir(*disk_, dir_); !done) return fail(ErrorCode::kIo, done.error().detail);
     {
+        // An open segment without an entry has the same name, and was replaced.
         const std::lock_guard lock(known_->mutex);
-        known_->segments.push_back(end_);
+        if (known_->segments.empty() || known_->segments.back() != end_)
+            known_->segments.push_back(end_);
     }
     offset_ = kSegmentHeaderBytes;
     return use(std::move(*file), path, header);

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "base/temp_dir.h"
+#include "ledger/watch.h"
 
 namespace writ::ledger {
 namespace {
@@ -100,6 +101,24 @@ TEST_F(WalTest, AReaderSeesWhatWasWrittenPastTheCache) {
         }));
         ASSERT_EQ(next, wal.end());
     }
+}
+
+// Room may be there again the moment after: the next segment then has the name of the reserve that
+// nothing was written to.
+TEST_F(WalTest, ASegmentWithoutAnEntryIsReplacedByTheNext) {
+    Wal wal = open();
+    ASSERT_TRUE(commit(wal, 3));
+    for (int i = 0; i < 500 && !fs::exists(dir / "reserve"); ++i) usleep(10'000);
+    ASSERT_TRUE(wal.enter_reserve());
+    ASSERT_TRUE(wal.rotate());
+    EXPECT_EQ(wal.segments(), (std::vector<std::uint64_t>{0, 3}));
+    EXPECT_TRUE(wal.in_place());
+    SegmentWatch watch(dir);
+    for (int i = 0; i < 3; ++i) {
+        ASSERT_TRUE(commit(wal, 2));
+        EXPECT_EQ(watch.look(wal.segments(), 0), "");
+    }
+    expect_entries(9);
 }
 
 TEST_F(WalTest, AFileSystemThatCannotIsWrittenThroughTheCache) {

@@ -128,6 +128,20 @@ for (const signal of ['SIGTERM', 'SIGKILL']) {
   });
 }
 
+test('a stop right after SIGHUP waits for the reload', async () => {
+  const gw = gateway();
+  await gw.up();
+  // More than a policy set may have: where nothing is in flight a stop takes a second, finding that out takes longer.
+  for (let file = 0; file < 3; file++) {
+    const rules = Array.from({ length: 90_000 }, (_, i) => `permit (principal, action, resource) when { context.task.purpose == "p${i}" };\n`);
+    gw.write(`policies/many-${file}.cedar`, rules.join(''));
+  }
+  gw.process.kill('SIGHUP');
+  await new Promise((done) => setTimeout(done, 30)); // the policies are being read
+  await gw.down();
+  assert.match(gw.log, / reload: /, 'it says how the reload ended');
+});
+
 test('what was in flight is recorded as unknown, and never sent again', async () => {
   const gw = gateway();
   await gw.up();

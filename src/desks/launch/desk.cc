@@ -43,6 +43,13 @@ std::string binding(const Process& child, std::string_view path, std::string_vie
     return fmt::format("pid:{}@{};resume:{}", child.pid, child.start, to_hex(ByteView(commitment)));
 }
 
+// Whether nobody is at the other end any more. Who hands over waits for some seconds only: what it
+// gave up, during a long start say, must not be taken beside what it hands over next.
+bool has_left(const net::Stream& link) {
+    pollfd end{link.fd(), POLLRDHUP, 0};
+    return poll(&end, 1, 0) > 0;
+}
+
 }  // namespace
 
 using StreamPtr = std::shared_ptr<net::Stream>;
@@ -84,7 +91,8 @@ struct Desk::Impl : std::enable_shared_from_this<Desk::Impl> {
     static net::Task<void> serve(std::shared_ptr<Impl> self, StreamPtr stream);
     static net::Task<void> watch(std::shared_ptr<Impl> self, std::shared_ptr<Launched> child);
     static net::Task<void> tell_refusals(std::shared_ptr<Impl> self);
-    static net::Task<void> watch_link(std::shared_ptr<Impl> self, std::shared_ptr<Launched> child);
+    static net::Task<void> watch_link(std::shared_ptr<Impl> self, std::shared_ptr<Launched> child,
+                                      StreamPtr link);
     static net::Task<void> keep_alive(std::shared_ptr<Impl> self, std::shared_ptr<Launched> child);
     static net::Task<void> look_after(std::shared_ptr<Impl> self);
     net::Task<Result<std::string>> answer(StreamPtr link, net::Received received);
@@ -234,6 +242,7 @@ net::Task<Result<std::string>> Desk::Impl::answer(StreamPtr link, net::Received 
     auto listener = net::Listener::adopt(std::move(received.fds[0]));
     if (!listener) co_return fail(listener.error());
     if (closing) co_return fail(ErrorCode::kUnavailable, "the gateway is stopping");
+    if (has_left(*link)) co_return fail(ErrorCode::kUnavailable, "the launcher has left");
     auto doing =
         asked->task
             ? launch(std::move(link), std::move(*asked), std::move(*child), std::move(*listener))
@@ -287,11 +296,16 @@ net::Task<Result<std::string>> Desk::Impl::resume(StreamPtr link, Wanted wanted,
     auto remembering = remember(id, Kin{child.self, child.parent});
     if (const Status kept = co_await std::move(remembering); !kept)
         co_return fail(ErrorCode::kUnavailable, kept.error().detail);
+    if (!launched.contains(id)) {
+        auto resuming = parts.gate.survival()->resume_session(wanted.session);
+        if (auto resumed = co_await std::move(resuming); !resumed) co_return fail(resumed.error());
+    }
+    // Meanwhile the launcher may have given up, and what it handed over next may be served.
+    if (closing) co_return fail(ErrorCode::kUnavailable, "the gateway is stopping");
+    if (has_left(*link)) co_return fail(ErrorCode::kUnavailable, "the launcher has left");
     if (const auto running = launched.find(id); running != launched.end()) {
         linked(running->second, std::move(link));  // only its connection broke
     } else {
-        auto resuming = parts.gate.survival()->resume_session(wanted.session);
-        if (auto resumed = co_await std::move(resuming); !resumed) co_return fail(resumed.error());
         serve_child(std::move(link), wanted.session, wanted, std::move(child), std::move(listener));
         log::info("launch", "session {} goes on with pid {}", id.text(), wanted.pid);
     }
@@ -321,8 +335,9 @@ void Desk::Impl::serve_child(StreamPtr link, identity::SessionPtr session, const
 // The launcher of `child` is at the other end of `link`, and no more of an earlier one.
 void Desk::Impl::linked(const std::shared_ptr<Launched>& child, StreamPtr link) {
     if (child->link) child->link->close();
-    child->link = std::move(link);
-    parts.reactor.spawn(watch_link(shared_from_this(), child));
+    child->link = link;
+    // Named here: by the time it runs another may be the link.
+    parts.reactor.spawn(watch_link(shared_from_this(), child, std::move(link)));
 }
 
 // Nobody of this session is left.
@@ -385,9 +400,8 @@ net::Task<void> Desk::Impl::watch(std::shared_ptr<Impl> self, std::shared_ptr<La
 
 // A launcher that leaves before its child cannot end the task any more, nor adopt what the child
 // leaves behind: the session ends here. The listener answers 401 until the child exits.
-net::Task<void> Desk::Impl::watch_link(std::shared_ptr<Impl> self,
-                                       std::shared_ptr<Launched> child) {
-    const std::shared_ptr<net::Stream> link = child->link;
+net::Task<void> Desk::Impl::watch_link(std::shared_ptr<Impl> self, std::shared_ptr<Launched> child,
+                                       StreamPtr link) {
     while (true) {
         const auto read = co_await link->read_some(1, kHeartbeat);
         if (read && !read->empty()) continue;  // nothing is asked any more
@@ -401,7 +415,8 @@ net::Task<void> Desk::Impl::watch_link(std::shared_ptr<Impl> self,
     }
     pollfd exited{child->pidfd.get(), POLLIN, 0};
     if (poll(&exited, 1, 0) > 0) co_return;  // the child went first: watch() ends it
-    if (!self->launched.contains(child->session->id)) co_return;
+    const auto served = self->launched.find(child->session->id);
+    if (served == self->launched.end() || served->second != child) co_return;
     log::warn("launch", "the launcher of session {} left before its agent",
               child->session->id.text());
     self->parts.directory.end_session(child->session);

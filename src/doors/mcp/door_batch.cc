@@ -48,9 +48,6 @@ struct Door::Member {
 
 namespace {
 
-<<<<<<< HEAD
-constexpr std::string_view kBatchVersion = "2025-03-26";
-
 // What the answers of one batch take of kMaxWaitingAnswersBytes while they wait for the others.
 // Thread: any, one at a time.
 class Waiting {
@@ -76,8 +73,6 @@ class Waiting {
     std::size_t bytes_ = 0;
 };
 
-=======
->>>>>>> wt-c
 // Errors: kInvalid (why it is none).
 Result<std::vector<MessagePtr>> read_batch(const json::Value& root) {
     const auto no = [](std::string why) { return fail(ErrorCode::kInvalid, std::move(why)); };
@@ -96,12 +91,6 @@ Result<std::vector<MessagePtr>> read_batch(const json::Value& root) {
 }
 
 }  // namespace
-
-<<<<<<< HEAD
-bool is_batch(std::string_view body) {
-    const auto first = body.find_first_not_of(" \t\r\n");
-    return first != std::string_view::npos && body[first] == '[';
-}
 
 // The messages in order, all requests of them in flight; or why nothing is done.
 tl::expected<std::vector<Door::Member>, Door::Response> Door::begin(
@@ -147,8 +136,6 @@ std::optional<Door::Response> Door::passed_over(const Visit& visit, const Member
     return std::nullopt;
 }
 
-=======
->>>>>>> wt-c
 net::Task<Door::Response> Door::batch(Visit& visit, net::HttpRequest request) {
     const auto document = json::parse(request.body);
     if (!document)
