@@ -35,7 +35,8 @@ Task<Result<Addresses>> addresses(PoolState state, TimePoint deadline) {
     if (const auto literal =
             Address::of_ip(url.host == "localhost" ? "127.0.0.1" : url.host, url.port))
         co_return Addresses{*literal};
-    const auto resolver = state->options.resolver ? state->options.resolver : Resolver::system();
+    const auto resolver =
+        state->options.resolver ? state->options.resolver : Resolver::of_process();
     std::string host = url.host;
     auto found = co_await resolver->resolve(&state->reactor, std::move(host), url.port, deadline);
     co_return found;

@@ -148,7 +148,7 @@ Task<Result<Addresses>> Resolver::resolve(Reactor* reactor, std::string host, st
     co_return found;
 }
 
-const std::shared_ptr<Resolver>& Resolver::system() {
+const std::shared_ptr<Resolver>& Resolver::of_process() {
     // Never destroyed: lookups may go on to the end of the process.
     static const auto* const ours =
         new std::shared_ptr<Resolver>(std::make_shared<Resolver>(ask_system));

@@ -43,7 +43,7 @@ class Resolver {
                                     Deadline deadline);
 
     // The one that asks the system, for the whole process.
-    static const std::shared_ptr<Resolver>& system();
+    static const std::shared_ptr<Resolver>& of_process();
 
   private:
     struct State;
