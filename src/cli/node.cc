@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/node_parts.h"
+#include "net/descriptors.h"
 
 namespace writ::cli {
 namespace {
@@ -64,6 +65,7 @@ Node::Impl::~Impl() {
 Result<std::unique_ptr<Node>> Node::open(Config config) {
     harden_process();
     block_signals();
+    net::raise_descriptor_limit();
     auto impl = std::make_unique<Impl>(std::move(config));
     for (const auto step :
          {&Impl::bind, &Impl::open_state, &Impl::open_catalog, &Impl::open_policies})

@@ -1,7 +1,11 @@
 // What tool servers list becomes catalog, policy input, evidence and stored pins.
+#include <ranges>
+#include <utility>
+
 #include "base/inert.h"
 #include "base/log.h"
 #include "cli/node_parts.h"
+#include "crypto/hash.h"
 
 namespace writ::cli {
 
@@ -9,6 +13,36 @@ namespace {
 
 constexpr net::Millis kPinPoll{2};
 constexpr std::int64_t kPinPatience_us = 2'000'000;
+// Lines of the gateway's log about one list, of each kind; the rest is a number.
+constexpr std::size_t kLinesOfList = 8;
+
+// What is wrong with a list: tools that cannot be used, tools that are others than was accepted.
+void complain_of(const std::string& server, const catalog::Catalog::Listed& listed) {
+    const auto rest = [&](std::size_t all, std::string_view what) {
+        if (all > kLinesOfList)
+            log::warn("catalog", "server {}: {} more {}", server, all - kLinesOfList, what);
+    };
+    for (const auto& reason : listed.dropped | std::views::take(kLinesOfList))
+        log::warn("catalog", "server {}: {}", server, inert(reason, 300));
+    rest(listed.dropped.size(), "of its tools are not usable");
+    for (const auto& pin : listed.changed | std::views::take(kLinesOfList))
+        log::warn(
+            "catalog",
+            "{}/{} changed its definition: refused until read (`writ catalog diff`) and accepted",
+            server, inert(pin.tool, 100));
+    rest(listed.changed.size(), "of its tools changed their definitions");
+}
+
+json::Node pin_list(const std::vector<catalog::Pin>& pins) {
+    json::Node list = json::Node::array();
+    for (const auto& pin : pins) {
+        json::Node entry = json::Node::object();
+        entry["tool"] = pin.tool;
+        entry["pin"] = digest_text(pin.digest);
+        list.push_back(std::move(entry));
+    }
+    return list;
+}
 
 // Forbids everything: in force when the real one cannot be made over a new catalog, which no list
 // of a server should be able to bring about.
@@ -45,10 +79,12 @@ class ClosedEngine final : public policy::Engine {
 
 }  // namespace
 
-// Any thread that changed the catalog; the newest catalog wins.
+// Any thread that changed the catalog; the newest catalog wins. An engine that has it already
+// stays: another would mean that calls in flight are decided anew and lists are made again.
 void Node::Impl::refresh_policies() {
     const std::lock_guard lock(policies_mutex);
     auto snapshot = catalog->snapshot();
+    if (gate->engine()->catalog() == snapshot) return;
     auto renewed = gate->engine()->with(snapshot);
     if (!renewed) {
         log::error("policy", "the policies cannot be made ready: every call is refused");
@@ -60,45 +96,53 @@ void Node::Impl::refresh_policies() {
     gate->set_engine(std::move(renewed));
 }
 
-// What a server lists goes into the catalog, the trail and the store. Runs on a reactor.
+// What a server lists goes into the catalog, the trail and the store. The trail and the log of the
+// gateway take only a list that is not the one they had. Runs on a reactor.
 Status Node::Impl::take_tools(const std::string& server, const json::Value& tools) {
     auto listed = catalog->update(server, tools, clock.boot_us());
     if (!listed) return fail(listed.error());
-    for (const auto& reason : listed->dropped)
-        log::warn("catalog", "server {}: {}", server, inert(reason, 300));
     refresh_policies();
-    evidence::Draft draft;
-    draft.type = "tool.list";
-    draft.actor = self();
-    draft.data["server"] = server;
-    draft.data["tools"] = listed->tools;
-    const auto pin_list = [](const std::vector<catalog::Pin>& pins) {
-        json::Node list = json::Node::array();
-        for (const auto& pin : pins) {
-            json::Node entry = json::Node::object();
-            entry["tool"] = pin.tool;
-            entry["pin"] = digest_text(pin.digest);
-            list.push_back(std::move(entry));
-        }
-        return list;
-    };
-    draft.data["first_seen"] = pin_list(listed->first_seen);
-    draft.data["changed"] = pin_list(listed->changed);
-    draft.payloads.push_back({"tool_list", std::string(tools.raw()), "application/json"});
-    for (const auto& pin : listed->changed)
-        log::warn(
-            "catalog",
-            "{}/{} changed its definition: refused until read (`writ catalog diff`) and accepted",
-            server, inert(pin.tool, 100));
-    auto shared = std::make_shared<evidence::Draft>(std::move(draft));
-    auto* recorder = recorders.front().get();
-    reactors.front()->post([recorder, shared] { recorder->note(std::move(*shared)); });
+    const Sha256 digest = crypto::sha256(tools.raw());
+    bool is_new = false;
+    {
+        const std::lock_guard lock(recorded_lists_mutex);
+        const auto [entry, first] = recorded_lists.try_emplace(server, digest);
+        is_new = first || std::exchange(entry->second, digest) != digest;
+    }
+    if (is_new) {
+        complain_of(server, *listed);
+        record_list(server, digest, tools, *listed);
+    }
     std::vector<catalog::Pin> fresh = std::move(listed->first_seen);
     fresh.insert(fresh.end(), listed->kept.begin(), listed->kept.end());
     if (fresh.empty()) return {};
     storing_pins.fetch_add(1);
     reactors.front()->spawn(store_pins(std::move(fresh)));
     return {};
+}
+
+// `tool.list`. A list that the log did not take is recorded when it is listed again.
+void Node::Impl::record_list(const std::string& server, const Sha256& digest,
+                             const json::Value& tools, const catalog::Catalog::Listed& listed) {
+    evidence::Draft draft;
+    draft.type = "tool.list";
+    draft.actor = self();
+    draft.data["server"] = server;
+    draft.data["tools"] = listed.tools;
+    draft.data["first_seen"] = pin_list(listed.first_seen);
+    draft.data["changed"] = pin_list(listed.changed);
+    draft.payloads.push_back({"tool_list", std::string(tools.raw()), "application/json"});
+    auto shared = std::make_shared<evidence::Draft>(std::move(draft));
+    auto done = [this, server, digest](const Result<evidence::Receipt>& receipt) {
+        if (receipt) return;
+        const std::lock_guard lock(recorded_lists_mutex);
+        std::erase_if(recorded_lists, [&](const auto& each) {
+            return each.first == server && each.second == digest;
+        });
+    };
+    auto* recorder = recorders.front().get();
+    reactors.front()->post(
+        [recorder, shared, done] { recorder->record(std::move(*shared), done); });
 }
 
 // New tools are offered once their pins are stored: one that was called under a pin in memory could

@@ -42,6 +42,8 @@ struct Node::Impl {
     evidence::Actor self() const;
     // node_catalog.cc
     Status take_tools(const std::string& server, const json::Value& tools);
+    void record_list(const std::string& server, const Sha256& digest, const json::Value& tools,
+                     const catalog::Catalog::Listed& listed);
     net::Task<void> store_pins(std::vector<catalog::Pin> pins);
     net::Task<void> store_late_pins();
     net::Task<void> settle_pins();
@@ -86,7 +88,9 @@ struct Node::Impl {
     std::vector<std::pair<std::string, std::string>> policy_files;  // in force
     // Orders the makers of engines: the newest catalog wins. Readers of the engine do not take it.
     std::mutex policies_mutex;
-    std::atomic<int> storing_pins{0};  // under way
+    std::mutex recorded_lists_mutex;               // guards recorded_lists
+    std::map<std::string, Sha256> recorded_lists;  // by server, its last one in the trail
+    std::atomic<int> storing_pins{0};              // under way
     bool pins_work = true;
     bool reloading = false;
     bool wait_for_all = false;  // servers, before policies can be said to fit

@@ -238,7 +238,8 @@ class Turn {
 Task<void> accept_loop(std::shared_ptr<Poll> listener, std::function<void(Fd)> on_connection,
                        std::function<void()> on_exhausted = {});
 
-// A connected descriptor. Errors: kUnavailable (detail names the endpoint), kTimeout.
+// A connected descriptor. Errors: kUnavailable (detail names the endpoint), kTimeout, kExhausted
+// (descriptors.h).
 Task<Result<Fd>> connect_fd(Reactor* reactor, Endpoint endpoint, TimePoint deadline);
 // The same for any address, `name` standing for it in errors. `watch` is given what is waited for,
 // so that closing it ends the attempt (kTimeout).

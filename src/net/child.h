@@ -30,7 +30,8 @@ struct ChildSpec {
 // only a descendant that made a session of its own escapes.
 class Child {
   public:
-    // Started off the I/O thread. Errors: kNotFound (no such program; detail names it), kIo.
+    // Started off the I/O thread. Errors: kNotFound (no such program; detail names it),
+    // kExhausted (the descriptors left are kept for people: descriptors.h), kIo.
     static Task<Result<std::unique_ptr<Child>>> spawn(Reactor& reactor, ChildSpec spec);
     // Asks it to go: closes its stdin; SIGTERM to the group after 2 s, SIGKILL after 4 s; reaped in
     // the background. What it still writes is read and dropped, so that its last words do not end

@@ -62,7 +62,8 @@ struct Started {
 // Watched from its start: `on_exit` is called once, on the undertaker's thread, after the child was
 // reaped. Starts `spec` with only its environment and descriptors 0-2, in a session of its own,
 // killed when the calling thread ends: call it on a thread that lives as long as the process.
-// Blocks. Errors: kNotFound (program or working directory; detail names it), kIo.
+// Blocks. Errors: kNotFound (program or working directory; detail names it),
+// kExhausted (descriptors.h), kIo.
 Result<Started> start_child(const ChildSpec& spec, std::function<void(std::string)> on_exit);
 
 void watch_child(std::shared_ptr<ChildProcess> process, std::function<void(std::string)> on_exit);

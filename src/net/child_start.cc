@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -13,6 +14,7 @@
 #include <cstring>
 
 #include "net/child_process.h"
+#include "net/descriptors.h"
 
 namespace writ::net {
 namespace {
@@ -33,6 +35,7 @@ struct Plan {
     std::array<int, 3> standard;
     int report;
     pid_t parent;
+    const rlimit* descriptors;  // its limit; null: ours
 };
 
 [[noreturn]] void give_up(int report, Step step) {
@@ -63,6 +66,8 @@ struct Plan {
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
 
+    if (plan.descriptors != nullptr && setrlimit(RLIMIT_NOFILE, plan.descriptors) != 0)
+        give_up(kReport, Step::kDescriptors);
     if (chdir(plan.folder) != 0) give_up(kReport, Step::kFolder);
     execve(plan.path, plan.argv, plan.env);
     give_up(kReport, Step::kExec);
@@ -95,6 +100,11 @@ Result<std::string> find_program(const ChildSpec& spec) {
                 fmt::format("no program `{}` in PATH `{}`", name, path->second));
 }
 
+Error no_descriptors() {
+    return Error{ErrorCode::kExhausted,
+                 "all descriptors but those kept for people are in use (LimitNOFILE, ulimit -n)"};
+}
+
 struct Pipe {
     Fd out;
     Fd in;
@@ -111,6 +121,8 @@ Result<Pipe> make_pipe() {
         if (!moved.valid()) return fail(io_error("cannot make a pipe", errno));
         *end = std::move(moved);
     }
+    if (is_kept_descriptor(out.out.get()) || is_kept_descriptor(out.in.get()))
+        return fail(no_descriptors());
     return out;
 }
 
@@ -167,10 +179,14 @@ Result<Started> start_child(const ChildSpec& spec, std::function<void(std::strin
     for (const auto& [name, value] : spec.env) variables.push_back(name + "=" + value);
     const std::vector<char*> argv = pointers(args);
     const std::vector<char*> env = pointers(variables);
-    const Plan plan = {
-        path->c_str(), spec.cwd.empty() ? "/" : spec.cwd.c_str(),       argv.data(),
-        env.data(),    {in->out.get(), out->in.get(), error->in.get()}, report->in.get(),
-        getpid()};
+    const Plan plan = {path->c_str(),
+                       spec.cwd.empty() ? "/" : spec.cwd.c_str(),
+                       argv.data(),
+                       env.data(),
+                       {in->out.get(), out->in.get(), error->in.get()},
+                       report->in.get(),
+                       getpid(),
+                       descriptor_limit_before()};
     const pid_t pid = fork_into(plan);
     if (pid < 0) return fail(io_error("cannot fork", errno));
     // Not reaped yet, so the number is still the child's.
@@ -182,10 +198,12 @@ Result<Started> start_child(const ChildSpec& spec, std::function<void(std::strin
     ssize_t got = 0;
     do got = read(report->out.get(), &why, sizeof why);
     while (got < 0 && errno == EINTR);
-    if (got == static_cast<ssize_t>(sizeof why) || process->pidfd() < 0) {
+    const bool kept = is_kept_descriptor(process->pidfd());
+    if (got == static_cast<ssize_t>(sizeof why) || process->pidfd() < 0 || kept) {
         process->signal(SIGKILL);
         siginfo_t info = {};
         waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED);
+        if (got != static_cast<ssize_t>(sizeof why) && kept) return fail(no_descriptors());
         if (got != static_cast<ssize_t>(sizeof why))
             return fail(ErrorCode::kIo, "cannot watch a child: no pidfd");
         return fail(start_error(spec, *path, why));

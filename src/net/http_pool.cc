@@ -1,7 +1,6 @@
 #include "net/http_pool.h"
 
 #include <fmt/format.h>
-#include <netdb.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include "net/address.h"
 #include "net/http_head.h"
 #include "net/http_pool_state.h"
+#include "net/resolver.h"
 
 namespace writ::net {
 
@@ -26,39 +26,20 @@ bool is_usable(Wire& wire) {
     return recv(wire.poll->fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
-// Blocking: runs on the pool of blocking threads.
-Result<std::vector<Address>> resolve(const std::string& host, std::uint16_t port) {
-    addrinfo hints{};
-    hints.ai_family = AF_UNSPEC;
-    hints.ai_socktype = SOCK_STREAM;
-    hints.ai_flags = AI_ADDRCONFIG;
-    addrinfo* found = nullptr;
-    const int failed = getaddrinfo(host.c_str(), nullptr, &hints, &found);
-    if (failed != 0)
-        return fail(ErrorCode::kUnavailable,
-                    fmt::format("cannot resolve `{}`: {}", host, gai_strerror(failed)));
-    const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, &freeaddrinfo);
-    std::vector<Address> out;
-    for (const addrinfo* each = found; each != nullptr && out.size() < kMaxAddresses;
-         each = each->ai_next)
-        if (auto address = Address::of_sockaddr(each->ai_addr, each->ai_addrlen, port))
-            out.push_back(*address);
-    if (out.empty()) return fail(ErrorCode::kUnavailable, fmt::format("`{}` has no address", host));
-    return out;
-}
-
-Task<Result<std::vector<Address>>> addresses(PoolState state) {
+Task<Result<Addresses>> addresses(PoolState state, TimePoint deadline) {
     if (!state->by_url) {
         auto one = Address::of(state->endpoint);
         if (!one) co_return fail(one.error());
-        co_return std::vector<Address>{*one};
+        co_return Addresses{*one};
     }
     const Url& url = state->url;
     if (const auto literal =
             Address::of_ip(url.host == "localhost" ? "127.0.0.1" : url.host, url.port))
-        co_return std::vector<Address>{*literal};
-    auto ask = [host = url.host, port = url.port] { return resolve(host, port); };
-    auto found = co_await state->reactor.offload(std::move(ask));
+        co_return Addresses{*literal};
+    const auto resolver =
+        state->options.resolver ? state->options.resolver : Resolver::of_process();
+    std::string host = url.host;
+    auto found = co_await resolver->resolve(&state->reactor, std::move(host), url.port, deadline);
     co_return found;
 }
 
@@ -100,7 +81,7 @@ Task<Result<std::unique_ptr<Wire>>> connect_wire(PoolState state,
                                                  std::shared_ptr<Connecting> connecting,
                                                  TimePoint deadline) {
     deadline = std::min(deadline, deadline_in(state->options.connect_timeout));
-    auto found = co_await addresses(state);
+    auto found = co_await addresses(state, deadline);
     if (!found) co_return fail(found.error());
     Error last = state->error(ErrorCode::kUnavailable, "no address");
     for (const Address& address : *found) {

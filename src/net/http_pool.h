@@ -31,6 +31,7 @@
 namespace writ::net {
 
 using Deadline = std::chrono::steady_clock::time_point;
+class Resolver;
 class TlsContext;
 
 // Connections to one server, unless the owner says otherwise.
@@ -52,6 +53,7 @@ struct HttpPoolOptions {
     std::string ca_file = {};  // https: PEM certificates trusted instead of the system's
     // Asked of each new connection who is at its other end, before a byte leaves; empty: everybody.
     std::function<Status(const Peer&)> trusts = {};
+    std::shared_ptr<Resolver> resolver = {};  // of names; null: the system's
 };
 
 // Request line and fields, checked once and sent often.

@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/tcp.h>
-#include <sys/resource.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -100,6 +99,14 @@ Error unreachable(std::string_view name, std::string_view why) {
     return Error{ErrorCode::kUnavailable, fmt::format("cannot connect to `{}`: {}", name, why)};
 }
 
+Error no_descriptors(const std::string& name) {
+    return Error{
+        ErrorCode::kExhausted,
+        fmt::format("cannot connect to `{}`: all descriptors but those kept for people are "
+                    "in use (LimitNOFILE, ulimit -n)",
+                    name)};
+}
+
 // Loopback lets a socket connect to itself when the kernel picks the port it asks for.
 bool is_self(int fd) {
     const Endpoint local = Address::local(fd).endpoint();
@@ -154,6 +161,7 @@ Task<Result<Fd>> connect_address(Reactor* reactor, Address address, std::string 
                                  std::function<void(const std::shared_ptr<Poll>&)> watch) {
     Fd raw(socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!raw.valid()) co_return fail(io_error("cannot make a socket", errno));
+    if (is_kept_descriptor(raw.get())) co_return fail(no_descriptors(name));
     int error = 0;
     // A unix socket whose backlog is full says EAGAIN and offers nothing to wait for.
     while ((error = connect(raw.get(), &address.any, address.size) == 0 ? 0 : errno) == EAGAIN) {
@@ -164,6 +172,7 @@ Task<Result<Fd>> connect_address(Reactor* reactor, Address address, std::string 
     if (error == EINPROGRESS) {
         // Watched through a duplicate, so that the socket itself comes back unregistered.
         Fd twin(fcntl(raw.get(), F_DUPFD_CLOEXEC, 0));
+        if (is_kept_descriptor(twin.get())) co_return fail(no_descriptors(name));
         const auto poll = Poll::open(*reactor, std::move(twin));
         if (!poll) co_return fail(poll.error());
         const PollOwner owner(*poll);
@@ -212,12 +221,6 @@ Task<void> accept_loop(std::shared_ptr<Poll> listener, std::function<void(Fd)> o
             if (error == EINVAL || error == EBADF) break;
         }
     }
-}
-
-bool is_kept_descriptor(int fd) {
-    rlimit limit = {};
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return false;
-    return static_cast<rlim_t>(fd) + kKeptDescriptors >= limit.rlim_cur;
 }
 
 struct Acceptor::Impl {

@@ -52,10 +52,11 @@ ${servers}
   policy(text) { return this.write('policies/test.cedar', text); }
   task(text) { return this.write('task.toml', `agent = "bot"\nsubject = "person:alice"\npurpose = "test"\nprompt = "test"\n${text}`); }
 
-  // Starts `writ up` and waits until it serves. `openFiles`: its limit of descriptors; `env`: more of its environment.
-  async up({ openFiles, env = {} } = {}) {
+  // Starts `writ up` and waits until it serves. `openFiles`: its limit of descriptors, `softFiles` the soft one only; `env`: more of its environment.
+  async up({ openFiles, softFiles, env = {} } = {}) {
     const args = ['--config', this.path('writ.toml'), '--json', 'up'];
-    const [file, all] = openFiles ? ['/bin/sh', ['-c', `ulimit -n ${openFiles}; exec "$0" "$@"`, writ, ...args]] : [writ, args];
+    const limit = softFiles ? `-S -n ${softFiles}` : openFiles && `-n ${openFiles}`;
+    const [file, all] = limit ? ['/bin/sh', ['-c', `ulimit ${limit}; exec "$0" "$@"`, writ, ...args]] : [writ, args];
     this.process = spawn(file, all, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
     this.log = '';
     this.process.stderr.on('data', (d) => { this.log += d; });

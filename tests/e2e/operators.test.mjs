@@ -1,6 +1,6 @@
 // What a person at the operators' socket must be able to do whatever agents and strangers do meanwhile.
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { connect as dial } from 'node:net';
 import { after, test } from 'node:test';
 import { connect, echoGateways, waitFor } from './harness.mjs';
@@ -88,4 +88,15 @@ test('idle connections that hold every descriptor keep nobody from listing and r
     for (const socket of crowd) socket.destroy();
   }
   await agent.stop();
+});
+
+test('the gateway may open as many descriptors as the hard limit says, its tool servers as many as before', async () => {
+  const gw = gateway();
+  await gw.up({ softFiles: 300 });
+  const limits = (pid) => /Max open files +(\d+|unlimited) +(\d+|unlimited)/.exec(readFileSync(`/proc/${pid}/limits`, 'utf8')).slice(1);
+  const [soft, hard] = limits(gw.process.pid);
+  assert.equal(soft, hard);
+  const children = readdirSync(`/proc/${gw.process.pid}/task`).flatMap((t) => readFileSync(`/proc/${gw.process.pid}/task/${t}/children`, 'utf8').split(' ').filter(Boolean));
+  assert.ok(children.length > 0);
+  for (const child of children) assert.deepEqual(limits(child), ['300', hard]);
 });

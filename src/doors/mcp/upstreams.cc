@@ -261,6 +261,10 @@ void Upstreams::reconfigure(std::vector<catalog::ServerSpec> servers,
             if (!stays) fresh.push_back(next.back());
         }
         core_->servers = next;
+        std::erase_if(core_->paces, [&](const auto& pace) {
+            return std::ranges::none_of(
+                next, [&](const SpecPtr& spec) { return spec->name == pace.first; });
+        });
         core_->epoch.fetch_add(1);
     }
     for (const auto& shard : shards_)

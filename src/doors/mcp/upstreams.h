@@ -45,16 +45,18 @@ inline constexpr std::chrono::seconds kHealthyLife{60};
 inline constexpr net::Millis kMaxBackoff{60'000};
 // A call waits for a start that is this near; for a later one it is refused.
 inline constexpr net::Millis kBackoffPatience{2'000};
-// One re-listing per second is enough for a server that keeps saying its tools changed.
+// Between two listings of a server that says its tools changed, and of one that keeps saying so.
 inline constexpr net::Millis kRelistInterval{1'000};
+inline constexpr net::Millis kMaxRelistInterval{60'000};
 // How long watch() waits for first answers, so that the tools of servers that are well are there
 // when the first agent asks.
 inline constexpr net::Millis kFirstListing{5'000};
 
 struct UpstreamsOptions {
     std::size_t instances_max = kMaxInstances;
-    net::Millis restart_backoff{200};  // the first wait; doubles
-    net::Millis relist_interval = kRelistInterval;
+    net::Millis restart_backoff{200};               // the first wait; doubles
+    net::Millis relist_interval = kRelistInterval;  // doubles
+    net::Millis relist_interval_max = kMaxRelistInterval;
     UpstreamOptions upstream;  // timeouts and version; its callbacks are set here
     // Where names of ServerSpec::env, bearer_env and header_env are looked up; default: the
     // gateway's own environment.

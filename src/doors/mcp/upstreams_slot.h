@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "doors/mcp/relist_pace.h"
 #include "doors/mcp/upstreams.h"
 #include "doors/mcp/waiters.h"
 #include "net/http_pool.h"
@@ -32,8 +33,9 @@ struct Upstreams::Core {
     // Held while a list is taken in, and while servers are exchanged: no list of a server as it was
     // comes in after it was changed. Before `mutex`.
     std::mutex listing;
-    mutable std::mutex mutex;      // guards servers and epoch; held for copying pointers
-    std::vector<SpecPtr> servers;  // in the order of the configuration
+    mutable std::mutex mutex;                 // guards servers, epoch and paces; held for moments
+    std::vector<SpecPtr> servers;             // in the order of the configuration
+    std::map<std::string, RelistPace> paces;  // by server
     std::atomic<std::uint64_t> epoch{1};
     OnTools on_tools;
     UpstreamsOptions options;
@@ -94,8 +96,9 @@ struct Upstreams::Slot {
     Waiters<Result<UpstreamPtr>> waiting;  // for the start under way
     int failures = 0;                      // in a row
     Instant started{}, not_before{};
-    bool known = false;  // it was started before
-    bool relisting = false, relist_again = false;
+    bool known = false;       // it was started before
+    Instant tools_changed{};  // when the instance last said so
+    bool relisting = false;
     double allowance = 0;  // calls of `calls_per_second` that may be made now
     Instant allowed_at{};
 
@@ -116,6 +119,9 @@ net::Task<Status> list_once(CorePtr core, ShardPtr shard, SpecPtr spec);
 // Lists the tools of an instance and hands them up. Errors: kUnavailable too, when the server is
 // configured otherwise by now.
 net::Task<Status> list_tools(CorePtr core, UpstreamPtr upstream, SpecPtr spec);
+
+// The tools of the instance may be others now: it is listed as soon as the server's pace allows.
+void want_list(const CorePtr& core, const SlotPtr& slot);
 
 // Whether an instance started for one may go on serving the other: only limits that are looked up
 // per call, and rules about tools, differ.

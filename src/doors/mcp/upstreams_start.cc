@@ -37,15 +37,6 @@ void note_failure(const CorePtr& core, const SlotPtr& slot, std::string_view why
     core->health.failed(slot->spec->name, why, wait.count());
 }
 
-net::Task<void> relist(CorePtr core, SlotPtr slot);
-
-// The tools may be others now.
-void want_list(const CorePtr& core, const SlotPtr& slot) {
-    if (slot->released) return;
-    slot->relist_again = slot->relisting;
-    if (!std::exchange(slot->relisting, true)) slot->reactor().spawn(relist(core, slot));
-}
-
 UpstreamOptions options_for(const CorePtr& core, const SlotPtr& slot,
                             std::shared_ptr<void> ticket) {
     UpstreamOptions out = core->options.upstream;
@@ -56,31 +47,6 @@ UpstreamOptions options_for(const CorePtr& core, const SlotPtr& slot,
         if (const auto changed = weak.lock()) want_list(core, changed);
     };
     return out;
-}
-
-// Lists again what may have changed, at most once per interval however often that is said. Where
-// the listing fails, or makes the server say so again (by a lost session), the pauses grow.
-net::Task<void> relist(CorePtr core, SlotPtr slot) {
-    const net::Millis turn = core->options.relist_interval;
-    net::Millis pause = turn;
-    do {
-        slot->relist_again = false;
-        bool calm = true;
-        const auto upstream = slot->upstream;
-        if (upstream && upstream->alive()) {
-            const Status listed = co_await list_tools(core, upstream, slot->spec);
-            if (!listed) log::warn("mcp", "{}", listed.error().detail);
-            calm = listed && !slot->relist_again;
-        }
-        pause = calm ? turn : std::min(pause * 2, kMaxBackoff);
-        net::Millis rested{0};
-        do {
-            co_await slot->reactor().sleep(turn);
-            rested += turn;
-            if (slot->upstream != upstream) pause = turn;  // another instance starts afresh
-        } while (rested < pause && !slot->released && !core->closed);
-    } while (slot->relist_again && !slot->released && !core->closed);
-    slot->relisting = false;
 }
 
 // The fields that carry the operator's credentials. Errors: kNotFound (a variable is not set).

@@ -367,6 +367,18 @@ TEST_F(UpstreamsTest, AListingThatLosesItsSessionIsTriedAgainWithGrowingPauses) 
     EXPECT_TRUE(wait([&] { return !listed_.empty(); }));
 }
 
+// A pace of its own for each of its instances would let a server ask as often as tasks use it.
+TEST_F(UpstreamsTest, TheInstancesOfAServerAreListedAtOnePace) {
+    make({fake(folder_, "fs", "changes")});
+    constexpr std::size_t kTasks = 16;
+    for (std::size_t i = 0; i < kTasks; ++i)
+        ASSERT_TRUE(call("fs", ids_.mint<TaskId>()).has_value());
+    reactor_.run_until(reactor_.sleep(net::Millis(200)));
+    // Pauses of 50, 100, 200 ms …: the ninth listing is not due before 12 s.
+    EXPECT_GE(listed_.size(), 1u);
+    EXPECT_LE(listed_.size(), kTasks / 2);
+}
+
 TEST_F(UpstreamsTest, TheServerSeesNothingOfOurEnvironmentButWhatIsNamed) {
     auto spec = fake(folder_, "fs", "environment");
     spec.env = {"LANG"};
