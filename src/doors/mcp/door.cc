@@ -247,7 +247,10 @@ net::Task<Door::Response> Door::initialize(Visit& visit, MessagePtr message) {
         Response::json(200, result_text(message->id, initialize_result(version, options_.version)));
     const auto session =
         sessions_->mint(visit.session, {std::string(version), std::move(visit.server)});
-    response.headers.add(std::string(kSessionHeader), session->id());
+    if (!session)
+        co_return Response::json(200,
+                                 error_text(message->id, kInternalError, session.error().detail));
+    response.headers.add(std::string(kSessionHeader), (*session)->id());
     co_return response;
 }
 
