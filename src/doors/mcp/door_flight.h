@@ -22,6 +22,10 @@ inline constexpr int kRequestCancelled = -32800;
 // back of one message is ever told in front of another. Results go through chunk() and rest().
 net::Task<Result<std::string>> release(gate::Admission* admission, std::string message);
 
+// What a tool server asks of the client is the gate's to decide and to record. Nothing of it is
+// relayed, whatever is decided: no capability was declared to the server.
+net::Task<void> refuse_inward(gate::Admission* admission, std::string method, std::string params);
+
 // Thread: the reactor of the client's connection, but for tell().
 class Door::Flight final : public Told, public std::enable_shared_from_this<Flight> {
   public:
