@@ -133,6 +133,11 @@ Door::Response Door::dead(const Visit& visit, std::string_view id) {
 
 net::Task<void> Door::serve(Visit visit, net::HttpRequest request) {
     visit.reactor = &upstreams_.here();
+    // An answer under way to a slow reader ends with the session, too. Two plain pointers fit into
+    // the function without an allocation; it is asked while this runs.
+    visit.responder->only_while([session = visit.session.get(), clock = &clock_] {
+        return session->live(clock->boot_us());
+    });
     Response response;
     if (!visit.session->live(clock_.boot_us())) {
         gate_.turned_away(visit.session);

@@ -77,7 +77,7 @@ bool Door::Flight::say(std::string message) {
 }
 
 net::Task<void> Door::Flight::quiet() {
-    if (visit_.stream) co_await visit_.stream->drain();
+    if (visit_.stream) co_await visit_.stream->hush();
 }
 
 net::Task<Reply> Door::Flight::ask(std::shared_ptr<Flight> self, Ask ask) {

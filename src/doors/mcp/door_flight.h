@@ -41,7 +41,7 @@ class Door::Flight final : public Told, public std::enable_shared_from_this<Flig
     // asked for them, as events in front of the result, through the admission.
     ConversationPtr converse(gate::AdmissionPtr admission);
     gate::Admission& admission() { return *admission_; }
-    // Nothing more is said before the result; waits until what was said has left.
+    // Nothing more is said before the result; waits a moment for what was said (hush()).
     net::Task<void> quiet();
     // The visit ends: what comes later finds nobody.
     void leave() { left_ = true; }
