@@ -24,6 +24,8 @@ class Core final : public Gate, public Survival {
     net::Task<Answer> admit(Call call) override;
     net::Task<std::vector<std::shared_ptr<const catalog::Tool>>> visible(
         identity::SessionPtr session) override;
+    net::Task<bool> serves(identity::SessionPtr session, std::string server) override;
+    void turned_away(const identity::SessionPtr& session) override;
     void set_engine(std::shared_ptr<const policy::Engine> engine) override;
     std::shared_ptr<const policy::Engine> engine() const override;
     void guard(std::shared_ptr<const Secrets> secrets) override;
@@ -67,6 +69,8 @@ class Core final : public Gate, public Survival {
     void record_meanwhile(HomeState& home, const PassagePtr& passage, evidence::Draft draft) const;
     Answer recheck(HomeState& home, const PassagePtr& passage);
     Answer turn_away(std::string_view code) const;
+    HomeState& home_here() const;
+    void note_stranger(std::string_view code) const;
 
     // sessions.cc: records the death of what is dead in memory.
     net::Task<Status> bury(HomeState& home, TaskId id, identity::TaskPtr task,

@@ -9,6 +9,7 @@
 // chain never goes on after its seal.
 #include "gate/gate.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -89,6 +90,31 @@ net::Task<std::vector<std::shared_ptr<const catalog::Tool>>> Core::visible(
                                    shared_->clock.now_us());
 }
 
+net::Task<bool> Core::serves(identity::SessionPtr session, std::string server) {
+    auto listing = visible(session);
+    const auto tools = co_await std::move(listing);
+    for (const auto& tool : tools)
+        if (tool->server == server) co_return true;
+    if (!session || !session->live(shared_->clock.boot_us())) co_return false;
+    const EngineAt at = shared_->engines.get();
+    const std::int64_t now_us = shared_->clock.now_us();
+    const auto known = catalog_of(*at.engine);
+    for (const auto& tool : known->absent_tools())
+        if (tool->server == server && at.engine->possible(*session->task, *tool, now_us))
+            co_return true;
+    const auto unknown = shared_->catalog.unknown_servers();
+    co_return std::ranges::find(unknown, server) != unknown.end() &&
+        grants_name(*session->task, server, now_us);
+}
+
+void Core::turned_away(const identity::SessionPtr& session) {
+    std::string_view code = "unauthenticated";
+    if (session) code = death(*session, shared_->clock.boot_us());
+    if (code.empty()) return;  // it lives: renewed just now
+    home_here().counts().count_refusal(RefusalKind::kUnauthenticated);
+    note_stranger(code);
+}
+
 net::Task<Answer> Core::admit(Call call) {
     const std::int64_t now = shared_->clock.boot_us();
     const std::string_view code = call.session ? death(*call.session, now) : "unauthenticated";
@@ -113,19 +139,27 @@ net::Task<Answer> Core::admit(Call call) {
     co_return answer;
 }
 
+// The home of this thread, or the first where it is none's.
+HomeState& Core::home_here() const {
+    for (const auto& home : homes_)
+        if (home->reactor().on_this_thread()) return *home;
+    return *homes_.front();
+}
+
 // A caller that is nobody: counted, never one event each.
-Answer Core::turn_away(std::string_view code) const {
-    HomeState* counting = homes_.front().get();
-    for (const auto& home : homes_) {
-        if (home->reactor().on_this_thread()) counting = home.get();
-    }
-    if (counting->reactor().on_this_thread()) {
-        counting->stranger(code);
+void Core::note_stranger(std::string_view code) const {
+    HomeState& counting = home_here();
+    if (counting.reactor().on_this_thread()) {
+        counting.stranger(code);
     } else {
-        counting->reactor().post([home = counting->shared_from_this(), text = std::string(code)] {
+        counting.reactor().post([home = counting.shared_from_this(), text = std::string(code)] {
             home->stranger(text);
         });
     }
+}
+
+Answer Core::turn_away(std::string_view code) const {
+    note_stranger(code);
     const std::string advice = code == "unauthenticated"
                                    ? std::string("there is no valid credential")
                                    : "the task or session has " +

@@ -178,6 +178,14 @@ class Gate {
     // (policy::Engine::possible). Kept between listings; a call asks nothing of it.
     virtual net::Task<std::vector<std::shared_ptr<const catalog::Tool>>> visible(
         identity::SessionPtr session) = 0;
+    // Whether `server` is there for this session: a tool of it is visible(), or may be once the
+    // server has listed its tools. Until then what was accepted before tells which there are; of a
+    // server that has never listed, that the grants of the whole chain name some tool of it.
+    virtual net::Task<bool> serves(identity::SessionPtr session, std::string server) = 0;
+    // A request was answered 401 before there was a call: `session` is dead, or null where no
+    // credential was good. Counted, and recorded as admit() does for those who are nobody: one
+    // event a minute (limit.tripped). Thread: any.
+    virtual void turned_away(const identity::SessionPtr& session) = 0;
     // Swaps the policies: calls decided from now on use them; admissions that have not departed are
     // re-checked. Thread: any.
     virtual void set_engine(std::shared_ptr<const policy::Engine> engine) = 0;

@@ -220,6 +220,21 @@ TEST(GateAdmit, StrangersAreCountedAndNeverOneEventEach) {
     EXPECT_EQ(w.events().size(), 2U);
 }
 
+// The door refuses these before there is a call.
+TEST(GateAdmit, WhomADoorTurnsAwayIsCountedToo) {
+    World w;
+    const auto session = w.session(w.task());
+    ASSERT_TRUE(w.run(w.gate->end_session(session, "done")));
+    for (int i = 0; i < 50; ++i) w.gate->turned_away(i % 2 == 0 ? nullptr : session);
+    w.run_until([&] { return w.events("limit.tripped").size() == 1; });
+    w.clock.advance_us(61'000'000);
+    ASSERT_TRUE(w.run(w.gate->sweep()));
+    w.run_until([&] { return w.events("limit.tripped").size() == 2; });
+    EXPECT_TRUE(w.events("limit.tripped")[1].has(R"({"ended":25,"unauthenticated":24})"));
+    EXPECT_EQ(w.gate->totals().refused[static_cast<std::size_t>(RefusalKind::kUnauthenticated)],
+              50U);
+}
+
 TEST(GateBudget, StopsAtTheLimitAndOnlyPermitsCount) {
     World w;
     const auto task = w.task(2);

@@ -16,7 +16,23 @@ std::int64_t next_expiry_us(const identity::Task& task, std::int64_t now_us) {
     return out;
 }
 
+// `server/tool` or `server/*`.
+bool is_of(std::string_view pattern, std::string_view server) {
+    return pattern.size() > server.size() && pattern.starts_with(server) &&
+           pattern[server.size()] == '/';
+}
+
 }  // namespace
+
+bool grants_name(const identity::Task& task, std::string_view server, std::int64_t now_us) {
+    const auto names = [&](const identity::Grant& grant) {
+        if (grant.expires_s != 0 && grant.expires_s <= now_us / 1'000'000) return false;
+        return std::ranges::any_of(grant.tools, [&](const auto& t) { return is_of(t, server); });
+    };
+    for (const auto* link = &task; link != nullptr; link = link->parent_task.get())
+        if (std::ranges::none_of(link->spec.grants, names)) return false;
+    return true;
+}
 
 ToolList Listings::of(const identity::TaskPtr& task, const EngineAt& at,
                       const std::shared_ptr<const catalog::Snapshot>& catalog,

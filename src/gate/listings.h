@@ -8,6 +8,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -22,6 +23,9 @@ namespace writ::gate {
 inline constexpr std::size_t kMaxListings = 4096;
 
 using ToolList = std::vector<std::shared_ptr<const catalog::Tool>>;
+
+// Whether every link of `task` has a grant, not expired at `now_us`, for some tool of `server`.
+bool grants_name(const identity::Task& task, std::string_view server, std::int64_t now_us);
 
 // Thread: any. A listing holds for one swap of the policies, one snapshot of the catalog and until
 // the next grant of the task's chain expires; what has been revoked is the caller's to ask.

@@ -3,6 +3,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "gate/fixture.h"
 
@@ -94,6 +95,44 @@ TEST(GateListing, EndsWithTheGrantAndWithTheSession) {
     EXPECT_FALSE(listed(w, other).empty());
     ASSERT_TRUE(w.run(w.gate->end_session(other, "done")));
     EXPECT_TRUE(listed(w, other).empty());
+}
+
+// A server that is still starting, or down since the start, is there for whom it will be.
+TEST(GateListing, AServerIsThereBeforeItsToolsAre) {
+    World w;
+    w.gate->set_engine(std::make_shared<ListingEngine>());
+    const auto session = w.session(w.task());
+    const auto serves = [&](const char* server) { return w.run(w.gate->serves(session, server)); };
+    EXPECT_TRUE(serves("files"));
+    EXPECT_FALSE(serves("file"));
+    EXPECT_FALSE(serves("elsewhere"));
+    // As after a start: what was accepted is known, and of a new server nothing.
+    using namespace writ::catalog;
+    std::vector<ServerSpec> servers(3);
+    servers[0].name = "files";
+    servers[1].name = "new";
+    servers[2].name = "ungranted";
+    for (auto& server : servers) server.command = {"/bin/true"};
+    auto plan = w.catalog->plan(servers, {}, {"files"});
+    ASSERT_TRUE(plan && w.catalog->commit(*plan));
+    ASSERT_TRUE(w.catalog->snapshot()->tools().empty());
+    EXPECT_TRUE(listed(w, session).empty());
+    EXPECT_TRUE(serves("files"));
+    EXPECT_FALSE(serves("new"));  // its task may not use it
+    auto stricter = std::make_shared<ListingEngine>();
+    stricter->impossible = {"read", "write", "hold", "secret", "lookup"};
+    w.gate->set_engine(stricter);
+    EXPECT_FALSE(serves("files"));
+    auto spec = w.spec();
+    spec.grants.push_back({.tools = {"new/thing"}, .domains = {}, .when = "", .expires_s = 0});
+    const auto other = w.run(w.gate->start_task(std::move(spec), w.operator_(), nullptr));
+    ASSERT_TRUE(other);
+    const auto wider = w.session(*other);
+    EXPECT_TRUE(w.run(w.gate->serves(wider, "new")));
+    EXPECT_FALSE(w.run(w.gate->serves(wider, "ungranted")));
+    EXPECT_FALSE(w.run(w.gate->serves(wider, "nowhere")));
+    ASSERT_TRUE(w.run(w.gate->end_session(wider, "done")));
+    EXPECT_FALSE(w.run(w.gate->serves(wider, "new")));
 }
 
 TEST(GateListing, ACallAsksNothingOfIt) {

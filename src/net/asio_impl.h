@@ -253,12 +253,14 @@ Peer peer_of(int fd);
 
 // Writes `head` then `body`, from the loop's next step on. `leaves` is asked before the first byte
 // goes, and lives until the end. Errors: kUnavailable (peer gone), kTimeout, kCancelled (closed
-// here, or `leaves` said no), kExhausted (the peer does not take all of it now, and `waits`, which
-// lives until the end, has no room for it).
+// here, or `leaves` said no, or `holds`), kExhausted (the peer does not take all of it now, and
+// `waits`, which lives until the end, has no room for it). `holds` (Responder::only_while), which
+// may be null and lives until the end, is asked while it waits; a no resets the connection when it
+// is closed.
 class Charge;
 Task<Status> write_socket(std::shared_ptr<Poll> poll, std::string head, std::string body,
                           TimePoint deadline, const std::function<bool()>* leaves = nullptr,
-                          Charge* waits = nullptr);
+                          Charge* waits = nullptr, const std::function<bool()>* holds = nullptr);
 
 Status closed_error();  // kCancelled: this side closed it
 

@@ -90,6 +90,8 @@ struct HttpResponse {
     static HttpResponse json(int status, std::string body);
 };
 
+inline constexpr Millis kAskWhileWaiting{50};
+
 // How a handler answers: once whole with send(), or begin() then any number of chunk() then end()
 // (SSE). Valid until the handler returns: no answer by then is a 500, a stream without end() is
 // cut. kInvalid (a header that cannot be sent) and kConflict (answered already) leave the peer as
@@ -108,6 +110,10 @@ class Responder {
     // Calls `then` on the loop, once, when the peer is noticed to be gone while the handler waits;
     // it replaces what was given before and is dropped when the handler returns.
     virtual void on_gone(std::function<void()> then) { static_cast<void>(then); }
+    // From now on `holds` is asked while an answer waits for its reader, every kAskWhileWaiting at
+    // least. Once it says no, nothing more of the answer leaves: the connection is reset, so that
+    // what the kernel still has of it is lost, too. Not asked when the handler has returned.
+    virtual void only_while(std::function<bool()> holds) { static_cast<void>(holds); }
 };
 
 using HttpHandler = std::function<Task<void>(HttpRequest, Responder&)>;

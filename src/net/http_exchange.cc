@@ -39,7 +39,7 @@ Task<Status> Exchange::write(std::string head, std::string body) {
     const TimePoint deadline = deadline_in(write_timeout_);
     Charge waits(answers_);
     Status written = co_await write_socket(wire_.poll, std::move(head), std::move(body), deadline,
-                                           nullptr, &waits);
+                                           nullptr, &waits, holds_ ? &holds_ : nullptr);
     if (!written) broken_ = true;
     if (!written && written.error().code == ErrorCode::kExhausted) complain(*answers_);
     co_return written;
@@ -100,6 +100,7 @@ Task<Status> Exchange::end() {
 }
 
 Task<bool> Exchange::finish() {
+    holds_ = nullptr;  // the handler is gone, and what it refers to
     if (stage_ == Stage::kNothing && !peer_gone()) {
         auto silence = HttpResponse::json(500, R"({"error":"the request was not answered"})");
         co_await send(std::move(silence));

@@ -32,6 +32,7 @@ class Exchange final : public Responder {
     Task<Status> end() override;
     bool peer_gone() const override { return wire_.ended || broken_; }
     void on_gone(std::function<void()> then) override { on_gone_ = std::move(then); }
+    void only_while(std::function<bool()> holds) override { holds_ = std::move(holds); }
     // The connection has noticed that the peer is gone.
     void note_gone() {
         if (const auto then = std::exchange(on_gone_, nullptr)) then();
@@ -56,6 +57,7 @@ class Exchange final : public Responder {
     bool broken_ = false;  // an answer was cut short: the connection is unusable
     Stage stage_ = Stage::kNothing;
     std::function<void()> on_gone_;
+    std::function<bool()> holds_;
     const Millis write_timeout_;
     const std::shared_ptr<Budget> answers_;
 };

@@ -179,6 +179,35 @@ struct Streamer {
     }
 };
 
+Task<void> send_while(std::atomic<bool>* allowed, std::promise<Status>* done,
+                      Responder* responder) {
+    responder->only_while([allowed] { return allowed->load(); });
+    HttpResponse response;
+    response.body.assign(32 << 20, 'x');
+    Status sent = co_await responder->send(std::move(response));
+    done->set_value(std::move(sent));
+}
+
+// Long before its write_timeout, and what the kernel still had of the answer is lost.
+TEST(HttpLimits, AnAnswerIsCutOffWhenItMayNotBeToldAnyMore) {
+    std::atomic<bool> allowed = true;
+    std::promise<Status> done;
+    auto sent = done.get_future();
+    Served served(
+        [&](HttpRequest, Responder& responder) { return send_while(&allowed, &done, &responder); });
+    RawClient client(served.endpoint());
+    client.say(kGet);
+    EXPECT_EQ(sent.wait_for(std::chrono::milliseconds(300)), std::future_status::timeout);
+    allowed = false;
+    ASSERT_EQ(sent.wait_for(std::chrono::seconds(10)), std::future_status::ready);
+    EXPECT_EQ(sent.get().error().code, ErrorCode::kCancelled);
+    ASSERT_TRUE(eventually([&] { return served.connections() == 0; }));
+    std::string rest = client.hear_all();
+    EXPECT_LT(rest.size(), 32u << 20);
+    char byte = 0;
+    EXPECT_NE(recv(client.fd(), &byte, 1, 0), 1);
+}
+
 TEST(HttpLimits, AHandlerThatWaitsLearnsThatItsPeerHasGone) {
     Streamer streamer;
     Served* at = nullptr;

@@ -14,6 +14,7 @@
 #include "net/asio_impl.h"
 #include "net/budget.h"
 #include "net/descriptors.h"
+#include "net/http.h"
 
 namespace writ::net {
 namespace {
@@ -34,6 +35,12 @@ void complain(int error) {
 void no_delay(int fd) {
     const int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // fails on unix sockets: fine
+}
+
+// The kernel throws away what it has not sent. On a unix socket nothing: all of it was received.
+void reset_when_closed(int fd) {
+    const linger at_once = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
 Error peer_left(int errno_value) {
@@ -116,7 +123,8 @@ bool is_self(int fd) {
 }  // namespace
 
 Task<Status> write_socket(std::shared_ptr<Poll> poll, std::string head, std::string body,
-                          TimePoint deadline, const std::function<bool()>* leaves, Charge* waits) {
+                          TimePoint deadline, const std::function<bool()>* leaves, Charge* waits,
+                          const std::function<bool()>* holds) {
     std::size_t done = 0;
     while (done < head.size() + body.size()) {
         std::array<iovec, 2> parts{};
@@ -139,10 +147,16 @@ Task<Status> write_socket(std::shared_ptr<Poll> poll, std::string head, std::str
         Charge* const takes = std::exchange(waits, nullptr);
         if (takes != nullptr && !takes->take(head.size() + body.size()))
             co_return fail(ErrorCode::kExhausted, "too much waits for slow readers");
-        const Ready ready = co_await poll->writable(deadline);
-        if (ready == Ready::kTimeout)
+        const TimePoint until =
+            holds == nullptr ? deadline : std::min(deadline, deadline_in(kAskWhileWaiting));
+        const Ready ready = co_await poll->writable(until);
+        if (ready == Ready::kTimeout && until == deadline)
             co_return fail(ErrorCode::kTimeout, "the peer read nothing in time");
         if (ready == Ready::kClosed) co_return closed_error();
+        if (holds != nullptr && !(*holds)()) {
+            reset_when_closed(poll->fd());
+            co_return fail(ErrorCode::kCancelled, "what is left may not be told any more");
+        }
     }
     co_return Status();
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { after, test } from 'node:test';
-import { connect, fakeServer, Gateway } from './harness.mjs';
+import { connect, fakeServer, Gateway, waitFor } from './harness.mjs';
 
 const gw = new Gateway();
 after(() => gw.close());
@@ -69,13 +69,14 @@ test('a call is made, and the scrape says so', async () => {
   const answer = await agent.tool('echo__a', { i: 1 });
   assert.ok(answer.json.result && !answer.json.result.isError, answer.text);
   await agent.tool('echo__<script>"\\\n', {});
-  await connect(gw.mcp, { authorization: 'Bearer nothing' }).catch(() => {});
+  for (let i = 0; i < 20; ++i) await assert.rejects(connect(gw.mcp, { authorization: 'Bearer nothing' }), /401/);
 
   const now = await scrape(url);
   assert.equal(now.type, 'text/plain; version=0.0.4; charset=utf-8');
   assert.equal(now.value(permitted), 1);
   assert.equal(now.value('writ_calls_decided_total{verdict="forbid",code="unknown_tool"}'), 1);
   assert.equal(now.value('writ_calls_refused_total{kind="unknown"}'), 1);
+  assert.equal(now.value('writ_calls_refused_total{kind="unauthenticated"}'), 20);
   assert.equal(now.value('writ_calls_ended_total{status="ok"}'), 1);
   assert.equal(now.value('writ_call_duration_seconds_count'), 1);
   assert.equal(now.value('writ_call_duration_seconds_bucket{le="+Inf"}'), 1);
@@ -100,6 +101,11 @@ test('a call is made, and the scrape says so', async () => {
   assert.equal((await fetch(url, { method: 'POST', body: '' })).status, 405);
   assert.equal((await fetch(url, { method: 'HEAD' })).status, 405);
   assert.equal((await fetch(`${url}?x`)).status, 404);
+
+  // However many strangers come: one event now, and one in a minute.
+  const tail = async () => (await gw.cli('evidence', 'tail', '-n', '1000')).out;
+  await waitFor(async () => (await tail()).includes('limit.tripped'), 'strangers on the record');
+  assert.equal((await tail()).match(/limit\.tripped/g).length, 1);
 
   await gw.json('task', 'end', task);
   assert.equal((await scrape(url)).value('writ_sessions_live'), 0);

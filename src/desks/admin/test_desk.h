@@ -28,6 +28,8 @@ class FakeGate final : public gate::Gate {
         identity::SessionPtr) override {
         co_return std::vector<std::shared_ptr<const catalog::Tool>>{};
     }
+    net::Task<bool> serves(identity::SessionPtr, std::string) override { co_return false; }
+    void turned_away(const identity::SessionPtr&) override {}
     void set_engine(std::shared_ptr<const policy::Engine>) override {}
     std::shared_ptr<const policy::Engine> engine() const override { return nullptr; }
     gate::Home home(const TaskId&) const override { return {}; }

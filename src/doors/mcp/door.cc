@@ -93,10 +93,12 @@ net::Task<void> Door::serve_bearer(std::shared_ptr<const Authenticate> authentic
         response = metadata ? Response::json(200, *metadata) : not_found();
     } else if (const auto token = bearer(request); !token) {
         // Something else than one bearer token is as good as nothing.
+        gate_.turned_away(nullptr);
         response = unauthenticated(Credential::kAbsent, metadata_url(scope->server),
                                    "a bearer token is needed");
     } else if (auto session = (*authenticate)(*token); !session || *session == nullptr) {
-        // The detail is for evidence; a stranger learns only that the token is not valid.
+        // A stranger learns only that the token is not valid, and is one of a count in the log.
+        gate_.turned_away(nullptr);
         response = unauthenticated(Credential::kInvalid, metadata_url(scope->server),
                                    "the token is not valid now");
     } else {
@@ -131,8 +133,14 @@ Door::Response Door::dead(const Visit& visit, std::string_view id, std::string_v
 
 net::Task<void> Door::serve(Visit visit, net::HttpRequest request) {
     visit.reactor = &upstreams_.here();
+    // An answer under way to a slow reader ends with the session, too. Two plain pointers fit into
+    // the function without an allocation; it is asked while this runs.
+    visit.responder->only_while([session = visit.session.get(), clock = &clock_] {
+        return session->live(clock->boot_us());
+    });
     Response response;
     if (!visit.session->live(clock_.boot_us())) {
+        gate_.turned_away(visit.session);
         response = dead(visit, {});
     } else if (request.method == "POST") {
         auto answer = co_await post(visit, std::move(request));
@@ -234,16 +242,20 @@ net::Task<Door::Response> Door::initialize(Visit& visit, MessagePtr message) {
         if (member && !member->is_object())
             co_return invalid_params(message->id, "`capabilities` and `clientInfo` are objects");
     }
+    // One that has not listed its tools yet is there: its client hears later which they are.
     if (!visit.server.empty()) {
-        const auto tools = co_await visible(visit.session, visit.server);
-        if (tools.empty()) co_return not_found();
+        auto asking = gate_.serves(visit.session, visit.server);
+        if (!co_await std::move(asking)) co_return not_found();
     }
     const auto version = supported_version(*asked) ? *asked : kVersions.front();
     auto response =
         Response::json(200, result_text(message->id, initialize_result(version, options_.version)));
     const auto session =
         sessions_->mint(visit.session, {std::string(version), std::move(visit.server)});
-    response.headers.add(std::string(kSessionHeader), session->id());
+    if (!session)
+        co_return Response::json(200,
+                                 error_text(message->id, kInternalError, session.error().detail));
+    response.headers.add(std::string(kSessionHeader), (*session)->id());
     co_return response;
 }
 

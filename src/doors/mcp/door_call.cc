@@ -33,6 +33,9 @@ namespace {
 
 constexpr std::size_t kMaxTraceparentBytes = 256;
 constexpr std::size_t kMaxErrorBytes = 200;  // of foreign text in an outcome
+// URLElicitationRequiredError (MCP 2025-11-25, "elicitation"): its data names links that a client
+// shows to its person.
+constexpr std::int64_t kUrlElicitationRequired = -32042;
 
 net::HttpResponse answer_with(std::string_view id, std::string_view result) {
     return net::HttpResponse::json(200, result_text(id, result));
@@ -253,10 +256,19 @@ net::Task<Door::Ending> Door::conclude(std::string id, gate::Admission& admissio
         const auto document = json::parse(*released, {.bytes_max = kMaxUpstreamMessageBytes});
         const auto code = document ? document->root().i64("code") : std::nullopt;
         const auto text = document ? document->root().string("message") : std::nullopt;
+        const auto data = document ? document->root().find("data") : std::nullopt;
+        if (code == kUrlElicitationRequired) {  // asks something of the client, only as an error
+            std::string params(data && data->is_object() ? data->raw() : "{}");
+            auto refusing = refuse_inward(&admission, "elicitation/create", std::move(params));
+            co_await std::move(refusing);
+            failed(gate::Status_::kProtocolError, "asked that a person opens a link; refused",
+                   "the tool server wants a person to open a link first, which is not offered "
+                   "here; tell whoever runs this gateway");
+            co_return ending;
+        }
         ending.outcome.status = gate::Status_::kProtocolError;
         ending.outcome.error = inert(text.value_or("error"), kMaxErrorBytes);
         ending.outcome.output = *released;
-        const auto data = document ? document->root().find("data") : std::nullopt;
         ending.response = Response::json(200, error_text(id, rpc_code(code), text.value_or("error"),
                                                          data ? data->raw() : std::string_view{}));
         co_return ending;

@@ -299,6 +299,21 @@ TEST_F(CallTest, OutcomesAreRecordedAsWhatTheyAre) {
     }
 }
 
+// Error -32042 asks a client to show its person a link. Nothing a server asks of it is relayed.
+TEST_F(CallTest, ALinkForThePersonIsRefusedAndRecordedLikeEveryRequestOfAServer) {
+    serve("signin");
+    const auto response = call(R"({"name":"fs__a"})");
+    EXPECT_EQ(response.status, 200);
+    EXPECT_NE(response.body.find("\"isError\":true"), std::string::npos) << response.body;
+    EXPECT_EQ(response.body.find("32042"), std::string::npos) << response.body;
+    EXPECT_EQ(response.body.find("phish"), std::string::npos) << response.body;
+    EXPECT_EQ(gate_.journal, (Journal{"admit", "depart", "chunk", "inward elicitation/create",
+                                      "close protocol_error", "send 200"}));
+    ASSERT_EQ(gate_.inward.size(), 1u);
+    EXPECT_NE(gate_.inward[0].params.find(R"({"elicitations":[{"mode":"url")"), std::string::npos);
+    EXPECT_EQ(gate_.outcomes.at(0).output, "");
+}
+
 TEST_F(CallTest, AToolOfAServerNobodyConfiguredIsNotAvailable) {
     gate_.script.server = "elsewhere";
     const auto response = call(R"({"name":"elsewhere__a"})");

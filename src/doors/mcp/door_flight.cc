@@ -13,6 +13,13 @@ net::Task<Result<std::string>> release(gate::Admission* admission, std::string m
     co_return released;
 }
 
+net::Task<void> refuse_inward(gate::Admission* admission, std::string method, std::string params) {
+    gate::Inward request{.method = std::move(method), .params = std::move(params)};
+    auto deciding = admission->inward(std::move(request));
+    const auto decided = co_await std::move(deciding);
+    static_cast<void>(decided);
+}
+
 void Door::Flight::tell(Why why) {
     if (reactor_.on_this_thread()) return note(why);
     mailbox_->post([self = shared_from_this(), why] { self->note(why); });
@@ -70,16 +77,13 @@ bool Door::Flight::say(std::string message) {
 }
 
 net::Task<void> Door::Flight::quiet() {
-    if (visit_.stream) co_await visit_.stream->drain();
+    if (visit_.stream) co_await visit_.stream->hush();
 }
 
-// What a tool server asks of the client is the gate's to decide. No capability was declared to it,
-// so a refusal is what it must expect.
 net::Task<Reply> Door::Flight::ask(std::shared_ptr<Flight> self, Ask ask) {
-    gate::Inward request{.method = std::move(ask.method), .params = std::move(ask.params)};
-    auto deciding = self->admission_->inward(std::move(request));
-    const auto decided = co_await std::move(deciding);
-    static_cast<void>(decided);  // recorded; nothing is relayed to a client
+    auto refusing =
+        refuse_inward(self->admission_.get(), std::move(ask.method), std::move(ask.params));
+    co_await std::move(refusing);
     co_return refuse_ask(kMethodNotFound, "not offered by this client");
 }
 

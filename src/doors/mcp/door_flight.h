@@ -24,6 +24,10 @@ inline constexpr std::string_view kCancelledByClient = "cancelled by the client"
 // back of one message is ever told in front of another. Results go through chunk() and rest().
 net::Task<Result<std::string>> release(gate::Admission* admission, std::string message);
 
+// What a tool server asks of the client is the gate's to decide and to record. Nothing of it is
+// relayed, whatever is decided: no capability was declared to the server.
+net::Task<void> refuse_inward(gate::Admission* admission, std::string method, std::string params);
+
 // Thread: the reactor of the client's connection, but for tell().
 class Door::Flight final : public Told, public std::enable_shared_from_this<Flight> {
   public:
@@ -39,7 +43,7 @@ class Door::Flight final : public Told, public std::enable_shared_from_this<Flig
     // asked for them, as events in front of the result, through the admission.
     ConversationPtr converse(gate::AdmissionPtr admission);
     gate::Admission& admission() { return *admission_; }
-    // Nothing more is said before the result; waits until what was said has left.
+    // Nothing more is said before the result; waits a moment for what was said (hush()).
     net::Task<void> quiet();
     // The visit ends: what comes later finds nobody.
     void leave() { left_ = true; }

@@ -44,7 +44,10 @@ net::Task<void> AnswerStream::pump(std::shared_ptr<AnswerStream> self) {
         self->queue_.pop_front();
         self->queued_bytes_ -= message.size();
         auto releasing = self->release_(std::move(message));
+        self->releasing_ = true;
         const auto released = co_await std::move(releasing);
+        self->releasing_ = false;
+        if (self->gave_up_) self->hushed();
         if (!released) {
             self->broken_ = true;
             break;
@@ -57,22 +60,45 @@ net::Task<void> AnswerStream::pump(std::shared_ptr<AnswerStream> self) {
         std::string event = event_text(*released);
         if (!co_await self->responder_.chunk(std::move(event))) self->broken_ = true;
     }
-    self->queue_.clear();
-    self->queued_bytes_ = 0;
+    self->drop_queue();
     self->pumping_ = false;
+    self->hushed();
     if (self->drained_) self->drained_->set(true);
 }
 
-net::Task<void> AnswerStream::drain() {
+void AnswerStream::drop_queue() {
+    queue_.clear();
+    queued_bytes_ = 0;
+}
+
+void AnswerStream::hushed() {
+    if (const auto waiting = std::exchange(hushed_, std::nullopt)) waiting->set(true);
+}
+
+net::Task<void> AnswerStream::hush() {
     closed_ = true;
     if (!pumping_) co_return;
-    drained_.emplace(reactor_);
-    const auto drained = *drained_;
-    (void)co_await drained.wait();
+    hushed_.emplace(reactor_);
+    const auto waiting = *hushed_;
+    reactor_.spawn(give_up(shared_from_this()));
+    (void)co_await waiting.wait();
+}
+
+net::Task<void> AnswerStream::give_up(std::shared_ptr<AnswerStream> self) {
+    co_await self->reactor_.sleep(kHushTime);
+    if (!self->hushed_) co_return;
+    self->drop_queue();
+    self->gave_up_ = true;
+    if (!self->releasing_) self->hushed();
 }
 
 net::Task<void> AnswerStream::finish(std::string message, net::Headers fields) {
-    co_await drain();
+    closed_ = true;
+    if (pumping_) {
+        drained_.emplace(reactor_);
+        const auto drained = *drained_;
+        (void)co_await drained.wait();
+    }
     if (!std::exchange(begun_, true)) {
         auto headers = event_headers();
         for (const auto [name, value] : fields)

@@ -27,6 +27,9 @@ namespace writ::mcp {
 // (progress, log) are dropped; the result never is.
 inline constexpr std::size_t kMaxQueuedMessages = 32;
 inline constexpr std::size_t kMaxQueuedBytes = 256 << 10;
+// How long the end of a call waits for its client to take them: one that reads has taken them at
+// once, and one that does not must not keep the outcome from the record.
+inline constexpr net::Millis kHushTime{250};
 
 // `data: …` with its empty line. Line breaks between the tokens of `json`, which would end the
 // event, become spaces.
@@ -45,9 +48,9 @@ class AnswerStream final : public std::enable_shared_from_this<AnswerStream> {
 
     // Queues one message. False: dropped.
     bool say(std::string message);
-    // Takes no more, and waits until what was said has left, or cannot. `release` is not called
-    // after it.
-    net::Task<void> drain();
+    // Takes no more, and waits until what was said has left, or cannot, or kHushTime has passed;
+    // then what is queued is given up. `release` is not called after it.
+    net::Task<void> hush();
     // The last message (nothing, if empty) and the end. A stream that has not begun begins, with
     // those of `fields` that it does not have itself: initialize names the protocol session there.
     net::Task<void> finish(std::string message, net::Headers fields);
@@ -56,6 +59,9 @@ class AnswerStream final : public std::enable_shared_from_this<AnswerStream> {
 
   private:
     static net::Task<void> pump(std::shared_ptr<AnswerStream> self);
+    static net::Task<void> give_up(std::shared_ptr<AnswerStream> self);
+    void hushed();
+    void drop_queue();
 
     net::Reactor& reactor_;
     net::Responder& responder_;
@@ -63,10 +69,12 @@ class AnswerStream final : public std::enable_shared_from_this<AnswerStream> {
     std::deque<std::string> queue_;
     std::size_t queued_bytes_ = 0;
     bool begun_ = false;
-    bool closed_ = false;  // drain() was called
-    bool broken_ = false;  // nothing more may leave, or can
+    bool closed_ = false;     // takes no more
+    bool releasing_ = false;  // `release` is being awaited
+    bool gave_up_ = false;    // hush() did
+    bool broken_ = false;     // nothing more may leave, or can
     bool pumping_ = false;
-    std::optional<net::Promise<bool>> drained_;
+    std::optional<net::Promise<bool>> hushed_, drained_;  // hush() waits; finish() does
 };
 
 // What wakes the stream of a GET. tell() from any thread; the rest on the stream's reactor.

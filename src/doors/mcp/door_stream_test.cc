@@ -193,6 +193,23 @@ TEST_F(StreamTest, AClientThatLeavesDoesNotCancel) {
     EXPECT_EQ(gate_.outcomes.at(0).status, gate::Status_::kOk);
 }
 
+// Whoever stops reading in front of the result does not keep the outcome from the record.
+TEST_F(StreamTest, AReaderThatStallsDoesNotDelayTheRecord) {
+    const net::Promise<bool> reads(reactor_);
+    const auto running = begin(
+        "POST", R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":)" + kProgressCall + "}");
+    running->responder.reads = reads;
+    ASSERT_TRUE(eventually([&] { return gate_.outcomes.size() == 1; }));
+    EXPECT_EQ(gate_.outcomes[0].status, gate::Status_::kOk);
+    EXPECT_FALSE(running->over);
+    reads.set(true);
+    ASSERT_TRUE(eventually([&] { return running->over; }));
+    // The first was on its way; what waited behind it is given up, the result never is.
+    EXPECT_EQ(count(running->responder.streamed, "notifications/progress"), 1u);
+    EXPECT_NE(running->responder.streamed.find("dev.writ/receipt"), std::string::npos);
+    EXPECT_EQ(gate_.journal.back(), "end");
+}
+
 TEST_F(StreamTest, TheGetStreamSaysOnceThatTheListHasChanged) {
     const auto first = listen();
     const auto second = listen();

@@ -197,6 +197,7 @@ TEST_F(DoorTest, ADeadTaskIsToldSoOnEveryRequest) {
     EXPECT_EQ(ask(handler_, "DELETE", "/secret", "").status, 401);
     EXPECT_EQ(ask(handler_, "GET", "/secret", "").status, 401);
     EXPECT_TRUE(gate_.calls.empty());
+    EXPECT_EQ(gate_.turned, std::vector<identity::SessionPtr>(7, session_));
 }
 
 TEST_F(DoorTest, TheReasonOfTheEndIsNamed) {
@@ -253,11 +254,13 @@ TEST_F(DoorTest, BearersAreAuthenticatedOnEveryRequest) {
         EXPECT_TRUE(response.headers.get("www-authenticate")->starts_with("Bearer resource_m"));
     }
     EXPECT_EQ(asked, 2);
+    EXPECT_EQ(gate_.turned, std::vector<identity::SessionPtr>(6, nullptr));
     for (const char* bad : {"Bearer bad", "Bearer null"}) {
         const auto response = with(bad);
         EXPECT_EQ(response.status, 401);
         EXPECT_EQ(response.body.find("secret detail"), std::string::npos);
     }
+    EXPECT_EQ(gate_.turned, std::vector<identity::SessionPtr>(8, nullptr));
     EXPECT_EQ(ask(handler, "POST", "/mcp?access_token=good", initialize()).status, 404);
     EXPECT_EQ(
         ask(handler, "POST", "/secret", initialize(), {{"Authorization", "Bearer good"}}).status,
@@ -314,6 +317,17 @@ TEST_F(DoorTest, AServerThatIsNotGrantedIsNotThere) {
     for (const char* odd : {"/secret/FS", "/secret/fs/", "/secret/fs/x", "/secret/-a",
                             "/secret/%66s", "/secretfs", "/secret//fs"})
         EXPECT_EQ(ask(handler_, "POST", odd, initialize()).status, 404) << odd;
+}
+
+// Its tools are shown once it lists them; an SDK's client takes a 404 for final.
+TEST_F(DoorTest, AServerThatIsStillStartingIsThere) {
+    gate_.coming = {"slow"};
+    const auto hello = ask(handler_, "POST", "/secret/slow", initialize());
+    ASSERT_EQ(hello.status, 200);
+    id_ = std::string(*hello.headers.get("MCP-Session-Id"));
+    EXPECT_EQ(ask(handler_, "POST", "/secret/slow", kList).body,
+              R"({"jsonrpc":"2.0","id":1,"result":{"tools":[]}})");
+    EXPECT_EQ(ask(handler_, "POST", "/secret/other", initialize()).status, 404);
 }
 
 TEST_F(DoorTest, TheProtectedResourceMetadataIsForEverybody) {

@@ -105,12 +105,25 @@ void ProtocolSession::tell_all(Told::Why why) {
     for (const auto& told : all) told->tell(why);
 }
 
-bool ProtocolSession::busy() const {
+ProtocolSession::Use ProtocolSession::use() const {
     const std::lock_guard lock(mutex_);
-    return !flights_.empty() || !streams_.empty();
+    if (!flights_.empty()) return Use::kCalls;
+    return streams_.empty() ? Use::kNothing : Use::kStreams;
 }
 
-ProtocolSessionPtr ProtocolSessions::mint(const identity::SessionPtr& owner, Terms terms) {
+std::list<ProtocolSessionPtr>::iterator ProtocolSessions::least_used(Owned& owned) {
+    auto found = owned.sessions.end();
+    auto least = ProtocolSession::Use::kCalls;
+    for (auto it = owned.sessions.end(); it != owned.sessions.begin();) {
+        if (const auto use = (*--it)->use(); use < least) {
+            found = it;
+            least = use;
+        }
+    }
+    return found;
+}
+
+Result<ProtocolSessionPtr> ProtocolSessions::mint(const identity::SessionPtr& owner, Terms terms) {
     auto session = std::make_shared<ProtocolSession>(to_base64url(random_bytes(kIdBytes)), owner,
                                                      std::move(terms));
     ProtocolSessionPtr gone;  // told outside the lock
@@ -119,15 +132,17 @@ ProtocolSessionPtr ProtocolSessions::mint(const identity::SessionPtr& owner, Ter
         if (table_.size() >= prune_at_) prune();
         auto& owned = table_[owner->id];
         owned.owner = owner;
-        owned.sessions.push_front(session);
-        if (owned.sessions.size() > kMaxProtocolSessions) {
-            // What is idle goes first: a client that waits for an answer is using its session.
-            auto it = std::find_if(owned.sessions.rbegin(), std::prev(owned.sessions.rend()),
-                                   [](const ProtocolSessionPtr& s) { return !s->busy(); });
-            if (it == std::prev(owned.sessions.rend())) it = owned.sessions.rbegin();
-            gone = *it;
-            owned.sessions.erase(std::next(it).base());
+        if (owned.sessions.size() >= kMaxProtocolSessions) {
+            const auto least = least_used(owned);
+            if (least == owned.sessions.end())
+                return fail(ErrorCode::kExhausted,
+                            fmt::format("{} protocol sessions have calls in flight; wait for some "
+                                        "to end",
+                                        owned.sessions.size()));
+            gone = std::move(*least);
+            owned.sessions.erase(least);
         }
+        owned.sessions.push_front(session);
     }
     if (gone) gone->tell_all(Told::Why::kDead);
     return session;

@@ -26,8 +26,9 @@
 
 namespace writ::mcp {
 
-// Protocol sessions one writ session may hold; clients use one each and reconnect now and then. The
-// oldest unused one gives way, and its client is told 404 and initializes again.
+// Protocol sessions one writ session may hold; clients use one each and reconnect now and then. For
+// one more, the one used longest ago gives way of which nothing runs, else of which only streams
+// are open; its client is told 404 and initializes again. Calls in flight are never given up.
 inline constexpr std::size_t kMaxProtocolSessions = 16;
 // GET streams one protocol session may hold open: a client needs one, and a second while it
 // reconnects. Each is a connection.
@@ -90,7 +91,10 @@ class ProtocolSession {
 
     // Tells everything that runs; kDead also bars what would come later.
     void tell_all(Told::Why why);
-    bool busy() const;
+    // What of it runs.
+    enum class Use : std::uint8_t { kNothing, kStreams, kCalls };
+    Use use() const;
+    bool busy() const { return use() != Use::kNothing; }
 
   private:
     friend class ProtocolSessions;
@@ -125,8 +129,9 @@ std::string flight_key(std::string_view raw_id);
 // Thread: any.
 class ProtocolSessions {
   public:
-    // A new protocol session with an id of 192 random bits for `owner`.
-    ProtocolSessionPtr mint(const identity::SessionPtr& owner, Terms terms);
+    // A new protocol session with an id of 192 random bits for `owner`. Errors: kExhausted
+    // (kMaxProtocolSessions have calls in flight).
+    Result<ProtocolSessionPtr> mint(const identity::SessionPtr& owner, Terms terms);
     // `owner`'s session called `id`, minted for `server`, now the most recently used; or nothing.
     ProtocolSessionPtr find(const SessionId& owner, std::string_view id, std::string_view server);
     // Ends one. False if it is not `owner`'s, or not of that server.
@@ -147,6 +152,8 @@ class ProtocolSessions {
         std::weak_ptr<const identity::Session> owner;
         std::list<ProtocolSessionPtr> sessions;  // most recently used first
     };
+    // The one that gives way, or the end.
+    static std::list<ProtocolSessionPtr>::iterator least_used(Owned& owned);
     void prune();  // drops what dead writ sessions left behind
     std::list<ProtocolSessionPtr>::iterator find_in(Owned& owned, std::string_view id,
                                                     std::string_view server);

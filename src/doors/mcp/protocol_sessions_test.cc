@@ -37,8 +37,8 @@ class ProtocolSessionsTest : public testing::Test {
 };
 
 TEST_F(ProtocolSessionsTest, AreFoundByOwnerIdAndServer) {
-    const auto all = sessions_.mint(owner_, terms_);
-    const auto one = sessions_.mint(owner_, {"2025-11-25", "fs"});
+    const auto all = *sessions_.mint(owner_, terms_);
+    const auto one = *sessions_.mint(owner_, {"2025-11-25", "fs"});
     EXPECT_EQ(sessions_.find(owner_->id, all->id(), ""), all);
     EXPECT_EQ(sessions_.find(owner_->id, one->id(), "fs"), one);
     EXPECT_EQ(sessions_.find(owner_->id, one->id(), ""), nullptr);
@@ -50,7 +50,7 @@ TEST_F(ProtocolSessionsTest, AreFoundByOwnerIdAndServer) {
 }
 
 TEST_F(ProtocolSessionsTest, ARequestIsInFlightOnceAndCancelledByItsOwnId) {
-    const auto session = sessions_.mint(owner_, terms_);
+    const auto session = *sessions_.mint(owner_, terms_);
     const auto ear = std::make_shared<Ear>();
     EXPECT_TRUE(session->begin(flight_key("1"), ear).has_value());
     EXPECT_EQ(session->begin(flight_key("1"), ear).error().code, ErrorCode::kConflict);
@@ -64,7 +64,7 @@ TEST_F(ProtocolSessionsTest, ARequestIsInFlightOnceAndCancelledByItsOwnId) {
 }
 
 TEST_F(ProtocolSessionsTest, FlightsAndStreamsAreBounded) {
-    const auto session = sessions_.mint(owner_, terms_);
+    const auto session = *sessions_.mint(owner_, terms_);
     const auto ear = std::make_shared<Ear>();
     for (std::size_t i = 0; i < kMaxFlights_per_session; ++i)
         ASSERT_TRUE(session->begin(std::to_string(i), ear).has_value());
@@ -91,7 +91,7 @@ TEST(FlightKey, IsTheIdAndNotItsSpelling) {
 }
 
 TEST_F(ProtocolSessionsTest, TheSweepTellsTheDeadAndLetsGoOfTheIdle) {
-    const auto session = sessions_.mint(owner_, terms_);
+    const auto session = *sessions_.mint(owner_, terms_);
     const auto flight = std::make_shared<Ear>();
     const auto stream = std::make_shared<Ear>();
     EXPECT_TRUE(sessions_.watch(session));
@@ -118,7 +118,7 @@ TEST_F(ProtocolSessionsTest, TheSweepTellsTheDeadAndLetsGoOfTheIdle) {
 }
 
 TEST_F(ProtocolSessionsTest, EndingOneTellsWhatRuns) {
-    const auto session = sessions_.mint(owner_, terms_);
+    const auto session = *sessions_.mint(owner_, terms_);
     const auto stream = std::make_shared<Ear>();
     ASSERT_TRUE(session->open(stream).has_value());
     EXPECT_TRUE(sessions_.end(owner_->id, session->id(), ""));
@@ -127,18 +127,57 @@ TEST_F(ProtocolSessionsTest, EndingOneTellsWhatRuns) {
 
 // Seventeen sessions: one gives way, but not one whose client waits for an answer.
 TEST_F(ProtocolSessionsTest, TheOldestIdleOneGivesWay) {
-    const auto busy = sessions_.mint(owner_, terms_);
+    const auto busy = *sessions_.mint(owner_, terms_);
     const auto ear = std::make_shared<Ear>();
     ASSERT_TRUE(busy->begin("1", ear).has_value());
-    const auto idle = sessions_.mint(owner_, terms_);
-    for (std::size_t i = 2; i <= kMaxProtocolSessions; ++i) sessions_.mint(owner_, terms_);
+    const auto idle = *sessions_.mint(owner_, terms_);
+    for (std::size_t i = 2; i <= kMaxProtocolSessions; ++i)
+        ASSERT_TRUE(sessions_.mint(owner_, terms_).has_value());
     EXPECT_EQ(sessions_.size(), kMaxProtocolSessions);
     EXPECT_NE(sessions_.find(owner_->id, busy->id(), ""), nullptr);
     EXPECT_EQ(sessions_.find(owner_->id, idle->id(), ""), nullptr);
 }
 
+// A client that waits for a long answer was heard longest ago. Who only listens gives way before
+// it.
+TEST_F(ProtocolSessionsTest, AListeningOneGivesWayBeforeOneWithACallInFlight) {
+    const auto ear = std::make_shared<Ear>();
+    const auto calling = *sessions_.mint(owner_, terms_);
+    ASSERT_TRUE(calling->begin("1", ear).has_value());
+    std::vector<ProtocolSessionPtr> listening;
+    std::vector<std::shared_ptr<Ear>> streams;
+    for (std::size_t i = 1; i < kMaxProtocolSessions; ++i) {
+        listening.push_back(*sessions_.mint(owner_, terms_));
+        streams.push_back(std::make_shared<Ear>());
+        ASSERT_TRUE(listening.back()->open(streams.back()).has_value());
+    }
+    ASSERT_TRUE(sessions_.mint(owner_, terms_).has_value());
+    EXPECT_TRUE(ear->heard.empty());
+    EXPECT_EQ(sessions_.find(owner_->id, calling->id(), ""), calling);
+    EXPECT_EQ(streams[0]->heard, std::vector{Told::Why::kDead});  // the oldest
+    EXPECT_TRUE(streams[1]->heard.empty());
+    EXPECT_EQ(sessions_.size(), kMaxProtocolSessions);
+}
+
+TEST_F(ProtocolSessionsTest, WhereAllHaveCallsInFlightOneMoreIsRefused) {
+    const auto ear = std::make_shared<Ear>();
+    std::vector<ProtocolSessionPtr> all;
+    for (std::size_t i = 0; i < kMaxProtocolSessions; ++i) {
+        all.push_back(*sessions_.mint(owner_, terms_));
+        ASSERT_TRUE(all.back()->begin("1", ear).has_value());
+    }
+    const auto refused = sessions_.mint(owner_, terms_);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code, ErrorCode::kExhausted);
+    EXPECT_TRUE(ear->heard.empty());
+    EXPECT_TRUE(sessions_.mint(live_session(ids_), terms_).has_value());  // of another writ session
+    all[3]->end("1");
+    EXPECT_TRUE(sessions_.mint(owner_, terms_).has_value());
+    EXPECT_EQ(sessions_.find(owner_->id, all[3]->id(), ""), nullptr);
+}
+
 TEST_F(ProtocolSessionsTest, AChangedListIsNoticedOnce) {
-    const auto session = sessions_.mint(owner_, terms_);
+    const auto session = *sessions_.mint(owner_, terms_);
     EXPECT_FALSE(session->shows(1));
     EXPECT_FALSE(session->shows(1));
     EXPECT_TRUE(session->shows(2));

@@ -4,6 +4,8 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -37,12 +39,13 @@ struct Script {
 class FakeAdmission final : public gate::Admission {
   public:
     FakeAdmission(gate::Call call, Script script, CallId id, Journal& journal,
-                  std::vector<gate::Outcome>& outcomes)
+                  std::vector<gate::Outcome>& outcomes, std::vector<gate::Inward>& inward)
         : call_(std::move(call)),
           script_(std::move(script)),
           id_(id),
           journal_(journal),
-          outcomes_(outcomes) {
+          outcomes_(outcomes),
+          inward_(inward) {
         tool_.server = script_.server;
         tool_.name = script_.tool;
         receipt_.event = EventId(id);
@@ -61,7 +64,9 @@ class FakeAdmission final : public gate::Admission {
         journal_.emplace_back("depart");
         return script_.depart();
     }
-    net::Task<std::variant<gate::Refusal, std::monostate>> inward(gate::Inward) override {
+    net::Task<std::variant<gate::Refusal, std::monostate>> inward(gate::Inward asked) override {
+        journal_.push_back("inward " + asked.method);
+        inward_.push_back(std::move(asked));
         co_return gate::Refusal{};
     }
     net::Task<Result<std::string>> chunk(std::string bytes) override {
@@ -81,6 +86,7 @@ class FakeAdmission final : public gate::Admission {
     CallId id_;
     Journal& journal_;
     std::vector<gate::Outcome>& outcomes_;
+    std::vector<gate::Inward>& inward_;
     catalog::Tool tool_;
     evidence::Receipt receipt_;
     bool closed_ = false;
@@ -95,7 +101,10 @@ class FakeGate final : public gate::Gate {
     bool park = false;
     std::function<void()> meanwhile;  // happens while a call is decided on
     std::vector<std::shared_ptr<const catalog::Tool>> tools;
-    std::vector<gate::Call> calls;  // as they came (arguments and trace)
+    std::set<std::string> coming;              // servers that are there without tools yet
+    std::vector<gate::Call> calls;             // as they came (arguments and trace)
+    std::vector<gate::Inward> inward;          // likewise
+    std::vector<identity::SessionPtr> turned;  // away
     std::vector<gate::Outcome> outcomes;
     Journal journal;
     CallId id = *CallId::parse("01a209c1-6900-7043-aa71-8774c572bd8a");
@@ -106,13 +115,19 @@ class FakeGate final : public gate::Gate {
         if (meanwhile) meanwhile();
         if (refuse) co_return *refuse;
         if (park) co_return gate::Parked{id};
-        co_return gate::AdmissionPtr(
-            std::make_unique<FakeAdmission>(std::move(call), script, id, journal, outcomes));
+        co_return gate::AdmissionPtr(std::make_unique<FakeAdmission>(std::move(call), script, id,
+                                                                     journal, outcomes, inward));
     }
     net::Task<std::vector<std::shared_ptr<const catalog::Tool>>> visible(
         identity::SessionPtr) override {
         co_return tools;
     }
+    net::Task<bool> serves(identity::SessionPtr, std::string server) override {
+        for (const auto& tool : tools)
+            if (tool->server == server) co_return true;
+        co_return coming.contains(server);
+    }
+    void turned_away(const identity::SessionPtr& session) override { turned.push_back(session); }
     gate::Home home(const TaskId&) const override { return {&reactor_, nullptr}; }
 
     // The door uses none of these.
@@ -166,8 +181,13 @@ class FakeResponder final : public net::Responder {
         if (gone) co_return fail(ErrorCode::kCancelled, "the peer is gone");
         co_return Status{};
     }
+    std::optional<net::Promise<bool>> reads;  // each chunk waits for it
     net::Task<Status> chunk(std::string bytes) override {
         journal_.emplace_back("event");
+        if (reads) {
+            const auto until = *reads;
+            (void)co_await until.wait();
+        }
         if (gone) co_return fail(ErrorCode::kCancelled, "the peer is gone");
         streamed += bytes;
         if (on_chunk) on_chunk();
