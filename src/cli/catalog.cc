@@ -69,6 +69,14 @@ int export_all(const Context& context) {
     return kDone;
 }
 
+// What is wrong with `text` as the name of a tool, of which the API makes a path; empty if nothing.
+std::string no_tool_name(const std::string& text) {
+    const auto slash = text.find('/');
+    const bool good = slash != 0 && slash != std::string::npos && slash + 1 < text.size() &&
+                      text.find('/', slash + 1) == std::string::npos;
+    return good ? "" : "write it as server/tool, as `writ catalog list` does";
+}
+
 int show(const Context& context, const std::string& tool) {
     const auto answer = call_api(context, "GET", "catalog/" + tool);
     if (!answer) return report_api(context, answer.error());
@@ -180,20 +188,21 @@ void add_catalog(CLI::App& app, Context& context) {
     auto tool = std::make_shared<std::string>();
     auto read = std::make_shared<std::string>();
     CLI::App* show_verb = app.add_subcommand("show", "Show one tool whole");
-    show_verb->add_option("tool", *tool, "server/tool")->required();
+    show_verb->add_option("tool", *tool, "server/tool")->required()->check(no_tool_name);
     show_verb->footer("Example: writ catalog show filesystem/read_text_file");
     show_verb->callback([&context, tool] { context.exit_code = show(context, *tool); });
 
     CLI::App* diff_verb =
         app.add_subcommand("diff", "Show what changed since a tool was accepted, and its risks");
-    diff_verb->add_option("tool", *tool, "server/tool; without it, every changed tool");
+    diff_verb->add_option("tool", *tool, "server/tool; without it, every changed tool")
+        ->check(no_tool_name);
     diff_verb->footer("Example: writ catalog diff filesystem/read_text_file");
     diff_verb->callback([&context, tool] {
         context.exit_code = tool->empty() ? diff_all(context) : diff_one(context, *tool);
     });
 
     CLI::App* pin_verb = app.add_subcommand("pin", "Accept the definition of a tool you have read");
-    pin_verb->add_option("tool", *tool, "server/tool")->required();
+    pin_verb->add_option("tool", *tool, "server/tool")->required()->check(no_tool_name);
     pin_verb->add_option("--read", *read, "digest of the definition you have read")->required();
     pin_verb->footer(
         "Example: writ catalog pin filesystem/read_text_file --read sha256:2c26b46b68ffc68f…");

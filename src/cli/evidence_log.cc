@@ -89,9 +89,10 @@ Result<std::unique_ptr<Opened>> open_log(const Context& context, const Where& wh
     const fs::path key_file = where.vkey.empty() ? dir / "log.vkey" : fs::path(where.vkey);
     std::ifstream in(key_file);
     if (!in) {
-        return fail(
-            ErrorCode::kNotFound,
-            fmt::format("no log key at `{}`: name the log's folder with --log", key_file.string()));
+        return fail(ErrorCode::kNotFound,
+                    fmt::format("no log key at `{}`: name {}", key_file.string(),
+                                where.vkey.empty() ? "the log's folder with --log"
+                                                   : "the file with the log's key with --vkey"));
     }
     std::string vkey;
     std::getline(in, vkey);

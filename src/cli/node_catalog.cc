@@ -4,6 +4,7 @@
 
 #include "base/inert.h"
 #include "base/log.h"
+#include "cli/idle_rules.h"
 #include "cli/node_parts.h"
 #include "crypto/hash.h"
 
@@ -111,6 +112,13 @@ Status Node::Impl::take_tools(const std::string& server, const json::Value& tool
     }
     if (is_new) {
         complain_of(server, *listed);
+        std::vector<std::string> names;
+        for (const json::Value tool : tools.elements())
+            if (const auto name = tool.string("name")) names.emplace_back(*name);
+        for (const auto& spec : catalog->servers()) {
+            if (spec.name != server) continue;
+            for (const auto& line : idle_rules(spec, names)) log::warn("catalog", "{}", line);
+        }
         record_list(server, digest, tools, *listed);
     }
     std::vector<catalog::Pin> fresh = std::move(listed->first_seen);

@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/inert.h"
 #include "base/log.h"
+#include "cli/idle_rules.h"
 #include "cli/lent.h"
 #include "cli/node_parts.h"
 #include "cli/policy_files.h"
@@ -81,6 +82,12 @@ Result<std::shared_ptr<Node::Impl::Candidate>> Node::Impl::prepare_reload() cons
     for (const auto& finding : (*made)->report().findings)
         if (finding.level != policy::Level::kNote)
             out->warnings.push_back(inert(finding.text(), 500));
+    for (const auto& server : next->servers) {
+        std::vector<std::string> listed;
+        for (const auto& tool : out->plan.expected->tools())
+            if (tool->server == server.name) listed.push_back(tool->name);
+        for (auto& line : idle_rules(server, listed)) out->warnings.push_back(std::move(line));
+    }
     out->what = policy_difference(policy_files, out->files);
     out->rules_change = !out->what.empty() || as_read.agents != next->agents;
     out->what.insert(out->what.end(), out->difference.reloads.begin(),

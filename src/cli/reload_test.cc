@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "cli/idle_rules.h"
+
 namespace writ::cli {
 namespace {
 
@@ -91,6 +93,21 @@ TEST(PolicyDifference, ByFile) {
     EXPECT_TRUE(policy_difference(now, now).empty());
     EXPECT_EQ(policy_difference(now, next),
               (Lines{"policy b.cedar: changed", "policy c.cedar: new"}));
+}
+
+TEST(IdleRules, AMisspeltToolIsNamedOnceItsServerLists) {
+    catalog::ServerSpec fs;
+    fs.name = "fs";
+    for (const char* name : {"raed", "write", "something_else"})
+        fs.tools.emplace_back().tool = name;
+    const auto lines = idle_rules(fs, {"read", "write"});
+    ASSERT_EQ(lines.size(), 2u);
+    EXPECT_EQ(lines[0],
+              "server `fs` lists no tool `raed`: its [[servers.tools]] does nothing, did you mean "
+              "`read`?");
+    EXPECT_EQ(lines[1],
+              "server `fs` lists no tool `something_else`: its [[servers.tools]] does nothing");
+    EXPECT_TRUE(idle_rules(fs, {}).empty()) << "nothing is known of them";
 }
 
 }  // namespace

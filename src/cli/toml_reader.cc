@@ -3,9 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <fstream>
 #include <set>
-#include <sstream>
+#include <system_error>
 
 #define TOML_EXCEPTIONS 0
 #define TOML_HEADER_ONLY 1  // the packaged library is built with exceptions
@@ -131,8 +132,14 @@ struct TomlTable::State {
 TomlTable::TomlTable(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
 Result<std::string> read_toml(const std::filesystem::path& file) {
+    std::error_code ignored;
+    if (std::filesystem::is_directory(file, ignored))
+        return fail(ErrorCode::kInvalid,
+                    fmt::format("`{}` is a folder: name the file in it", file.string()));
     std::ifstream in(file, std::ios::binary);
-    if (!in) return fail(ErrorCode::kNotFound, fmt::format("cannot read `{}`", file.string()));
+    if (!in && errno == ENOENT)
+        return fail(ErrorCode::kNotFound, fmt::format("there is no file `{}`", file.string()));
+    if (!in) return fail(io_error(fmt::format("cannot read `{}`", file.string()), errno));
     std::string text;
     text.resize(kMaxConfigFileBytes + 1);
     in.read(text.data(), static_cast<std::streamsize>(text.size()));

@@ -53,7 +53,8 @@ class TomlTable {
     std::shared_ptr<State> state_;
 };
 
-// The bytes of `file`. Errors: kNotFound, kTooLarge (kMaxConfigFileBytes).
+// The bytes of `file`. Errors: kNotFound, kInvalid (a folder), kIo, kTooLarge
+// (kMaxConfigFileBytes).
 Result<std::string> read_toml(const std::filesystem::path& file);
 
 // The candidate closest to `word` by edit distance, if close enough to be meant.
