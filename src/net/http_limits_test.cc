@@ -33,10 +33,8 @@ class Served {
         endpoint_ = listener->endpoint();
         server_ = std::make_unique<HttpServer>(reactor_, std::move(*listener), std::move(handler),
                                                options);
-        thread_ = std::thread([this] {
-            pthread_getcpuclockid(pthread_self(), &cpu_);
-            reactor_.run();
-        });
+        thread_ = std::thread([this] { reactor_.run(); });
+        pthread_getcpuclockid(thread_.native_handle(), &cpu_);
     }
     ~Served() {
         reactor_.stop();
