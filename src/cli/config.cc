@@ -6,9 +6,9 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <system_error>
 
 #include "cli/config_servers.h"
+#include "cli/config_values.h"
 #include "cli/toml_reader.h"
 #include "crypto/hash.h"
 #include "policy/policy.h"
@@ -21,13 +21,6 @@ namespace fs = std::filesystem;
 std::string env_or(const char* name, std::string fallback) {
     const char* value = std::getenv(name);
     return value != nullptr && *value != '\0' ? std::string(value) : std::move(fallback);
-}
-
-bool is_name(std::string_view text, std::size_t max) {
-    const auto ok = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-    return !text.empty() && text.size() <= max && ok(text.front()) &&
-           std::all_of(text.begin(), text.end(),
-                       [&](char c) { return ok(c) || c == '-' || c == '.' || c == '_'; });
 }
 
 std::optional<identity::Role> role_from(std::string_view name) {
@@ -193,33 +186,6 @@ Result<Config> read_config(TomlTable root, const fs::path& file) {
 }
 
 }  // namespace
-
-fs::path from_file(const fs::path& file, std::string text) {
-    if (text.starts_with("~/")) text = env_or("HOME", "") + text.substr(1);
-    const fs::path path(text);
-    if (path.is_absolute()) return path;
-    std::error_code gone;  // the current folder, of which a relative `file` needs the name
-    const fs::path whole = fs::absolute(file.parent_path() / path, gone);
-    return (gone ? path : whole).lexically_normal();
-}
-
-fs::path path_key(TomlTable& table, std::string_view key, const fs::path& file,
-                  std::string fallback) {
-    const std::string text = table.string(key, std::move(fallback));
-    if (text.empty() && table.has(key))
-        table.reject(key, fmt::format("`{}` is empty: write a path, or leave it out", key));
-    return text.empty() ? fs::path() : from_file(file, text);
-}
-
-std::string name_key(TomlTable& table, std::string_view key, std::optional<std::string> fallback,
-                     std::size_t max) {
-    std::string value = table.string(key, std::move(fallback));
-    if ((table.has(key) || !value.empty()) && !is_name(value, max))
-        table.reject(key, fmt::format("`{}` is not a name: use a-z 0-9 . _ -, starting with a "
-                                      "letter or digit, at most {} characters",
-                                      value, max));
-    return value;
-}
 
 fs::path default_config_file() {
     return env_or("WRIT_CONFIG", "writ.toml");

@@ -13,6 +13,7 @@
 
 #include "base/inert.h"
 #include "base/limits.h"
+#include "cli/config_values.h"
 #include "net/http_url.h"
 
 namespace writ::cli {

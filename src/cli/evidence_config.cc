@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "cli/config_servers.h"
+#include "cli/config_values.h"
 #include "cli/toml_reader.h"
 #include "json/node.h"
 

@@ -59,8 +59,10 @@ Result<ShredBody> read_shred(std::string_view body) {
 
 Result<std::string> read_reason(std::string_view body, std::string fallback) {
     if (body.empty()) return fallback;
-    std::string out = std::move(fallback);
-    if (auto done = read(body, {text("reason", out)}); !done) return fail(done.error());
+    const auto document = json::parse(body);
+    if (!document) return fail(document.error());
+    const auto given = document->root().string("reason");
+    std::string out = given ? std::string(*given) : std::move(fallback);
     out.resize(std::min(out.size(), kMaxReasonBytes));
     return out;
 }

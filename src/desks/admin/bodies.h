@@ -20,7 +20,8 @@ struct ShredBody {
 Result<ShredBody> read_shred(std::string_view body);
 
 // POST /tasks/ID/end and /revoke: the reason, or `fallback` where there is none; at most 500 bytes
-// of it. An empty body is `{}`.
+// of it. An empty body is `{}`. The one that is not strict: these only take authority away, and a
+// misspelt reason must not keep a task alive.
 Result<std::string> read_reason(std::string_view body, std::string fallback);
 
 // POST /catalog/SERVER/TOOL/pin: the digest of the definition that was read.

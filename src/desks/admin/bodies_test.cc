@@ -41,12 +41,16 @@ TEST(AdminBodies, AMisspeltCheckReloadsNothing) {
     EXPECT_TRUE(*reload_checks_only(R"({"check":true})"));
 }
 
-TEST(AdminBodies, TheOthersAreReadAsStrictly) {
-    EXPECT_EQ(*read_reason("", "completed"), "completed");
-    EXPECT_EQ(*read_reason(R"({"reason":"done"})", "completed"), "done");
+TEST(AdminBodies, AMisspeltReasonKeepsNoTaskAlive) {
+    EXPECT_EQ(*read_reason("", "revoked"), "revoked");
+    EXPECT_EQ(*read_reason(R"({"reason":"wrong recipient"})", "revoked"), "wrong recipient");
     EXPECT_EQ(read_reason(R"({"reason":")" + std::string(900, 'x') + "\"}", "")->size(), 500u);
-    EXPECT_NE(refusal(read_reason(R"({"why":"done"})", "")), "taken");
-    EXPECT_NE(refusal(read_reason(R"({"reason":null})", "")), "taken");
+    EXPECT_EQ(*read_reason(R"({"why":"wrong recipient"})", "revoked"), "revoked");
+    EXPECT_EQ(*read_reason(R"({"reason":null,"by":"alice"})", "revoked"), "revoked");
+    EXPECT_NE(refusal(read_reason("{", "revoked")), "taken");
+}
+
+TEST(AdminBodies, TheOthersAreReadAsStrictly) {
     EXPECT_EQ(*read_pin(R"({"pin":"sha256:1"})"), "sha256:1");
     EXPECT_NE(refusal(read_pin(R"({"pins":"sha256:1"})")), "taken");
     const auto asked = read_explain(R"({"task":"t","tool":"a/b","arguments":{ "n" : 1.0 }})");

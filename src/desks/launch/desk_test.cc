@@ -132,6 +132,15 @@ struct Rig {
         desk.reset();
         bind();
     }
+    // The gateway is there again, and its log holds the first hand-over.
+    net::Fd resume_held() {
+        restart();
+        serve();
+        w.ledger.hold();
+        net::Fd first = resume();
+        w.run_until([this] { return w.ledger.waiting() == 1; });
+        return first;
+    }
     void pass_a_moment() { w.run(w.reactor[0]->sleep(kMoment)); }
     bool goes_on() const {
         return desk->serves(session->id) && session->live(w.clock.boot_us()) &&
@@ -165,11 +174,7 @@ TEST(LaunchDesk, AResumptionWhoseLauncherGaveItUpEndsNothing) {
 
 TEST(LaunchDesk, AResumptionGivenUpWhileItIsRecordedEndsNothing) {
     Rig rig;
-    rig.restart();
-    rig.serve();
-    rig.w.ledger.hold();
-    net::Fd first = rig.resume();
-    rig.w.run_until([&] { return rig.w.ledger.waiting() == 1; });
+    net::Fd first = rig.resume_held();
     first = net::Fd();
     const net::Fd second = rig.resume();
     rig.w.run_until([&] { return rig.w.ledger.waiting() == 2; });
@@ -181,11 +186,7 @@ TEST(LaunchDesk, AResumptionGivenUpWhileItIsRecordedEndsNothing) {
 
 TEST(LaunchDesk, OfTwoResumptionsAtOnceTheLastIsTheLaunchers) {
     Rig rig;
-    rig.restart();
-    rig.serve();
-    rig.w.ledger.hold();
-    net::Fd first = rig.resume();
-    rig.w.run_until([&] { return rig.w.ledger.waiting() == 1; });
+    net::Fd first = rig.resume_held();
     net::Fd second = rig.resume();
     rig.w.run_until([&] { return rig.w.ledger.waiting() == 2; });
     rig.w.ledger.release();
