@@ -2,6 +2,7 @@
 #              [TESTS a_test.cc …] [TEST_DEPS evidence …] [BENCHES a_bench.cc …])
 # One folder = one static library `writ_NAME` (alias writ::NAME). DEPS are other rooms, LIBS third-party targets.
 # TESTS become one executable NAME_test whose cases CTest runs one by one under the label NAME.
+# A room precompiles the common headers, or with PCH its own on top of them.
 function(writ_library name)
   cmake_parse_arguments(A "" "" "SOURCES;DEPS;LIBS;PCH;TESTS;TEST_DEPS;TEST_LIBS;BENCHES" ${ARGN})
   add_library(writ_${name} STATIC ${A_SOURCES})
@@ -10,7 +11,9 @@ function(writ_library name)
   list(TRANSFORM A_DEPS PREPEND "writ::" OUTPUT_VARIABLE deps)
   target_link_libraries(writ_${name} PUBLIC ${deps} ${A_LIBS})
   if(A_PCH)
-    target_precompile_headers(writ_${name} PRIVATE ${A_PCH})
+    target_precompile_headers(writ_${name} PRIVATE ${WRIT_COMMON_HEADERS} ${A_PCH})
+  else()
+    target_precompile_headers(writ_${name} REUSE_FROM writ_pch)
   endif()
   if(WRIT_TESTS AND A_TESTS)
     writ_test(${name} SOURCES ${A_TESTS} DEPS ${name} ${A_TEST_DEPS} LIBS ${A_TEST_LIBS})
@@ -21,14 +24,20 @@ function(writ_library name)
   endif()
 endfunction()
 
-# One precompiled header for all tests: they spend most of their compile time in GoogleTest and the standard library.
+# What nearly every file includes is compiled once for all rooms and once for all tests: it is a third of their compile time.
+# A file includes what it uses all the same; the dev preset goes without, and finds what is missing.
+set(WRIT_COMMON_HEADERS <algorithm> <array> <atomic> <charconv> <chrono> <condition_variable> <cstdint> <cstring> <deque> <filesystem>
+  <fmt/format.h> <fstream> <functional> <map> <memory> <mutex> <optional> <set> <span> <sstream> <string> <string_view> <thread>
+  <tl/expected.hpp> <unordered_map> <utility> <variant> <vector>)
+file(WRITE ${CMAKE_BINARY_DIR}/pch.cc "")
+add_library(writ_pch OBJECT ${CMAKE_BINARY_DIR}/pch.cc)
+target_link_libraries(writ_pch PRIVATE fmt::fmt tl::expected Threads::Threads)
+target_precompile_headers(writ_pch PRIVATE ${WRIT_COMMON_HEADERS})
 if(WRIT_TESTS)
-  file(WRITE ${CMAKE_BINARY_DIR}/test_pch.cc "")
-  add_library(writ_test_pch OBJECT ${CMAKE_BINARY_DIR}/test_pch.cc)
-  target_link_libraries(writ_test_pch PRIVATE GTest::gmock tl::expected)
+  add_library(writ_test_pch OBJECT ${CMAKE_BINARY_DIR}/pch.cc)
+  target_link_libraries(writ_test_pch PRIVATE fmt::fmt GTest::gmock tl::expected Threads::Threads)
   target_compile_options(writ_test_pch PRIVATE -O0 -U_FORTIFY_SOURCE)
-  target_precompile_headers(writ_test_pch PRIVATE <gtest/gtest.h> <gmock/gmock.h> <filesystem> <fstream> <functional>
-    <map> <memory> <optional> <string> <thread> <tl/expected.hpp> <unordered_map> <variant> <vector>)
+  target_precompile_headers(writ_test_pch PRIVATE ${WRIT_COMMON_HEADERS} <gtest/gtest.h> <gmock/gmock.h>)
 endif()
 
 # writ_test(NAME SOURCES … DEPS … [LIBS …] [LABEL label] [TIMEOUT s]): one GoogleTest executable NAME_test.

@@ -225,7 +225,7 @@ std::optional<std::string> bad_uid(const Schema::Impl& schema, const EntityUid& 
         return fmt::format(
             "entity `{}` is of an enumerated entity type, but `{}` is not declared "
             "as a valid eid",
-            uid.text(), quoted(uid.id));
+            uid.text(), string_literal(uid.id));
     if (is_action_type(uid.type) && schema.action({hash_uid(uid), &uid}) == nullptr)
         return fmt::format(
             "found action entity `{}`, but it was not declared as an action in the "

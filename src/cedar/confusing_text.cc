@@ -57,7 +57,7 @@ void find_confusing_text(const Policy& policy, PolicyFindings& findings) {
         const std::string_view why = trouble(text);
         if (why.empty() || !findings.fresh(FindingKind::kConfusingText, begin)) return;
         findings.add(Severity::kWarning, FindingKind::kConfusingText, begin, end,
-                     fmt::format("string `{}` {}", quoted(text), why),
+                     fmt::format("string `{}` {}", string_literal(text), why),
                      "write the character as an escape, `\\u{…}`, if it is meant");
     };
     for (const EntityScope* scope : {&policy.principal, &policy.resource})

@@ -186,7 +186,7 @@ std::string escape(std::string_view text) {
     return out;
 }
 
-std::string quoted(std::string_view text) {
+std::string string_literal(std::string_view text) {
     return '"' + escape(text) + '"';
 }
 

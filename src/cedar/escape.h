@@ -33,6 +33,6 @@ Unescaped unescape(std::string_view raw, Literal kind);
 // `text` as the inside of a literal: what unescape() reads back. Quotes, backslashes, controls and
 // the invisible format characters that could mislead a reader are escaped.
 std::string escape(std::string_view text);
-std::string quoted(std::string_view text);  // with the quotes
+std::string string_literal(std::string_view text);  // with the quotes
 
 }  // namespace writ::cedar

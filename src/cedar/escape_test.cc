@@ -42,11 +42,11 @@ TEST(Escape, InPatternsStarsAreWildcardsUnlessEscaped) {
 }
 
 TEST(Escape, WritesNothingThatMisleadsAReader) {
-    EXPECT_EQ(quoted("a\"b\\c\n\r\t"), R"("a\"b\\c\n\r\t")");
-    EXPECT_EQ(quoted(std::string_view("\0\x1b\x7f", 3)), R"("\0\u{1b}\u{7f}")");
-    EXPECT_EQ(quoted("\u202e\u200b\ufeff\u0085"), R"("\u{202e}\u{200b}\u{feff}\u{85}")");
-    EXPECT_EQ(quoted("d\u00e9j\u00e0 \U0001f600 '*'"), "\"d\u00e9j\u00e0 \U0001f600 '*'\"");
-    EXPECT_EQ(quoted("a\xff"), R"("a\u{fffd}")");
+    EXPECT_EQ(string_literal("a\"b\\c\n\r\t"), R"("a\"b\\c\n\r\t")");
+    EXPECT_EQ(string_literal(std::string_view("\0\x1b\x7f", 3)), R"("\0\u{1b}\u{7f}")");
+    EXPECT_EQ(string_literal("\u202e\u200b\ufeff\u0085"), R"("\u{202e}\u{200b}\u{feff}\u{85}")");
+    EXPECT_EQ(string_literal("d\u00e9j\u00e0 \U0001f600 '*'"), "\"d\u00e9j\u00e0 \U0001f600 '*'\"");
+    EXPECT_EQ(string_literal("a\xff"), R"("a\u{fffd}")");
 }
 
 }  // namespace

@@ -209,8 +209,8 @@ class Expressions {
 
     // .name or ["any string"]
     void add_attribute(std::string_view name) {
-        reading_.out +=
-            is_bare_key(name) ? fmt::format(".{}", name) : fmt::format("[{}]", quoted(name));
+        reading_.out += is_bare_key(name) ? fmt::format(".{}", name)
+                                          : fmt::format("[{}]", string_literal(name));
     }
 
     bool attribute(const json::Value& value) {
@@ -230,7 +230,7 @@ class Expressions {
         const json::Value attr = *value.find("attr");
         reading_.out += " has ";
         if (const auto name = attr.as_string()) {
-            reading_.out += is_bare_key(*name) ? std::string(*name) : quoted(*name);
+            reading_.out += is_bare_key(*name) ? std::string(*name) : string_literal(*name);
             return true;
         }
         if (!attr.is_array() || attr.size() == 0)
@@ -241,7 +241,7 @@ class Expressions {
             if (!name || (!is_bare_key(*name) && names.size() > 1))
                 return reading_.expected("identifiers, as a path of several names has", attr);
             if (i > 0) reading_.out += '.';
-            reading_.out += is_bare_key(*name) ? std::string(*name) : quoted(*name);
+            reading_.out += is_bare_key(*name) ? std::string(*name) : string_literal(*name);
         }
         return true;
     }
@@ -309,7 +309,8 @@ class Expressions {
             const Step step(reading_, member.key);
             if (!first) reading_.out += ", ";
             first = false;
-            reading_.out += is_bare_key(member.key) ? std::string(member.key) : quoted(member.key);
+            reading_.out +=
+                is_bare_key(member.key) ? std::string(member.key) : string_literal(member.key);
             reading_.out += ": ";
             if (!read(member.value)) return false;
         }
@@ -359,7 +360,7 @@ class Expressions {
                 reading_.out += std::to_string(*value.as_i64());
                 return true;
             case json::Kind::kString:
-                reading_.out += quoted(*value.as_string());
+                reading_.out += string_literal(*value.as_string());
                 return true;
             default:
                 break;

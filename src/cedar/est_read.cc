@@ -64,7 +64,7 @@ class PolicyReader {
             reading_.out += fmt::format("@{}", member.key);
             const auto text = member.value.as_string();
             if (text)
-                reading_.out += fmt::format("({})", quoted(*text));
+                reading_.out += fmt::format("({})", string_literal(*text));
             else if (!member.value.is_null())
                 return reading_.expected("a string or `null`", member.value);
             reading_.out += '\n';

@@ -90,7 +90,7 @@ bool EstReading::uid_body(const json::Value& value, Of of) {
     if (!part(value, "type", [this](const json::Value& name) { return type(name); })) return false;
     if (of == Of::kActions && !is_action_type(std::string_view(out).substr(before)))
         return expected("an entity of type `Action`, maybe in a namespace", value);
-    out += "::" + quoted(*id);
+    out += "::" + string_literal(*id);
     return true;
 }
 

@@ -128,7 +128,7 @@ class Printer {
         for (std::uint32_t i = 0; i < node.count; ++i) {
             const std::string& key = ast_.names[node.data + i];
             if (i > 0) out_ += ", ";
-            out_ += is_bare_key(key) ? key : quoted(key);
+            out_ += is_bare_key(key) ? key : string_literal(key);
             out_ += ": ";
             print(child(node, i));
         }
@@ -144,12 +144,12 @@ class Printer {
                 out_ += name;
             } else {
                 out_ += '[';
-                out_ += quoted(name);
+                out_ += string_literal(name);
                 out_ += ']';
             }
         } else if (node.op == Op::kHas) {
             out_ += " has ";
-            out_ += is_bare_key(name) ? name : quoted(name);
+            out_ += is_bare_key(name) ? name : string_literal(name);
             for (std::uint32_t i = 1; i < node.name_count; ++i) {
                 out_ += '.';
                 out_ += ast_.names[node.data + i];
@@ -219,7 +219,8 @@ std::string policy_text(const Policy& policy) {
     std::string out;
     for (const auto& [key, value] : policy.annotations)
         out += "@" + key +
-               (policy.bare_annotations.contains(key) ? "" : "(" + quoted(value) + ")") + "\n";
+               (policy.bare_annotations.contains(key) ? "" : "(" + string_literal(value) + ")") +
+               "\n";
     out += policy.effect == Effect::kPermit ? "permit (" : "forbid (";
     print_scope(policy.principal, "principal", out);
     out += ", ";

@@ -74,7 +74,7 @@ class CedarPrinter {
 
     void annotations(const Annotations& of, std::string_view indent) {
         for (const auto& [key, value] : of)
-            out_ += fmt::format("{}@{}({})\n", indent, key, quoted(value));
+            out_ += fmt::format("{}@{}({})\n", indent, key, string_literal(value));
     }
 
     void entity(const std::string& name, const EntityBody& body, const std::string& indent) {
@@ -83,7 +83,7 @@ class CedarPrinter {
         if (body.enumerated) {
             out_ += " enum [";
             for (std::size_t i = 0; i < body.ids.size(); ++i)
-                out_ += (i == 0 ? "" : ", ") + quoted(body.ids[i]);
+                out_ += (i == 0 ? "" : ", ") + string_literal(body.ids[i]);
             out_ += "];\n";
             return;
         }
@@ -109,14 +109,14 @@ class CedarPrinter {
 
     void action(const std::string& name, const ActionBody& body, const std::string& indent) {
         annotations(body.annotations, indent);
-        out_ += indent + "action " + quoted(name);
+        out_ += indent + "action " + string_literal(name);
         if (!body.parents.empty()) {
             out_ += " in [";
             for (std::size_t i = 0; i < body.parents.size(); ++i) {
                 const ActionRef& parent = body.parents[i];
                 out_ += i == 0 ? "" : ", ";
                 if (!parent.type.empty()) out_ += parent.type + "::";
-                out_ += quoted(parent.id);
+                out_ += string_literal(parent.id);
             }
             out_ += "]";
         }
@@ -188,9 +188,9 @@ class CedarPrinter {
             const AttributeDecl& attribute = of.attributes[i];
             annotations(attribute.annotations, indent + "  ");
             const bool bare = is_identifier(attribute.name) && !is_reserved(attribute.name);
-            out_ +=
-                fmt::format("{}  {}{}: ", indent, bare ? attribute.name : quoted(attribute.name),
-                            attribute.required ? "" : "?");
+            out_ += fmt::format("{}  {}{}: ", indent,
+                                bare ? attribute.name : string_literal(attribute.name),
+                                attribute.required ? "" : "?");
             type(attribute.type, indent + "  ");
             out_ += i + 1 < of.attributes.size() ? ",\n" : "\n";
         }

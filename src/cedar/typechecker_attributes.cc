@@ -64,7 +64,7 @@ Checked Typechecker::attribute(NodeId id, const Node& of, Prior prior) {
               fmt::format("unable to guarantee safety of access to optional attribute {}",
                           access_text(id)),
               fmt::format("try testing for the attribute's presence with `e has {} && ..`",
-                          is_bare_key(name) ? name : quoted(name)));
+                          is_bare_key(name) ? name : string_literal(name)));
     return out;
 }
 
@@ -156,7 +156,7 @@ std::string Typechecker::access_text(NodeId id) const {
         const Node& of = node(id);
         if (of.op != Op::kAttribute) break;
         const std::string& name = data_name(of);
-        const std::string step = is_bare_key(name) ? name : "[" + quoted(name) + "]";
+        const std::string step = is_bare_key(name) ? name : "[" + string_literal(name) + "]";
         path = step + (path.empty() || path.starts_with('[') ? "" : ".") + path;
         id = ast_.children(of)[0];
         const TypeId type = types_of_[id];

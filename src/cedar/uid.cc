@@ -58,7 +58,7 @@ std::uint64_t hash_pair(std::uint64_t a, std::uint64_t b) {
 }
 
 std::string EntityUid::text() const {
-    return type + "::" + quoted(id);
+    return type + "::" + string_literal(id);
 }
 
 }  // namespace writ::cedar

@@ -151,7 +151,7 @@ class PolicyValidator {
         findings_.add(Severity::kError, FindingKind::kUnknownEnumId, begin, end,
                       fmt::format("entity `{}` is of an enumerated entity type, but `{}` is not "
                                   "declared as a valid eid",
-                                  uid.text(), quoted(uid.id)),
+                                  uid.text(), string_literal(uid.id)),
                       near.empty() ? "" : fmt::format("did you mean `{}`?", near));
     }
 

@@ -48,7 +48,7 @@ std::string text_of_record(const RecordView& record) {
     std::string out = "{";
     for (std::size_t i = 0; i < record.size(); ++i) {
         if (i > 0) out += ", ";
-        out += is_bare_key(record.key(i)) ? record.key(i) : quoted(record.key(i));
+        out += is_bare_key(record.key(i)) ? record.key(i) : string_literal(record.key(i));
         out += ": " + text_of(record.value(i));
     }
     return out + "}";
@@ -61,7 +61,7 @@ std::string text_of(const Cell& value) {
         case Type::kLong:
             return fmt::to_string(value.number());
         case Type::kString:
-            return quoted(value.text());
+            return string_literal(value.text());
         case Type::kEntity:
             return value.uid().uid->text();
         case Type::kSet:

@@ -3,8 +3,6 @@
 
 #include <memory>
 
-#include <CLI/CLI.hpp>
-
 #include "base/bytes.h"
 #include "base/inert.h"
 #include "cli/api.h"
@@ -172,41 +170,40 @@ int pin(const Context& context, const std::string& tool, const std::string& read
 
 }  // namespace
 
-void add_catalog(CLI::App& app, Context& context) {
-    app.require_subcommand(1);
+void add_catalog(Command app, Context& context) {
+    app.require_subcommand();
     app.footer("Example: writ catalog list");
-    CLI::App* list_verb =
+    Command list_verb =
         app.add_subcommand("list", "List servers with their health, and every tool");
-    list_verb->footer("Example: writ catalog list");
-    list_verb->callback([&context] { context.exit_code = list(context); });
+    list_verb.footer("Example: writ catalog list");
+    list_verb.callback([&context] { return list(context); });
 
-    CLI::App* export_verb =
+    Command export_verb =
         app.add_subcommand("export", "Print every definition, for checking policies offline");
-    export_verb->footer("Example: writ catalog export > catalog.json");
-    export_verb->callback([&context] { context.exit_code = export_all(context); });
+    export_verb.footer("Example: writ catalog export > catalog.json");
+    export_verb.callback([&context] { return export_all(context); });
 
     auto tool = std::make_shared<std::string>();
     auto read = std::make_shared<std::string>();
-    CLI::App* show_verb = app.add_subcommand("show", "Show one tool whole");
-    show_verb->add_option("tool", *tool, "server/tool")->required()->check(no_tool_name);
-    show_verb->footer("Example: writ catalog show filesystem/read_text_file");
-    show_verb->callback([&context, tool] { context.exit_code = show(context, *tool); });
+    Command show_verb = app.add_subcommand("show", "Show one tool whole");
+    show_verb.add_option("tool", *tool, "server/tool").required().check(no_tool_name);
+    show_verb.footer("Example: writ catalog show filesystem/read_text_file");
+    show_verb.callback([&context, tool] { return show(context, *tool); });
 
-    CLI::App* diff_verb =
+    Command diff_verb =
         app.add_subcommand("diff", "Show what changed since a tool was accepted, and its risks");
-    diff_verb->add_option("tool", *tool, "server/tool; without it, every changed tool")
-        ->check(no_tool_name);
-    diff_verb->footer("Example: writ catalog diff filesystem/read_text_file");
-    diff_verb->callback([&context, tool] {
-        context.exit_code = tool->empty() ? diff_all(context) : diff_one(context, *tool);
-    });
+    diff_verb.add_option("tool", *tool, "server/tool; without it, every changed tool")
+        .check(no_tool_name);
+    diff_verb.footer("Example: writ catalog diff filesystem/read_text_file");
+    diff_verb.callback(
+        [&context, tool] { return tool->empty() ? diff_all(context) : diff_one(context, *tool); });
 
-    CLI::App* pin_verb = app.add_subcommand("pin", "Accept the definition of a tool you have read");
-    pin_verb->add_option("tool", *tool, "server/tool")->required()->check(no_tool_name);
-    pin_verb->add_option("--read", *read, "digest of the definition you have read")->required();
-    pin_verb->footer(
+    Command pin_verb = app.add_subcommand("pin", "Accept the definition of a tool you have read");
+    pin_verb.add_option("tool", *tool, "server/tool").required().check(no_tool_name);
+    pin_verb.add_option("--read", *read, "digest of the definition you have read").required();
+    pin_verb.footer(
         "Example: writ catalog pin filesystem/read_text_file --read sha256:2c26b46b68ffc68f…");
-    pin_verb->callback([&context, tool, read] { context.exit_code = pin(context, *tool, *read); });
+    pin_verb.callback([&context, tool, read] { return pin(context, *tool, *read); });
 }
 
 }  // namespace writ::cli

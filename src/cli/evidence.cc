@@ -1,13 +1,11 @@
 // `writ evidence …`: reads files alone, no gateway needed. One file a verb.
-#include <CLI/CLI.hpp>
-
 #include "cli/evidence_log.h"
 #include "cli/verb.h"
 
 namespace writ::cli {
 
-void add_evidence(CLI::App& app, Context& context) {
-    app.require_subcommand(1);
+void add_evidence(Command app, Context& context) {
+    app.require_subcommand();
     app.footer("Example: writ evidence verify");
     evidence_verbs::add_trace(app, context);
     evidence_verbs::add_search(app, context);

@@ -1,8 +1,6 @@
 // `writ evidence bundle`: one file that proves what happened, to be checked elsewhere.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
-
 #include "base/clock.h"
 #include "base/inert.h"
 #include "cli/evidence_log.h"
@@ -80,18 +78,18 @@ int run(const Context& context, const Options& options) {
 
 }  // namespace
 
-void add_bundle(CLI::App& app, Context& context) {
+void add_bundle(Command app, Context& context) {
     auto options = std::make_shared<Options>();
-    CLI::App* verb =
+    Command verb =
         app.add_subcommand("bundle", "One file with events, proofs, checkpoint and keys");
-    verb->add_option("id", options->id, "as for trace")->required();
-    verb->add_option("-o,--output", options->out, "the file (default: ID.writ-bundle; - = stdout)");
-    verb->add_option("--witness", options->witnesses,
-                     "vkey of a witness that may have signed the checkpoint (default: those of "
-                     "`[log] policy` that have)");
+    verb.add_option("id", options->id, "as for trace").required();
+    verb.add_option("-o,--output", options->out, "the file (default: ID.writ-bundle; - = stdout)");
+    verb.add_option("--witness", options->witnesses,
+                    "vkey of a witness that may have signed the checkpoint (default: those of "
+                    "`[log] policy` that have)");
     add_where(verb, std::shared_ptr<Where>(options, &options->where), true);
-    verb->footer("Example: writ evidence bundle 01a2… -o incident.writ-bundle");
-    verb->callback([&context, options] { context.exit_code = run(context, *options); });
+    verb.footer("Example: writ evidence bundle 01a2… -o incident.writ-bundle");
+    verb.callback([&context, options] { return run(context, *options); });
 }
 
 }  // namespace writ::cli::evidence_verbs

@@ -1,8 +1,6 @@
 // `writ evidence explain`: what was different this time.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
-
 #include "cli/evidence_log.h"
 #include "evidence/explain.h"
 
@@ -25,15 +23,15 @@ int run(const Context& context, const Where& where, const std::string& id) {
 
 }  // namespace
 
-void add_explain(CLI::App& app, Context& context) {
+void add_explain(Command app, Context& context) {
     auto where = std::make_shared<Where>();
     auto id = std::make_shared<std::string>();
-    CLI::App* verb =
+    Command verb =
         app.add_subcommand("explain", "Compare a run with the last good one: what was different");
-    verb->add_option("id", *id, "as for trace")->required();
+    verb.add_option("id", *id, "as for trace").required();
     add_where(verb, where, true);
-    verb->footer("Example: writ evidence explain 01a2…");
-    verb->callback([&context, where, id] { context.exit_code = run(context, *where, *id); });
+    verb.footer("Example: writ evidence explain 01a2…");
+    verb.callback([&context, where, id] { return run(context, *where, *id); });
 }
 
 }  // namespace writ::cli::evidence_verbs

@@ -5,8 +5,6 @@
 #include <cerrno>
 #include <cstdio>
 
-#include <CLI/CLI.hpp>
-
 #include "cli/evidence_log.h"
 #include "evidence/export.h"
 #include "evidence/trail.h"
@@ -68,22 +66,21 @@ int run(const Context& context, const Options& options) {
 
 }  // namespace
 
-void add_export(CLI::App& app, Context& context) {
+void add_export(Command app, Context& context) {
     auto options = std::make_shared<Options>();
-    CLI::App* verb =
-        app.add_subcommand("export", "Events as OCSF, OTLP, CloudEvents or JSON lines");
-    verb->add_option("--format", options->format, "jsonl, ocsf, otlp or cloudevents")
-        ->check(CLI::IsMember({"jsonl", "ocsf", "otlp", "cloudevents"}));
-    verb->add_option("--cursor", options->cursor,
-                     "file that remembers how far the last run came; the next goes on from there");
-    verb->add_option("--from", options->from, "first entry, without a cursor")
-        ->excludes("--cursor");
-    verb->add_option("-n,--limit", options->limit, "how many events (default: all)");
+    Command verb = app.add_subcommand("export", "Events as OCSF, OTLP, CloudEvents or JSON lines");
+    verb.add_option("--format", options->format, "jsonl, ocsf, otlp or cloudevents")
+        .one_of({"jsonl", "ocsf", "otlp", "cloudevents"});
+    const Option cursor = verb.add_option(
+        "--cursor", options->cursor,
+        "file that remembers how far the last run came; the next goes on from there");
+    verb.add_option("--from", options->from, "first entry, without a cursor").excludes(cursor);
+    verb.add_option("-n,--limit", options->limit, "how many events (default: all)");
     add_where(verb, std::shared_ptr<Where>(options, &options->where), false);
-    verb->footer(
+    verb.footer(
         "Exit code 4: the log is not the one that the cursor was written for.\n"
         "Example: writ evidence export --format ocsf --cursor siem.cursor >> events.ndjson");
-    verb->callback([&context, options] { context.exit_code = run(context, *options); });
+    verb.callback([&context, options] { return run(context, *options); });
 }
 
 }  // namespace writ::cli::evidence_verbs

@@ -12,8 +12,6 @@
 #include <fstream>
 #include <iterator>
 
-#include <CLI/CLI.hpp>
-
 #include "base/clock.h"
 #include "crypto/hash.h"
 
@@ -104,12 +102,12 @@ Result<std::unique_ptr<Opened>> open_log(const Context& context, const Where& wh
     return opened;
 }
 
-void add_where(CLI::App* verb, const std::shared_ptr<Where>& where, bool with_index) {
-    verb->add_option("--log", where->log, "the log's folder (default: the configuration's)");
-    verb->add_option("--vkey", where->vkey, "file with the log's key (default: DIR/log.vkey)");
+void add_where(Command verb, const std::shared_ptr<Where>& where, bool with_index) {
+    verb.add_option("--log", where->log, "the log's folder (default: the configuration's)");
+    verb.add_option("--vkey", where->vkey, "file with the log's key (default: DIR/log.vkey)");
     if (!with_index) return;
-    verb->add_option("--index", where->index,
-                     "the index's file (default: in the data folder, or the user's cache)");
+    verb.add_option("--index", where->index,
+                    "the index's file (default: in the data folder, or the user's cache)");
 }
 
 std::function<void(std::uint64_t, std::uint64_t)> progress(std::string_view what) {

@@ -41,7 +41,7 @@ enum class Need : std::uint8_t { kLog = 0, kIndex = 1, kVault = 2, kBoth = 3 };
 Result<std::unique_ptr<Opened>> open_log(const Context& context, const Where& where, Need need);
 
 // Adds --log, --vkey and, with an index, --index.
-void add_where(CLI::App* verb, const std::shared_ptr<Where>& where, bool with_index);
+void add_where(Command verb, const std::shared_ptr<Where>& where, bool with_index);
 
 // A bar on a terminal's stderr; silent elsewhere. Not for two things at once.
 std::function<void(std::uint64_t, std::uint64_t)> progress(std::string_view what);
@@ -59,14 +59,14 @@ Status write_text(const std::string& file,
 Result<std::int64_t> parse_time(std::string_view text, std::int64_t now_us);
 
 // One file a verb, each adds itself.
-void add_trace(CLI::App& app, Context& context);
-void add_verify(CLI::App& app, Context& context);
-void add_tail(CLI::App& app, Context& context);
-void add_search(CLI::App& app, Context& context);
-void add_bundle(CLI::App& app, Context& context);
-void add_explain(CLI::App& app, Context& context);
-void add_replay(CLI::App& app, Context& context);
-void add_shred(CLI::App& app, Context& context);
-void add_export(CLI::App& app, Context& context);
+void add_trace(Command app, Context& context);
+void add_verify(Command app, Context& context);
+void add_tail(Command app, Context& context);
+void add_search(Command app, Context& context);
+void add_bundle(Command app, Context& context);
+void add_explain(Command app, Context& context);
+void add_replay(Command app, Context& context);
+void add_shred(Command app, Context& context);
+void add_export(Command app, Context& context);
 
 }  // namespace writ::cli::evidence_verbs

@@ -3,8 +3,6 @@
 // the arguments. The same engine as in the gateway; nothing of the present configuration.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
-
 #include "base/inert.h"
 #include "catalog/catalog.h"
 #include "cli/evidence_log.h"
@@ -355,16 +353,16 @@ int run(const Context& context, const Where& where, const std::string& id) {
 
 }  // namespace
 
-void add_replay(CLI::App& app, Context& context) {
+void add_replay(Command app, Context& context) {
     auto where = std::make_shared<Where>();
     auto id = std::make_shared<std::string>();
-    CLI::App* verb = app.add_subcommand("replay", "Compute a recorded decision once more");
-    verb->add_option("event", *id, "id of a decision's event, or of its call")->required();
+    Command verb = app.add_subcommand("replay", "Compute a recorded decision once more");
+    verb.add_option("event", *id, "id of a decision's event, or of its call").required();
     add_where(verb, where, true);
-    verb->footer(
+    verb.footer(
         "Exit codes: 0 the same verdict, 1 it cannot be computed (and why), 4 another verdict.\n"
         "Example: writ evidence replay 01a2…");
-    verb->callback([&context, where, id] { context.exit_code = run(context, *where, *id); });
+    verb.callback([&context, where, id] { return run(context, *where, *id); });
 }
 
 }  // namespace writ::cli::evidence_verbs

@@ -2,8 +2,6 @@
 // log can always make again.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
-
 #include "base/clock.h"
 #include "base/inert.h"
 #include "cli/evidence_log.h"
@@ -124,33 +122,32 @@ int run(const Context& context, Options& options) {
 
 }  // namespace
 
-void add_search(CLI::App& app, Context& context) {
+void add_search(Command app, Context& context) {
     auto options = std::make_shared<Options>();
     auto& query = options->query;
-    CLI::App* verb = app.add_subcommand("search", "Find events");
-    verb->add_option("words", options->words,
-                     "words that stand in fields that are not sealed: reasons, purposes, "
-                     "resources, tools, policies, errors; all of them");
-    verb->add_option("--agent", query.agent, "its name or SPIFFE id");
-    verb->add_option("--tool", query.tool, "`server/tool`, a server or a tool");
-    verb->add_option("--domain", query.domain, "data domain of the resource");
-    verb->add_option("--verdict", query.verdict, "permit, forbid or hold")
-        ->check(CLI::IsMember({"permit", "forbid", "hold"}));
-    verb->add_option("--type", query.type, "type of event; `call.` = all that begin so");
-    verb->add_option("--task", query.task, "id of a task");
-    verb->add_option("--session", query.session, "id of a session");
-    verb->add_option("--since", options->since, "2026-11-24, 2026-11-24T09:30:00Z, 90m, 24h, 7d");
-    verb->add_option("--until", options->until, "the same");
-    verb->add_option("-n,--limit", query.limit, "how many, newest first")
-        ->check(CLI::Range(1, 1'000'000));
-    verb->add_flag("--oldest-first", query.oldest_first, "in the order of the log");
-    verb->add_flag("--csv", options->csv, "for a spreadsheet; formulas are inert");
-    verb->add_flag("--rebuild", options->rebuild, "make the index anew from the log first");
-    verb->add_flag("--check", options->check,
-                   "compare the index with the log (exit code 4: differs)");
+    Command verb = app.add_subcommand("search", "Find events");
+    verb.add_option("words", options->words,
+                    "words that stand in fields that are not sealed: reasons, purposes, "
+                    "resources, tools, policies, errors; all of them");
+    verb.add_option("--agent", query.agent, "its name or SPIFFE id");
+    verb.add_option("--tool", query.tool, "`server/tool`, a server or a tool");
+    verb.add_option("--domain", query.domain, "data domain of the resource");
+    verb.add_option("--verdict", query.verdict, "permit, forbid or hold")
+        .one_of({"permit", "forbid", "hold"});
+    verb.add_option("--type", query.type, "type of event; `call.` = all that begin so");
+    verb.add_option("--task", query.task, "id of a task");
+    verb.add_option("--session", query.session, "id of a session");
+    verb.add_option("--since", options->since, "2026-11-24, 2026-11-24T09:30:00Z, 90m, 24h, 7d");
+    verb.add_option("--until", options->until, "the same");
+    verb.add_option("-n,--limit", query.limit, "how many, newest first").range(1, 1'000'000);
+    verb.add_flag("--oldest-first", query.oldest_first, "in the order of the log");
+    verb.add_flag("--csv", options->csv, "for a spreadsheet; formulas are inert");
+    verb.add_flag("--rebuild", options->rebuild, "make the index anew from the log first");
+    verb.add_flag("--check", options->check,
+                  "compare the index with the log (exit code 4: differs)");
     add_where(verb, std::shared_ptr<Where>(options, &options->where), true);
-    verb->footer("Example: writ evidence search --agent invoice-bot --verdict forbid --since 24h");
-    verb->callback([&context, options] { context.exit_code = run(context, *options); });
+    verb.footer("Example: writ evidence search --agent invoice-bot --verdict forbid --since 24h");
+    verb.callback([&context, options] { return run(context, *options); });
 }
 
 }  // namespace writ::cli::evidence_verbs

@@ -6,8 +6,6 @@
 #include <iostream>
 #include <optional>
 
-#include <CLI/CLI.hpp>
-
 #include "base/inert.h"
 #include "cli/api.h"
 #include "cli/evidence_log.h"
@@ -93,22 +91,22 @@ int run(const Context& context, const Options& options) {
 
 }  // namespace
 
-void add_shred(CLI::App& app, Context& context) {
+void add_shred(Command app, Context& context) {
     auto options = std::make_shared<Options>();
-    CLI::App* verb =
+    Command verb =
         app.add_subcommand("shred", "Make a person's payloads unreadable, on the record");
-    verb->add_option("--subject", options->subject,
-                     "login of a person, or the name in events: ps:… or spiffe://…")
-        ->required();
-    verb->add_option("--before", options->before, "only months before this one: 2026-11");
-    verb->add_option("--reason", options->reason, "for the record")->required();
-    verb->add_flag("--dry-run", options->dry_run, "say what would be shredded");
-    verb->add_flag("--yes", options->yes, "do not ask");
-    verb->footer(
+    verb.add_option("--subject", options->subject,
+                    "login of a person, or the name in events: ps:… or spiffe://…")
+        .required();
+    verb.add_option("--before", options->before, "only months before this one: 2026-11");
+    verb.add_option("--reason", options->reason, "for the record").required();
+    verb.add_flag("--dry-run", options->dry_run, "say what would be shredded");
+    verb.add_flag("--yes", options->yes, "do not ask");
+    verb.footer(
         "Copies of the vault's keys in backups are yours to delete.\n"
         "Example: writ evidence shred --subject alice --before 2026-10 --reason \"request 7\" "
         "--dry-run");
-    verb->callback([&context, options] { context.exit_code = run(context, *options); });
+    verb.callback([&context, options] { return run(context, *options); });
 }
 
 }  // namespace writ::cli::evidence_verbs

@@ -4,8 +4,6 @@
 
 #include <cstdio>
 
-#include <CLI/CLI.hpp>
-
 #include "base/inert.h"
 #include "cli/evidence_log.h"
 #include "net/reactor.h"
@@ -47,18 +45,17 @@ int tail(const Context& context, const Where& where, std::uint64_t count, bool f
 
 }  // namespace
 
-void add_tail(CLI::App& app, Context& context) {
+void add_tail(Command app, Context& context) {
     auto where = std::make_shared<Where>();
     auto count = std::make_shared<std::uint64_t>(20);
     auto follow = std::make_shared<bool>(false);
-    CLI::App* verb = app.add_subcommand("tail", "The newest events");
-    verb->add_option("-n,--count", *count, "how many");
-    verb->add_flag("-f,--follow", *follow, "wait for more");
+    Command verb = app.add_subcommand("tail", "The newest events");
+    verb.add_option("-n,--count", *count, "how many");
+    verb.add_flag("-f,--follow", *follow, "wait for more");
     add_where(verb, where, false);
-    verb->footer("Example: writ evidence tail -f --json");
-    verb->callback([&context, where, count, follow] {
-        context.exit_code = tail(context, *where, *count, *follow);
-    });
+    verb.footer("Example: writ evidence tail -f --json");
+    verb.callback(
+        [&context, where, count, follow] { return tail(context, *where, *count, *follow); });
 }
 
 }  // namespace writ::cli::evidence_verbs

@@ -1,8 +1,6 @@
 // `writ evidence trace`: the tree of what caused what, around anything that has a name.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
-
 #include "cli/evidence_log.h"
 #include "evidence/trail.h"
 
@@ -43,21 +41,21 @@ int run(const Context& context, const Options& options) {
 
 }  // namespace
 
-void add_trace(CLI::App& app, Context& context) {
+void add_trace(Command app, Context& context) {
     auto options = std::make_shared<Options>();
-    CLI::App* verb = app.add_subcommand("trace", "The tree of what caused what");
-    verb->add_option("id", options->id,
-                     "id of a task, session, call, event or token; an agent; or words that stand "
-                     "in events, such as a file, a URI or a value")
-        ->required();
-    verb->add_flag("--payloads", options->payloads, "show prompts, arguments and outputs too");
-    verb->add_flag("--html", options->html, "one HTML file that needs nothing else");
-    verb->add_option("-o,--output", options->out, "write to a file");
+    Command verb = app.add_subcommand("trace", "The tree of what caused what");
+    verb.add_option("id", options->id,
+                    "id of a task, session, call, event or token; an agent; or words that stand "
+                    "in events, such as a file, a URI or a value")
+        .required();
+    verb.add_flag("--payloads", options->payloads, "show prompts, arguments and outputs too");
+    verb.add_flag("--html", options->html, "one HTML file that needs nothing else");
+    verb.add_option("-o,--output", options->out, "write to a file");
     add_where(verb, std::shared_ptr<Where>(options, &options->where), true);
-    verb->footer(
+    verb.footer(
         "Example: writ evidence trace 01a2… --payloads\n"
         "         writ evidence trace 01a2… --html -o incident.html");
-    verb->callback([&context, options] { context.exit_code = run(context, *options); });
+    verb.callback([&context, options] { return run(context, *options); });
 }
 
 }  // namespace writ::cli::evidence_verbs

@@ -1,8 +1,6 @@
 // `writ evidence verify`: the whole log, one bundle, or one receipt.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
-
 #include "base/inert.h"
 #include "cli/evidence_log.h"
 #include "evidence/bundle.h"
@@ -157,24 +155,24 @@ int run(const Context& context, const Options& options) {
 
 }  // namespace
 
-void add_verify(CLI::App& app, Context& context) {
+void add_verify(Command app, Context& context) {
     auto options = std::make_shared<Options>();
-    CLI::App* verb = app.add_subcommand("verify", "Check the whole log, a bundle or a receipt");
-    verb->add_option("--bundle", options->bundle, "a bundle's file, checked offline");
-    verb->add_option(
-            "--receipt", options->receipt,
-            "file with a receipt, or with an answer that carries one in `_meta`; - = stdin")
-        ->excludes("--bundle");
-    verb->add_option("--witness", options->witnesses, "vkey of a witness (with --bundle)");
-    verb->add_option("--quorum", options->quorum,
-                     "how many of them must have signed (with --bundle)");
+    Command verb = app.add_subcommand("verify", "Check the whole log, a bundle or a receipt");
+    const Option bundle =
+        verb.add_option("--bundle", options->bundle, "a bundle's file, checked offline");
+    verb.add_option("--receipt", options->receipt,
+                    "file with a receipt, or with an answer that carries one in `_meta`; - = stdin")
+        .excludes(bundle);
+    verb.add_option("--witness", options->witnesses, "vkey of a witness (with --bundle)");
+    verb.add_option("--quorum", options->quorum,
+                    "how many of them must have signed (with --bundle)");
     add_where(verb, std::shared_ptr<Where>(options, &options->where), false);
-    verb->footer(
+    verb.footer(
         "Exit code 4: findings.\n"
         "Example: writ evidence verify --log ./log\n"
         "         writ evidence verify --bundle incident.writ-bundle --vkey log.vkey\n"
         "         writ evidence verify --receipt answer.json");
-    verb->callback([&context, options] { context.exit_code = run(context, *options); });
+    verb.callback([&context, options] { return run(context, *options); });
 }
 
 }  // namespace writ::cli::evidence_verbs

@@ -6,8 +6,6 @@
 #include <iterator>
 #include <memory>
 
-#include <CLI/CLI.hpp>
-
 #include "cli/http_source.h"
 #include "cli/verb.h"
 #include "ledger/replica.h"
@@ -69,22 +67,22 @@ int fetch(const Context& context, const std::string& url, const std::string& dir
 
 }  // namespace
 
-void add_evidence_fetch(CLI::App& app, Context& context) {
+void add_evidence_fetch(Command app, Context& context) {
     auto url = std::make_shared<std::string>();
     auto dir = std::make_shared<std::string>();
     auto vkey = std::make_shared<std::string>();
     auto ca_file = std::make_shared<std::string>();
-    CLI::App* verb = app.add_subcommand("fetch", "Download a log and verify it on the way");
-    verb->add_option("url", *url, "the log's prefix: http://127.0.0.1:7421/log/default/gw-1")
-        ->required();
-    verb->add_option("dir", *dir, "folder for the copy; an earlier copy goes on where it was")
-        ->required();
-    verb->add_option("--vkey", *vkey, "file with the log's key (default: the log's own)");
-    verb->add_option("--ca-file", *ca_file,
-                     "PEM certificates to trust for https instead of the system's");
-    verb->footer("Example: writ evidence fetch http://127.0.0.1:7421/log/default/gw-1 ./copy");
-    verb->callback([&context, url, dir, vkey, ca_file] {
-        context.exit_code = fetch(context, *url, *dir, *vkey, *ca_file);
+    Command verb = app.add_subcommand("fetch", "Download a log and verify it on the way");
+    verb.add_option("url", *url, "the log's prefix: http://127.0.0.1:7421/log/default/gw-1")
+        .required();
+    verb.add_option("dir", *dir, "folder for the copy; an earlier copy goes on where it was")
+        .required();
+    verb.add_option("--vkey", *vkey, "file with the log's key (default: the log's own)");
+    verb.add_option("--ca-file", *ca_file,
+                    "PEM certificates to trust for https instead of the system's");
+    verb.footer("Example: writ evidence fetch http://127.0.0.1:7421/log/default/gw-1 ./copy");
+    verb.callback([&context, url, dir, vkey, ca_file] {
+        return fetch(context, *url, *dir, *vkey, *ca_file);
     });
 }
 

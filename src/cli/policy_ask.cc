@@ -5,8 +5,6 @@
 #include <fstream>
 #include <iterator>
 
-#include <CLI/CLI.hpp>
-
 #include "base/inert.h"
 #include "base/limits.h"
 #include "policy/case_file.h"
@@ -63,7 +61,7 @@ void print_changes(const json::Value& root) {
 
 }  // namespace
 
-void add_ask_options(CLI::App& verb, const std::shared_ptr<AskOptions>& options) {
+void add_ask_options(Command verb, const std::shared_ptr<AskOptions>& options) {
     verb.add_option("--request", options->from_file, "a *.case file: its first case is asked");
     verb.add_option("--agent", options->agent, "agent name (default: the first configured)");
     verb.add_option("--subject", options->subject, "on whose behalf (default person:alice)");

@@ -15,7 +15,7 @@ struct AskOptions {
     bool charter_changed = false;
 };
 
-void add_ask_options(CLI::App& verb, const std::shared_ptr<AskOptions>& options);
+void add_ask_options(Command verb, const std::shared_ptr<AskOptions>& options);
 // The call that the flags, or the first case of --request FILE, describe. Errors: kInvalid.
 Result<policy::Scenario> scenario_of(const AskOptions& options);
 // `@FILE` gives the file's text. Errors: kInvalid.

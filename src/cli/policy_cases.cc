@@ -6,8 +6,6 @@
 #include <iterator>
 #include <memory>
 
-#include <CLI/CLI.hpp>
-
 #include "base/inert.h"
 #include "cli/config.h"
 #include "cli/policy_world.h"
@@ -221,24 +219,24 @@ int test(const Context& context, const TestOptions& options) {
 
 }  // namespace
 
-void add_policy_test(CLI::App& app, Context& context) {
+void add_policy_test(Command app, Context& context) {
     auto options = std::make_shared<TestOptions>();
-    CLI::App* verb =
+    Command verb =
         app.add_subcommand("test", "Run folders of *.case files and say what they cover");
-    verb->add_option("folders", options->folders, "of *.case files")->required();
-    verb->add_option("--policies", options->policies,
-                     "folder of *.cedar files (default: the case folder if it has some, else the "
-                     "configuration's)");
-    verb->add_option("--catalog", options->catalog,
-                     "a saved catalog (default: catalog.json beside the configuration)");
-    verb->add_option("--min-coverage", options->min_coverage,
-                     "percent of policies satisfied and of conditions seen true and seen false")
-        ->check(CLI::Range(0.0, 100.0));
-    verb->add_option("--junit", options->junit, "also write a JUnit XML file");
-    verb->footer(
+    verb.add_option("folders", options->folders, "of *.case files").required();
+    verb.add_option("--policies", options->policies,
+                    "folder of *.cedar files (default: the case folder if it has some, else the "
+                    "configuration's)");
+    verb.add_option("--catalog", options->catalog,
+                    "a saved catalog (default: catalog.json beside the configuration)");
+    verb.add_option("--min-coverage", options->min_coverage,
+                    "percent of policies satisfied and of conditions seen true and seen false")
+        .range(0.0, 100.0);
+    verb.add_option("--junit", options->junit, "also write a JUnit XML file");
+    verb.footer(
         "Example: writ policy test examples/policies/*/ --min-coverage 90\n"
         "Exit codes: 0 all as expected, 4 a case failed or coverage is too low, 2 a broken file.");
-    verb->callback([&context, options] { context.exit_code = test(context, *options); });
+    verb.callback([&context, options] { return test(context, *options); });
 }
 
 }  // namespace writ::cli

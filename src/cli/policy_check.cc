@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <memory>
 
-#include <CLI/CLI.hpp>
-
 #include "base/inert.h"
 #include "cli/policy_sarif.h"
 #include "cli/policy_world.h"
@@ -169,17 +167,16 @@ int check(const Context& context, const PolicyOptions& options, bool sarif) {
 
 }  // namespace
 
-void add_policy_check(CLI::App& app, Context& context) {
+void add_policy_check(Command app, Context& context) {
     auto options = std::make_shared<PolicyOptions>();
     auto sarif = std::make_shared<bool>(false);
-    CLI::App* verb = app.add_subcommand("check", "Check syntax, types and names of every policy");
-    add_world_options(*verb, options);
-    verb->add_flag("--sarif", *sarif, "SARIF 2.1.0 to stdout, for code scanning");
-    verb->footer(
+    Command verb = app.add_subcommand("check", "Check syntax, types and names of every policy");
+    add_world_options(verb, options);
+    verb.add_flag("--sarif", *sarif, "SARIF 2.1.0 to stdout, for code scanning");
+    verb.footer(
         "Example: writ policy check policies --catalog catalog.json\n"
         "Exit codes: 0 nothing found, 4 only warnings, 2 errors: the set would not be loaded.");
-    verb->callback(
-        [&context, options, sarif] { context.exit_code = check(context, *options, *sarif); });
+    verb.callback([&context, options, sarif] { return check(context, *options, *sarif); });
 }
 
 }  // namespace writ::cli

@@ -6,8 +6,6 @@
 #include <iterator>
 #include <memory>
 
-#include <CLI/CLI.hpp>
-
 #include "base/inert.h"
 #include "cli/policy_world.h"
 #include "policy/case_file.h"
@@ -130,18 +128,18 @@ int diff(const Context& context, const DiffOptions& options) {
 
 }  // namespace
 
-void add_policy_diff(CLI::App& app, Context& context) {
+void add_policy_diff(Command app, Context& context) {
     auto options = std::make_shared<DiffOptions>();
-    CLI::App* verb = app.add_subcommand("diff", "Which calls two policy sets decide differently");
-    verb->add_option("before", options->before, "folder of *.cedar files")->required();
-    verb->add_option("after", options->after, "folder of *.cedar files")->required();
-    verb->add_option("--cases", options->cases,
-                     "folders of *.case files to ask both (default: the two folders')");
-    verb->add_option("--catalog", options->catalog, "a saved catalog");
-    verb->footer(
+    Command verb = app.add_subcommand("diff", "Which calls two policy sets decide differently");
+    verb.add_option("before", options->before, "folder of *.cedar files").required();
+    verb.add_option("after", options->after, "folder of *.cedar files").required();
+    verb.add_option("--cases", options->cases,
+                    "folders of *.case files to ask both (default: the two folders')");
+    verb.add_option("--catalog", options->catalog, "a saved catalog");
+    verb.footer(
         "Example: writ policy diff policies policies.new --cases tests/policies\n"
         "Exit codes: 0 no verdict differs, 4 some do, 2 a broken file.");
-    verb->callback([&context, options] { context.exit_code = diff(context, *options); });
+    verb.callback([&context, options] { return diff(context, *options); });
 }
 
 }  // namespace writ::cli

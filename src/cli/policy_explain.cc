@@ -3,8 +3,6 @@
 
 #include <memory>
 
-#include <CLI/CLI.hpp>
-
 #include "base/inert.h"
 #include "cli/api.h"
 #include "cli/policy_ask.h"
@@ -134,41 +132,39 @@ int explain_past(const Context& context, const std::string& event, const AskOpti
 
 }  // namespace
 
-void add_policy_authorize(CLI::App& app, Context& context) {
+void add_policy_authorize(Command app, Context& context) {
     auto options = std::make_shared<PolicyOptions>();
     auto call = std::make_shared<AskOptions>();
-    CLI::App* verb =
-        app.add_subcommand("authorize", "Decide one described call, without a gateway");
-    add_world_options(*verb, options);
-    add_ask_options(*verb, call);
-    verb->footer(
+    Command verb = app.add_subcommand("authorize", "Decide one described call, without a gateway");
+    add_world_options(verb, options);
+    add_ask_options(verb, call);
+    verb.footer(
         "Example: writ policy authorize --tool bank/pay --arguments '{\"amount\": 250}'\n"
         "Exit codes: 0 permit, 4 forbid or hold, 2 a broken file or request.");
-    verb->callback(
-        [&context, options, call] { context.exit_code = authorize(context, *options, *call); });
+    verb.callback([&context, options, call] { return authorize(context, *options, *call); });
 }
 
-void add_policy_explain(CLI::App& app, Context& context) {
+void add_policy_explain(Command app, Context& context) {
     auto options = std::make_shared<PolicyOptions>();
     auto call = std::make_shared<AskOptions>();
     auto task = std::make_shared<std::string>();
     auto event = std::make_shared<std::string>();
-    CLI::App* verb = app.add_subcommand(
+    Command verb = app.add_subcommand(
         "explain", "Why a call is permitted or not, and what single change would turn it");
-    add_world_options(*verb, options);
-    add_ask_options(*verb, call);
-    verb->add_option("--task", *task, "a task that the running gateway knows");
-    verb->add_option("--event", *event, "a decision in the log: its event or call id");
-    verb->footer(
+    add_world_options(verb, options);
+    add_ask_options(verb, call);
+    verb.add_option("--task", *task, "a task that the running gateway knows");
+    verb.add_option("--event", *event, "a decision in the log: its event or call id");
+    verb.footer(
         "Example: writ policy explain --task 01a2… --tool filesystem/read_text_file "
         "--arguments '{\"path\":\"/data/a.txt\"}'\n"
         "         writ policy explain --event 01a2…\n"
         "         writ policy explain policies --tool bank/pay --arguments '{\"amount\": 250}'\n"
         "Exit codes: 0 explained, 1 no such task or event, 2 wrong usage, 3 no gateway.");
-    verb->callback([&context, options, call, task, event] {
-        context.exit_code = !event->empty()  ? explain_past(context, *event, *call)
-                            : !task->empty() ? explain_live(context, *task, *call)
-                                             : explain_described(context, *options, *call);
+    verb.callback([&context, options, call, task, event] {
+        return !event->empty()  ? explain_past(context, *event, *call)
+               : !task->empty() ? explain_live(context, *task, *call)
+                                : explain_described(context, *options, *call);
     });
 }
 

@@ -13,8 +13,6 @@
 #include <iterator>
 #include <memory>
 
-#include <CLI/CLI.hpp>
-
 #include "base/inert.h"
 #include "cedar/formatter.h"
 #include "cli/policy_world.h"
@@ -247,28 +245,28 @@ int format_files(const Context& context, const FmtOptions& options) {
 
 }  // namespace
 
-void add_policy_fmt(CLI::App& app, Context& context) {
+void add_policy_fmt(Command app, Context& context) {
     auto options = std::make_shared<FmtOptions>();
-    CLI::App* verb = app.add_subcommand("fmt", "Lay policy files out in one way, comments kept");
-    verb->add_option("path", options->paths,
-                     "Files, folders (all *.cedar below them), or - for stdin to stdout")
-        ->required();
-    verb->add_flag("--check", options->check,
-                   "Change nothing; name the files that are not formatted");
-    verb->add_flag("--diff", options->diff, "Change nothing; print what would change");
-    verb->add_flag("--stdout", options->to_stdout, "Change nothing; print the formatted text");
-    verb->add_option("--line-width", options->line_width, "Columns of a line")
-        ->capture_default_str()
-        ->check(CLI::Range(1, 1'000));
-    verb->add_option("--indent", options->indent_width, "Columns of a level")
-        ->capture_default_str()
-        ->check(CLI::Range(0, 16));
-    verb->footer(
+    Command verb = app.add_subcommand("fmt", "Lay policy files out in one way, comments kept");
+    verb.add_option("path", options->paths,
+                    "Files, folders (all *.cedar below them), or - for stdin to stdout")
+        .required();
+    verb.add_flag("--check", options->check,
+                  "Change nothing; name the files that are not formatted");
+    verb.add_flag("--diff", options->diff, "Change nothing; print what would change");
+    verb.add_flag("--stdout", options->to_stdout, "Change nothing; print the formatted text");
+    verb.add_option("--line-width", options->line_width, "Columns of a line")
+        .capture_default_str()
+        .range(1, 1'000);
+    verb.add_option("--indent", options->indent_width, "Columns of a level")
+        .capture_default_str()
+        .range(0, 16);
+    verb.footer(
         "Example: writ policy fmt policies/\n"
         "         writ policy fmt --check --diff policies/    (for CI)\n"
         "A file is replaced as a whole or not at all; one that does not parse is left as it is.\n"
         "Exit codes: 0 done, 2 a file is broken or cannot be read, 4 --check found some.");
-    verb->callback([&context, options] { context.exit_code = format_files(context, *options); });
+    verb.callback([&context, options] { return format_files(context, *options); });
 }
 
 }  // namespace writ::cli

@@ -3,8 +3,6 @@
 
 #include <memory>
 
-#include <CLI/CLI.hpp>
-
 #include "base/inert.h"
 #include "cedar/schema.h"
 #include "cli/policy_world.h"
@@ -64,19 +62,18 @@ int schema(const Context& context, const PolicyOptions& options, bool cedar_json
 
 }  // namespace
 
-void add_policy_schema(CLI::App& app, Context& context) {
+void add_policy_schema(Command app, Context& context) {
     auto options = std::make_shared<PolicyOptions>();
     auto cedar_json = std::make_shared<bool>(false);
-    CLI::App* verb =
+    Command verb =
         app.add_subcommand("schema", "Print the Cedar schema that policies are checked against");
-    add_world_options(*verb, options);
-    verb->add_flag("--cedar-json", *cedar_json, "Cedar's JSON schema syntax instead of its own");
-    verb->footer(
+    add_world_options(verb, options);
+    verb.add_flag("--cedar-json", *cedar_json, "Cedar's JSON schema syntax instead of its own");
+    verb.footer(
         "Example: writ policy schema > writ.cedarschema\n"
         "With --json: both syntaxes, and for every tool its action, type and what was widened.");
-    verb->callback([&context, options, cedar_json] {
-        context.exit_code = schema(context, *options, *cedar_json);
-    });
+    verb.callback(
+        [&context, options, cedar_json] { return schema(context, *options, *cedar_json); });
 }
 
 }  // namespace writ::cli

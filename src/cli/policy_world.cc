@@ -6,8 +6,6 @@
 #include <iterator>
 #include <memory>
 
-#include <CLI/CLI.hpp>
-
 #include "base/inert.h"
 #include "cli/api.h"
 #include "cli/config.h"
@@ -125,7 +123,7 @@ Status make_engine(PolicyWorld& world) {
     return {};
 }
 
-void add_world_options(CLI::App& verb, const std::shared_ptr<PolicyOptions>& options) {
+void add_world_options(Command verb, const std::shared_ptr<PolicyOptions>& options) {
     verb.add_option("folder", options->folder, "of *.cedar files (default: the configuration's)");
     verb.add_option("--catalog", options->catalog,
                     "a saved catalog (default: catalog.json beside the configuration, else the "

@@ -33,15 +33,15 @@ Result<PolicyWorld> open_policy_world(const Context& context, const PolicyOption
 Status make_engine(PolicyWorld& world);
 
 // Sub-verbs, each in its file.
-void add_policy_check(CLI::App& app, Context& context);
-void add_policy_authorize(CLI::App& app, Context& context);
-void add_policy_explain(CLI::App& app, Context& context);
-void add_policy_test(CLI::App& app, Context& context);
-void add_policy_schema(CLI::App& app, Context& context);
-void add_policy_fmt(CLI::App& app, Context& context);
-void add_policy_diff(CLI::App& app, Context& context);
+void add_policy_check(Command app, Context& context);
+void add_policy_authorize(Command app, Context& context);
+void add_policy_explain(Command app, Context& context);
+void add_policy_test(Command app, Context& context);
+void add_policy_schema(Command app, Context& context);
+void add_policy_fmt(Command app, Context& context);
+void add_policy_diff(Command app, Context& context);
 
 // Adds the positional folder and --catalog.
-void add_world_options(CLI::App& verb, const std::shared_ptr<PolicyOptions>& options);
+void add_world_options(Command verb, const std::shared_ptr<PolicyOptions>& options);
 
 }  // namespace writ::cli

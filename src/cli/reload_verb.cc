@@ -3,8 +3,6 @@
 
 #include <memory>
 
-#include <CLI/CLI.hpp>
-
 #include "base/inert.h"
 #include "cli/api.h"
 #include "cli/verb.h"
@@ -52,7 +50,7 @@ int reload(const Context& context, bool check_only) {
 
 }  // namespace
 
-void add_reload(CLI::App& app, Context& context) {
+void add_reload(Command app, Context& context) {
     auto check_only = std::make_shared<bool>(false);
     app.add_flag("--check", *check_only, "read and check everything, and change nothing");
     app.footer(
@@ -61,7 +59,7 @@ void add_reload(CLI::App& app, Context& context) {
         "Exit codes: 0 in force (or nothing to change), 1 refused (needs a restart, no role, not\n"
         "recorded), 2 a broken file, 3 no gateway.\n"
         "Example: writ reload --check && writ reload");
-    app.callback([&context, check_only] { context.exit_code = reload(context, *check_only); });
+    app.callback([&context, check_only] { return reload(context, *check_only); });
 }
 
 }  // namespace writ::cli

@@ -19,8 +19,6 @@
 #include <optional>
 #include <thread>
 
-#include <CLI/CLI.hpp>
-
 #include "base/inert.h"
 #include "cli/agent_process.h"
 #include "cli/api.h"
@@ -190,13 +188,13 @@ int run(const Context& context, const Options& options) {
 
 }  // namespace
 
-void add_run(CLI::App& app, Context& context) {
+void add_run(Command app, Context& context) {
     auto options = std::make_shared<Options>();
-    auto* file =
+    const Option file =
         app.add_option("--task", options->file, "task file; the task ends with the command");
-    app.add_option("--in", options->task, "id of a running task to join instead")->excludes(file);
+    app.add_option("--in", options->task, "id of a running task to join instead").excludes(file);
     app.add_flag("-q,--quiet", options->quiet, "do not print the task id");
-    app.add_option("command", options->command, "the agent and its arguments")->required();
+    app.add_option("command", options->command, "the agent and its arguments").required();
     app.positionals_at_end();
     app.footer(
         "The command gets WRIT_MCP_URL, an MCP server (streamable HTTP) that is its task's "
@@ -204,13 +202,11 @@ void add_run(CLI::App& app, Context& context) {
         "Example: writ run --task examples/quickstart/task.toml -- node agent.mjs");
     app.callback([&context, options] {
         if (options->file.empty() && options->task.empty()) {
-            context.exit_code =
-                report(context, {ErrorCode::kInvalid,
-                                 "name a task file with --task, or a running task with --in",
-                                 {}});
-            return;
+            return report(context, {ErrorCode::kInvalid,
+                                    "name a task file with --task, or a running task with --in",
+                                    {}});
         }
-        context.exit_code = run(context, *options);
+        return run(context, *options);
     });
 }
 

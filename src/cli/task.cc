@@ -5,8 +5,6 @@
 #include <memory>
 #include <string>
 
-#include <CLI/CLI.hpp>
-
 #include "base/inert.h"
 #include "cli/api.h"
 #include "cli/config.h"
@@ -122,44 +120,42 @@ int finish(const Context& context, const std::string& id, const char* how,
 
 }  // namespace
 
-void add_task(CLI::App& app, Context& context) {
-    app.require_subcommand(1);
+void add_task(Command app, Context& context) {
+    app.require_subcommand();
     app.footer("Example: writ task start examples/quickstart/task.toml");
     auto text = std::make_shared<std::string>();
     auto reason = std::make_shared<std::string>();
 
-    CLI::App* start_verb = app.add_subcommand("start", "Start a task from a file");
-    start_verb->add_option("file", *text, "task file (TOML)")->required();
-    start_verb->footer("Example: writ task start examples/quickstart/task.toml");
-    start_verb->callback([&context, text] { context.exit_code = start(context, *text); });
+    Command start_verb = app.add_subcommand("start", "Start a task from a file");
+    start_verb.add_option("file", *text, "task file (TOML)").required();
+    start_verb.footer("Example: writ task start examples/quickstart/task.toml");
+    start_verb.callback([&context, text] { return start(context, *text); });
 
-    CLI::App* show_verb = app.add_subcommand("show", "Show one task");
-    show_verb->add_option("task", *text, "task id")->required();
-    show_verb->footer("Example: writ task show 01a2…");
-    show_verb->callback([&context, text] {
-        context.exit_code = show(context, call_api(context, "GET", "tasks/" + *text));
-    });
+    Command show_verb = app.add_subcommand("show", "Show one task");
+    show_verb.add_option("task", *text, "task id").required();
+    show_verb.footer("Example: writ task show 01a2…");
+    show_verb.callback(
+        [&context, text] { return show(context, call_api(context, "GET", "tasks/" + *text)); });
 
-    CLI::App* list_verb = app.add_subcommand("list", "List tasks, newest first");
-    list_verb->footer("Example: writ task list --json");
-    list_verb->callback([&context] { context.exit_code = list(context); });
+    Command list_verb = app.add_subcommand("list", "List tasks, newest first");
+    list_verb.footer("Example: writ task list --json");
+    list_verb.callback([&context] { return list(context); });
 
-    CLI::App* writ_verb = app.add_subcommand("writ", "Mint a bearer writ in a task, where allowed");
-    writ_verb->add_option("task", *text, "task id")->required();
-    writ_verb->footer(
+    Command writ_verb = app.add_subcommand("writ", "Mint a bearer writ in a task, where allowed");
+    writ_verb.add_option("task", *text, "task id").required();
+    writ_verb.footer(
         "Example: writ task writ 01a2…   (prints a secret: it is the task's authority)");
-    writ_verb->callback([&context, text] { context.exit_code = mint(context, *text); });
+    writ_verb.callback([&context, text] { return mint(context, *text); });
 
     const std::pair<const char*, const char*> ways[] = {{"end", "End a task: its work is done"},
                                                         {"revoke", "Revoke a task tree at once"}};
     for (const auto& [way, help] : ways) {
-        CLI::App* verb = app.add_subcommand(way, help);
-        verb->add_option("task", *text, "task id")->required();
-        verb->add_option("--reason", *reason, "recorded with the event");
-        verb->footer(fmt::format("Example: writ task {} 01a2… --reason \"wrong recipient\"", way));
-        verb->callback([&context, text, reason, how = way] {
-            context.exit_code = finish(context, *text, how, *reason);
-        });
+        Command verb = app.add_subcommand(way, help);
+        verb.add_option("task", *text, "task id").required();
+        verb.add_option("--reason", *reason, "recorded with the event");
+        verb.footer(fmt::format("Example: writ task {} 01a2… --reason \"wrong recipient\"", way));
+        verb.callback(
+            [&context, text, reason, how = way] { return finish(context, *text, how, *reason); });
     }
 }
 

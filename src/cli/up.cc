@@ -4,8 +4,6 @@
 #include <cstdio>
 #include <memory>
 
-#include <CLI/CLI.hpp>
-
 #include "base/log.h"
 #include "cli/config.h"
 #include "cli/node.h"
@@ -47,11 +45,11 @@ int up(const Context& context, bool verbose) {
 
 }  // namespace
 
-void add_up(CLI::App& app, Context& context) {
+void add_up(Command app, Context& context) {
     auto verbose = std::make_shared<bool>(false);
     app.add_flag("-v,--verbose", *verbose, "log more");
     app.footer("Example: writ --config examples/quickstart/writ.toml up");
-    app.callback([&context, verbose] { context.exit_code = up(context, *verbose); });
+    app.callback([&context, verbose] { return up(context, *verbose); });
 }
 
 }  // namespace writ::cli

@@ -40,7 +40,7 @@ int main(int argc, char** argv) {
         "4 a check found something.");
     for (const Verb& verb : verbs()) {
         CLI::App* sub = app.add_subcommand(verb.name, verb.help);
-        verb.add(*sub, context);
+        verb.add(Command(*sub, context), context);
     }
     try {
         app.parse(argc, argv);

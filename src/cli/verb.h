@@ -10,11 +10,8 @@
 #include <vector>
 
 #include "base/error.h"
+#include "cli/command.h"
 #include "json/node.h"
-
-namespace CLI {
-class App;
-}
 
 namespace writ::cli {
 
@@ -34,9 +31,8 @@ struct Context {
 
 struct Verb {
     const char* name;
-    const char* help;  // one line
-    void (*add)(CLI::App& app,
-                Context& context);  // adds options; its callback sets context.exit_code
+    const char* help;                            // one line
+    void (*add)(Command app, Context& context);  // adds options, and what runs
 };
 
 const std::vector<Verb>& verbs();
@@ -52,14 +48,14 @@ void print_json(const Context& context, const json::Node& node);
 // Wraps a --json answer: {"schema":"writ.<what>/<version>", …}.
 json::Node versioned(std::string_view what, json::Node body, int version = 1);
 
-void add_up(CLI::App& app, Context& context);
-void add_reload(CLI::App& app, Context& context);
-void add_run(CLI::App& app, Context& context);
-void add_task(CLI::App& app, Context& context);
-void add_policy(CLI::App& app, Context& context);
-void add_catalog(CLI::App& app, Context& context);
-void add_evidence(CLI::App& app, Context& context);
-void add_evidence_fetch(CLI::App& app, Context& context);  // under `evidence`
-void add_witness(CLI::App& app, Context& context);
+void add_up(Command app, Context& context);
+void add_reload(Command app, Context& context);
+void add_run(Command app, Context& context);
+void add_task(Command app, Context& context);
+void add_policy(Command app, Context& context);
+void add_catalog(Command app, Context& context);
+void add_evidence(Command app, Context& context);
+void add_evidence_fetch(Command app, Context& context);  // under `evidence`
+void add_witness(Command app, Context& context);
 
 }  // namespace writ::cli

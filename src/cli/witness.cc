@@ -11,8 +11,6 @@
 #include <iterator>
 #include <memory>
 
-#include <CLI/CLI.hpp>
-
 #include "base/inert.h"
 #include "base/log.h"
 #include "cli/keys.h"
@@ -169,30 +167,28 @@ int show_key(const Context& context, const WitnessArgs& args) {
 
 }  // namespace
 
-void add_witness(CLI::App& app, Context& context) {
-    app.require_subcommand(1);
+void add_witness(Command app, Context& context) {
+    app.require_subcommand();
     app.footer(
         "Example: writ witness run --dir /var/lib/writ-witness --name witness.example/w1 --logs "
         "logs.txt");
     auto args = std::make_shared<WitnessArgs>();
-    const auto add_common = [args](CLI::App* verb) {
-        verb->add_option("--dir", args->dir, "key and checkpoints; made at first start")
-            ->required();
-        verb->add_option("--name", args->name, "of the key, e.g. witness.example/w1")->required();
+    const auto add_common = [args](Command verb) {
+        verb.add_option("--dir", args->dir, "key and checkpoints; made at first start").required();
+        verb.add_option("--name", args->name, "of the key, e.g. witness.example/w1").required();
     };
-    CLI::App* run_verb =
-        app.add_subcommand("run", "Serve until SIGTERM; SIGHUP reads --logs again");
+    Command run_verb = app.add_subcommand("run", "Serve until SIGTERM; SIGHUP reads --logs again");
     add_common(run_verb);
-    run_verb->add_option("--listen", args->listen, "loopback address (default 127.0.0.1:7440)");
-    run_verb->add_option("--logs", args->logs, "file of log keys, one a line, `#` comments")
-        ->required();
-    run_verb->footer(
+    run_verb.add_option("--listen", args->listen, "loopback address (default 127.0.0.1:7440)");
+    run_verb.add_option("--logs", args->logs, "file of log keys, one a line, `#` comments")
+        .required();
+    run_verb.footer(
         "Example: writ witness run --dir ./w1 --name witness.example/w1 --logs logs.txt");
-    run_verb->callback([&context, args] { context.exit_code = run(context, *args); });
-    CLI::App* key_verb = app.add_subcommand("key", "Print the key for other people's policies");
+    run_verb.callback([&context, args] { return run(context, *args); });
+    Command key_verb = app.add_subcommand("key", "Print the key for other people's policies");
     add_common(key_verb);
-    key_verb->footer("Example: writ witness key --dir ./w1 --name witness.example/w1");
-    key_verb->callback([&context, args] { context.exit_code = show_key(context, *args); });
+    key_verb.footer("Example: writ witness key --dir ./w1 --name witness.example/w1");
+    key_verb.callback([&context, args] { return show_key(context, *args); });
 }
 
 }  // namespace writ::cli

@@ -33,6 +33,27 @@ void new_line(std::string& out, int level) {
 
 }  // namespace
 
+// Not in the header: the variant's making and ending would be compiled in every file that has one.
+Node::Node() = default;
+Node::Node(bool v) : v_(v) {}
+Node::Node(Integer v) : v_(v.value) {}
+Node::Node(double v) : v_(v) {}
+Node::Node(std::string v) : v_(std::move(v)) {}
+Node::Node(Array v) : v_(std::move(v)) {}
+Node::Node(Object v) : v_(std::move(v)) {}
+Node::Node(const Node&) = default;
+Node::Node(Node&&) noexcept = default;
+Node& Node::operator=(const Node&) = default;
+Node& Node::operator=(Node&&) noexcept = default;
+Node::~Node() = default;
+
+Node Node::array() {
+    return Array{};
+}
+Node Node::object() {
+    return Object{};
+}
+
 Node Node::raw(std::string text) {
     Node node;
     node.v_ = Raw{std::move(text)};

@@ -28,21 +28,26 @@ class Node {
     using Object =
         std::map<std::string, Node, std::less<>>;  // dump() puts members in RFC 8785 order
 
-    Node() = default;  // null
-    Node(std::nullptr_t) {}
-    Node(bool v) : v_(v) {}
+    Node();  // null
+    Node(std::nullptr_t) : Node() {}
+    Node(bool v);
     template <std::integral T>
         requires(!std::same_as<T, bool>)
-    Node(T v) : v_(static_cast<std::int64_t>(v)) {}
-    Node(double v) : v_(v) {}
-    Node(const char* v) : v_(std::string(v)) {}
-    Node(std::string_view v) : v_(std::string(v)) {}
-    Node(std::string v) : v_(std::move(v)) {}
-    Node(Array v) : v_(std::move(v)) {}
-    Node(Object v) : v_(std::move(v)) {}
+    Node(T v) : Node(Integer{static_cast<std::int64_t>(v)}) {}
+    Node(double v);
+    Node(const char* v) : Node(std::string(v)) {}
+    Node(std::string_view v) : Node(std::string(v)) {}
+    Node(std::string v);
+    Node(Array v);
+    Node(Object v);
+    Node(const Node&);
+    Node(Node&&) noexcept;
+    Node& operator=(const Node&);
+    Node& operator=(Node&&) noexcept;
+    ~Node();
 
-    static Node array() { return Node(Array{}); }
-    static Node object() { return Node(Object{}); }
+    static Node array();
+    static Node object();
     // Embeds already serialised JSON `text` as it is; the caller answers for its validity.
     static Node raw(std::string text);
     // A deep copy of a parsed value; number lexemes are kept.
@@ -71,6 +76,10 @@ class Node {
     struct Raw {
         std::string text;
     };
+    struct Integer {
+        std::int64_t value;
+    };
+    explicit Node(Integer v);
     void write(std::string& out, int level) const;
     static void write_array(std::string& out, const Array& array, int level);
     static void write_object(std::string& out, const Object& object, int level);

@@ -12,7 +12,7 @@ namespace {
 using cedar::Ast;
 using cedar::Op;
 
-std::string quoted(std::string_view text) {
+std::string json_string(std::string_view text) {
     std::string out;
     json::append_string(out, text);
     return out;
@@ -45,7 +45,7 @@ std::vector<std::string> near(const cedar::Cell& cell) {
             around([](std::int64_t v) { return decimal_text(v); });
             return out;
         case cedar::Type::kString:
-            return {quoted(cell.text())};
+            return {json_string(cell.text())};
         case cedar::Type::kSet:
             for (std::size_t i = 0; i < cell.set().size(); ++i) {
                 const auto one = near(cell.set()[i]);
@@ -118,7 +118,7 @@ class Collector {
         std::string text(source.substr(open + 2, source.size() - open - 3));
         if (text.find('\\') != std::string::npos) return;
         std::erase(text, '*');
-        add(path, quoted(text));
+        add(path, json_string(text));
     }
 
     void has(const cedar::Node& node, cedar::NodeId of) {

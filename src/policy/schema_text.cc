@@ -49,7 +49,7 @@ namespace Writ {
 )";
 
 std::string attribute(std::string_view name) {
-    return cedar::is_bare_key(name) ? std::string(name) : cedar::quoted(name);
+    return cedar::is_bare_key(name) ? std::string(name) : cedar::string_literal(name);
 }
 
 std::string words_note(const Shape& shape) {
@@ -59,7 +59,7 @@ std::string words_note(const Shape& shape) {
         list += (list.empty() ? "" : " ") + word;
         if (list.size() > 1'024) return "";
     }
-    return fmt::format("@enum({}) ", cedar::quoted(list));
+    return fmt::format("@enum({}) ", cedar::string_literal(list));
 }
 
 void write_type(std::string& out, const Shape& shape);
@@ -183,8 +183,8 @@ void write_action(std::string& out, const catalog::Tool& tool) {
         "      agent: AgentContext,\n      flow: FlowContext,\n      input: Writ::Input::{},\n"
         "      now: datetime,\n      subject: String,\n      task: TaskContext,\n"
         "      tool: ToolContext\n    }}\n  }};\n",
-        cedar::quoted(tool.qualified()), catalog::name(tool.effect),
-        cedar::quoted("server:" + tool.server), type_name(tool.qualified()));
+        cedar::string_literal(tool.qualified()), catalog::name(tool.effect),
+        cedar::string_literal("server:" + tool.server), type_name(tool.qualified()));
 }
 
 }  // namespace
@@ -233,15 +233,16 @@ Result<std::string> schema_text(const SchemaInput& input) {
         if (servers.contains(server) && !tools.contains(action)) absent.insert(action);
     }
     for (const auto& server : servers)
-        actions += fmt::format("  action {};\n", cedar::quoted("server:" + server));
+        actions += fmt::format("  action {};\n", cedar::string_literal("server:" + server));
     for (const auto& action : absent)
-        actions += fmt::format("  action {} in [{}];\n", cedar::quoted(action),
-                               cedar::quoted("server:" + action.substr(0, action.find('/'))));
+        actions +=
+            fmt::format("  action {} in [{}];\n", cedar::string_literal(action),
+                        cedar::string_literal("server:" + action.substr(0, action.find('/'))));
     for (const auto& [name, tool] : tools) {
         if (input.only && *input.only != name) {
-            actions +=
-                fmt::format("  action {} in [\"effect:{}\", {}];\n", cedar::quoted(name),
-                            catalog::name(tool->effect), cedar::quoted("server:" + tool->server));
+            actions += fmt::format("  action {} in [\"effect:{}\", {}];\n",
+                                   cedar::string_literal(name), catalog::name(tool->effect),
+                                   cedar::string_literal("server:" + tool->server));
             continue;
         }
         write_action(actions, *tool);
