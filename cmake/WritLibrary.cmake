@@ -2,7 +2,7 @@
 #              [TESTS a_test.cc …] [TEST_DEPS evidence …] [BENCHES a_bench.cc …])
 # One folder = one static library `writ_NAME` (alias writ::NAME). DEPS are other rooms, LIBS third-party targets.
 # TESTS become one executable NAME_test whose cases CTest runs one by one under the label NAME.
-# A room precompiles the common headers, or with PCH its own on top of them.
+# A room precompiles the common headers; with PCH, on top of them, those that most of its files include and that take long.
 function(writ_library name)
   cmake_parse_arguments(A "" "" "SOURCES;DEPS;LIBS;PCH;TESTS;TEST_DEPS;TEST_LIBS;BENCHES" ${ARGN})
   add_library(writ_${name} STATIC ${A_SOURCES})
@@ -14,6 +14,9 @@ function(writ_library name)
     target_precompile_headers(writ_${name} PRIVATE ${WRIT_COMMON_HEADERS} ${A_PCH})
   else()
     target_precompile_headers(writ_${name} REUSE_FROM writ_pch)
+  endif()
+  if(WRIT_FUZZ)
+    target_compile_options(writ_${name} PRIVATE -fsanitize=fuzzer-no-link)
   endif()
   if(WRIT_TESTS AND A_TESTS)
     writ_test(${name} SOURCES ${A_TESTS} DEPS ${name} ${A_TEST_DEPS} LIBS ${A_TEST_LIBS})
@@ -33,6 +36,9 @@ file(WRITE ${CMAKE_BINARY_DIR}/pch.cc "")
 add_library(writ_pch OBJECT ${CMAKE_BINARY_DIR}/pch.cc)
 target_link_libraries(writ_pch PRIVATE fmt::fmt tl::expected Threads::Threads)
 target_precompile_headers(writ_pch PRIVATE ${WRIT_COMMON_HEADERS})
+if(WRIT_FUZZ)
+  target_compile_options(writ_pch PRIVATE -fsanitize=fuzzer-no-link)
+endif()
 if(WRIT_TESTS)
   add_library(writ_test_pch OBJECT ${CMAKE_BINARY_DIR}/pch.cc)
   target_link_libraries(writ_test_pch PRIVATE fmt::fmt GTest::gmock tl::expected Threads::Threads)
