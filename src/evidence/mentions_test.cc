@@ -4,11 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <map>
 #include <random>
-#include <set>
 #include <string>
-#include <tuple>
+#include <utility>
+#include <vector>
 
 namespace writ::evidence {
 namespace {
@@ -27,19 +26,22 @@ Expected of(const Mentions::Answer& answer) {
 Expected feed(Mentions& mentions, std::uint64_t events, unsigned odds) {
     Expected out;
     std::mt19937_64 random(events);
-    std::set<std::string> ids;
-    std::map<std::string, std::pair<int, int>> calls;  // permits, ends
+    // By number: what the texts in the log say.
+    std::vector<bool> ids(events + 3);
+    std::vector<std::pair<int, int>> calls(events + 1);  // permits, ends
     const auto id = [](std::uint64_t n) { return "id-" + std::to_string(n); };
     for (std::uint64_t i = 0; i < events; ++i) {
         const bool odd = random() % odds == 0;
-        const std::string cause = id(odd ? i + random() % 3 : i == 0 ? 0 : random() % i);
-        mentions.cause(i, cause);
-        if (!ids.contains(cause)) out.emplace_back(i, Wrong::kUnknownCause);
-        const std::string own = id(random() % odds == 0 ? i / 2 : i);
-        mentions.id(i, own);
-        if (!ids.insert(own).second) out.emplace_back(i, Wrong::kSecondId);
-        const std::string call = "call-" + std::to_string(odd ? random() % (i + 1) : i / 2);
-        auto& [permits, ends] = calls[call];
+        const std::uint64_t cause = odd ? i + random() % 3 : i == 0 ? 0 : random() % i;
+        mentions.cause(i, id(cause));
+        if (!ids[cause]) out.emplace_back(i, Wrong::kUnknownCause);
+        const std::uint64_t own = random() % odds == 0 ? i / 2 : i;
+        mentions.id(i, id(own));
+        if (ids[own]) out.emplace_back(i, Wrong::kSecondId);
+        ids[own] = true;
+        const std::uint64_t number = odd ? random() % (i + 1) : i / 2;
+        const std::string call = "call-" + std::to_string(number);
+        auto& [permits, ends] = calls[number];
         if (i % 2 == 0) {
             mentions.permit(i, call);
             if (permits++ > 0) out.emplace_back(i, Wrong::kSecondPermit);
