@@ -32,8 +32,7 @@ class Option {
     // A number from `least` to `most`, both included.
     Option& range(int least, int most);
     Option& range(double least, double most);
-    // `wrong` returns what is wrong with a value, empty: nothing. An Option shows it after the
-    // option's name.
+    // `wrong` returns what is wrong with a value, or nothing; it is shown after the option's name.
     Option& check(std::function<std::string(const std::string&)> wrong);
     // --help shows the value that the variable has now.
     Option& capture_default_str();

@@ -45,6 +45,16 @@ int main(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
+        // CLI11 misses the verb before it tells of the word that should have been one.
+        const auto unknown = app.remaining(true);
+        if (!unknown.empty() &&
+            std::string_view(error.what()) == CLI::RequiredError::Subcommand(1).what()) {
+            fmt::print(stderr,
+                       "`{}` is no verb and no option here\n"
+                       "Run with --help for more information.\n",
+                       inert(unknown.front()));
+            return kUsage;
+        }
         const int code = app.exit(error);
         return code == 0 ? kDone : kUsage;
     }
