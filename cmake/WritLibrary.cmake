@@ -2,6 +2,7 @@
 #              [TESTS a_test.cc …] [TEST_DEPS evidence …] [BENCHES a_bench.cc …])
 # One folder = one static library `writ_NAME` (alias writ::NAME). DEPS are other rooms, LIBS third-party targets.
 # TESTS become one executable NAME_test whose cases CTest runs one by one under the label NAME.
+# The sanitizer presets compile eight files of a room as one (CMAKE_UNITY_BUILD): what a file keeps to itself is named for itself.
 # A room precompiles the common headers; with PCH, on top of them, those that most of its files include and that take long.
 function(writ_library name)
   cmake_parse_arguments(A "" "" "SOURCES;DEPS;LIBS;PCH;TESTS;TEST_DEPS;TEST_LIBS;BENCHES" ${ARGN})

@@ -9,6 +9,8 @@
 
 namespace writ {
 
+inline constexpr std::int64_t kSecond_us = 1'000'000;
+
 class Clock {
   public:
     virtual ~Clock() = default;
@@ -17,7 +19,7 @@ class Clock {
     // Microseconds since boot, suspend included (CLOCK_BOOTTIME).
     virtual std::int64_t boot_us() const = 0;
 
-    std::int64_t now_s() const { return now_us() / 1'000'000; }
+    std::int64_t now_s() const { return now_us() / kSecond_us; }
 };
 
 // The machine's clocks. Thread: any.

@@ -38,6 +38,11 @@ std::string_view name(ErrorCode code) {
     return "internal";
 }
 
+std::string SourceRef::text() const {
+    if (file.empty()) return {};
+    return file + ":" + std::to_string(line) + ":" + std::to_string(column);
+}
+
 std::string Error::message() const {
     std::string out;
     if (!at.file.empty()) out += at.file + ":";

@@ -45,6 +45,8 @@ struct SourceRef {
     std::string file;
     std::uint32_t line = 0;
     std::uint32_t column = 0;
+    // `file:line:column`; empty without a file.
+    std::string text() const;
     bool operator==(const SourceRef&) const = default;
 };
 
@@ -68,6 +70,10 @@ inline tl::unexpected<Error> fail(Error error) {
 }
 inline tl::unexpected<Error> fail(ErrorCode code, std::string detail, SourceRef at = {}) {
     return tl::unexpected<Error>(Error{code, std::move(detail), std::move(at)});
+}
+// kCorrupt with `detail`.
+inline Error corrupt(std::string detail) {
+    return {ErrorCode::kCorrupt, std::move(detail), {}};
 }
 // kIo with `what` and the text of errno value `errno_value`.
 Error io_error(std::string_view what, int errno_value);

@@ -34,6 +34,8 @@ inline constexpr std::int64_t kDefaultTaskLifetime_s = 3'600;
 inline constexpr std::int64_t kMaxTaskLifetime_s = 7 * 86'400;
 // An admission nobody closed is recorded as `unknown` after this long.
 inline constexpr std::int64_t kAdmissionDeadline_s = 120;
+// Of a foreign name in an error.
+inline constexpr std::size_t kShownNameBytes = 64;
 // Tools one server may list.
 inline constexpr std::size_t kMaxToolsPerServer = 512;
 // A policy file, and a file of configuration or a task.

@@ -20,7 +20,6 @@ using ToolPtr = std::shared_ptr<const Tool>;
 
 // Names a server may have pinned in all. One that invents names at every listing is stopped here.
 constexpr std::size_t kMaxPinsPerServer = 4 * kMaxToolsPerServer;
-constexpr std::size_t kShownNameBytes = 64;
 
 // One tools/list, read: usable definitions in the server's order.
 struct Read {

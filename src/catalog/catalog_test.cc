@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/limits.h"
+#include "catalog/testing.h"
 #include "crypto/hash.h"
 
 namespace writ::catalog {
@@ -33,11 +34,6 @@ std::vector<DomainRule> domains() {
     return {{"work", Sensitivity::kInternal, {"file:///data/**"}},
             {"hr", Sensitivity::kConfidential, {"file:///data/hr/**", "file:///payroll/*"}},
             {"agent-memory", Sensitivity::kPublic, {"memory/*"}}};
-}
-
-std::string tool_json(std::string_view name, std::string_view description = "does it") {
-    return R"({"name":")" + std::string(name) + R"(","description":")" + std::string(description) +
-           R"(","inputSchema":{"type":"object"}})";
 }
 
 std::string list(std::initializer_list<std::string> tools) {

@@ -7,13 +7,13 @@
 #include <optional>
 
 #include "base/inert.h"
+#include "base/limits.h"
 #include "catalog/definition.h"
 
 namespace writ::catalog {
 
 namespace {
 
-constexpr std::size_t kShownNameBytes = 60;
 constexpr int kLastRank = 3;
 
 // Objects are compared member by member, everything else as a whole: order matters in an array.

@@ -5,24 +5,20 @@
 #include <string>
 
 #include "catalog/catalog.h"
+#include "catalog/testing.h"
 
 namespace writ::catalog {
 namespace {
 
-std::vector<ServerSpec> servers() {
+std::vector<ServerSpec> one_server() {
     ServerSpec fs;
     fs.name = "fs";
     return {fs};
 }
 
-std::string tool(const std::string& name, const std::string& description = "does it") {
-    return R"({"name":")" + name + R"(","description":")" + description +
-           R"(","inputSchema":{"type":"object"}})";
-}
-
 class OfferOnceStored : public ::testing::Test {
   protected:
-    OfferOnceStored() : catalog_(*Catalog::make(servers(), {}, {}, Offer::kOnceStored)) {}
+    OfferOnceStored() : catalog_(*Catalog::make(one_server(), {}, {}, Offer::kOnceStored)) {}
     Catalog::Listed update(const std::string& tools) {
         const std::string text = "[" + tools + "]";
         const auto document = json::parse(text);
@@ -39,7 +35,7 @@ class OfferOnceStored : public ::testing::Test {
 };
 
 TEST_F(OfferOnceStored, ANewToolIsKnownAndAbsentUntilThen) {
-    const auto first = update(tool("read")).first_seen;
+    const auto first = update(tool_json("read")).first_seen;
     ASSERT_EQ(first.size(), 1u);
     EXPECT_FALSE(offered("read"));
     EXPECT_NE(catalog_->snapshot()->absent("fs__read"), nullptr);
@@ -51,14 +47,14 @@ TEST_F(OfferOnceStored, ANewToolIsKnownAndAbsentUntilThen) {
     EXPECT_TRUE(offered("read"));
     EXPECT_EQ(catalog_->snapshot()->absent("fs__read"), nullptr);
     // What is known is offered at once.
-    update(tool("write") + "," + tool("read"));
+    update(tool_json("write") + "," + tool_json("read"));
     EXPECT_TRUE(offered("read"));
     EXPECT_FALSE(offered("write"));
 }
 
 TEST_F(OfferOnceStored, TheFirstDefinitionCountsMeanwhile) {
-    const auto first = update(tool("read")).first_seen;
-    EXPECT_EQ(update(tool("read", "other")).changed.size(), 1u);
+    const auto first = update(tool_json("read")).first_seen;
+    EXPECT_EQ(update(tool_json("read", "other")).changed.size(), 1u);
     EXPECT_EQ(catalog_->unstored(), first);
     EXPECT_TRUE(catalog_->stored(first));
     ASSERT_TRUE(offered("read"));
@@ -66,8 +62,8 @@ TEST_F(OfferOnceStored, TheFirstDefinitionCountsMeanwhile) {
 }
 
 TEST_F(OfferOnceStored, AReloadOffersNoneBefore) {
-    const auto first = update(tool("read")).first_seen;
-    auto plan = catalog_->plan(servers(), {}, {});
+    const auto first = update(tool_json("read")).first_seen;
+    auto plan = catalog_->plan(one_server(), {}, {});
     ASSERT_TRUE(plan);
     EXPECT_EQ(plan->snapshot->by_qualified("fs/read"), nullptr);
     EXPECT_TRUE(catalog_->stored(first));

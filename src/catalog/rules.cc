@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t kMaxDomainNameBytes = 64;
 
-tl::unexpected<Error> invalid(std::string detail) {
+tl::unexpected<Error> bad_rule(std::string detail) {
     return fail(ErrorCode::kInvalid, std::move(detail));
 }
 std::string shown(std::string_view text) {
@@ -28,8 +28,8 @@ bool is_domain_name(std::string_view name) {
 
 Status check_tool(const ToolRule& rule, std::map<std::string, Template, std::less<>>& templates) {
     if (!is_tool_name(rule.tool))
-        return invalid(fmt::format("tool {} is no tool name, use 1 to {} of `A-Z a-z 0-9 _ . -`",
-                                   shown(rule.tool), kMaxToolNameBytes));
+        return bad_rule(fmt::format("tool {} is no tool name, use 1 to {} of `A-Z a-z 0-9 _ . -`",
+                                    shown(rule.tool), kMaxToolNameBytes));
     if (!rule.resource.empty() && !templates.contains(rule.resource)) {
         auto parsed = Template::parse(rule.resource);
         if (!parsed) return fail(parsed.error().in("tool " + shown(rule.tool)));
@@ -37,7 +37,7 @@ Status check_tool(const ToolRule& rule, std::map<std::string, Template, std::les
     }
     for (const std::string& argument : rule.sensitive)
         if (argument.empty())
-            return invalid(
+            return bad_rule(
                 fmt::format("tool {}: `sensitive` has an empty name, write the names of "
                             "arguments",
                             shown(rule.tool)));
@@ -50,7 +50,7 @@ Status check_server(const ServerSpec& server,
     for (const ToolRule& rule : server.tools) {
         if (auto ok = check_tool(rule, templates); !ok) return ok;
         if (!seen.insert(rule.tool).second)
-            return invalid(
+            return bad_rule(
                 fmt::format("tool {} has two rules, write them as one", shown(rule.tool)));
     }
     return {};
@@ -64,12 +64,12 @@ Result<std::shared_ptr<const Snapshot::Rules>> Snapshot::Rules::compile(
     std::set<std::string_view> names;
     for (const ServerSpec& server : servers) {
         if (!is_server_name(server.name))
-            return invalid(
+            return bad_rule(
                 fmt::format("server {} is no server name, use 1 to 31 of `a-z 0-9 -`, "
                             "not beginning with `-`",
                             shown(server.name)));
         if (!names.insert(server.name).second)
-            return invalid(
+            return bad_rule(
                 fmt::format("server {} is there twice, give one another name", shown(server.name)));
         if (auto ok = check_server(server, out->templates); !ok)
             return fail(ok.error().in("server " + shown(server.name)));
@@ -77,15 +77,15 @@ Result<std::shared_ptr<const Snapshot::Rules>> Snapshot::Rules::compile(
     names.clear();
     for (const DomainRule& rule : rules) {
         if (!is_domain_name(rule.domain))
-            return invalid(
+            return bad_rule(
                 fmt::format("domain {} is no domain name, use letters, digits, `_`, `.` "
                             "and `-`",
                             shown(rule.domain)));
         if (rule.domain == kUnclassified)
-            return invalid("domain `unclassified` is what no rule maps, choose another name");
+            return bad_rule("domain `unclassified` is what no rule maps, choose another name");
         if (!names.insert(rule.domain).second)
-            return invalid(fmt::format("domain {} is there twice, list its resources in one",
-                                       shown(rule.domain)));
+            return bad_rule(fmt::format("domain {} is there twice, list its resources in one",
+                                        shown(rule.domain)));
         Domain domain{rule.domain, rule.sensitivity, {}};
         for (const std::string& pattern : rule.resources) {
             auto glob = Glob::parse(pattern);
@@ -93,7 +93,7 @@ Result<std::shared_ptr<const Snapshot::Rules>> Snapshot::Rules::compile(
             domain.globs.push_back(std::move(*glob));
         }
         if (domain.globs.empty())
-            return invalid(
+            return bad_rule(
                 fmt::format("domain {} has no resources, write globs such as "
                             "`file:///data/**`",
                             shown(rule.domain)));

@@ -8,11 +8,6 @@
 namespace writ::cedar {
 namespace {
 
-tl::unexpected<Error> invalid(std::string_view path, std::string message) {
-    if (path.empty()) return fail(ErrorCode::kInvalid, std::move(message));
-    return fail(ErrorCode::kInvalid, fmt::format("in {}, {}", path, message));
-}
-
 std::string_view constructor(TypeId type) {
     switch (type) {
         case kDecimalType:
@@ -62,8 +57,9 @@ class TypedReader {
         for (const json::Member& member : value.members()) {
             const TypeField* field = schema_.types.field(type, member.key);
             if (field == nullptr)
-                return invalid(path, fmt::format("{} `{}` should not exist according to the schema",
-                                                 what, member.key));
+                return invalid_at(
+                    path, fmt::format("{} `{}` should not exist according to the schema", what,
+                                      member.key));
             auto read_member = read(field->type, member.value,
                                     path.empty() ? fmt::format("attribute `{}`", member.key)
                                                  : fmt::format("{}.{}", path, member.key));
@@ -91,9 +87,10 @@ class TypedReader {
         if (!read_members) return fail(read_members.error());
         for (const TypeField& field : schema_.types.fields(type))
             if (field.required && !value.find(field.name))
-                return invalid(path, fmt::format("expected the record to have an attribute `{}`, "
-                                                 "but it does not",
-                                                 field.name));
+                return invalid_at(path,
+                                  fmt::format("expected the record to have an attribute `{}`, "
+                                              "but it does not",
+                                              field.name));
         return Value::record(std::move(*read_members));
     }
 
@@ -101,7 +98,7 @@ class TypedReader {
     Result<Value> extension(TypeId type, const json::Value& value, const std::string& path) {
         if (const auto text = value.as_string()) {
             auto made = Value::extension(constructor(type), *text);
-            if (!made) return invalid(path, made.error().detail);
+            if (!made) return invalid_at(path, made.error().detail);
             return made;
         }
         if (value.is_object() && value.find("fn")) return read_extension_call(value, path);
@@ -121,8 +118,8 @@ Result<Value> read_typed(const Schema::Impl& schema, TypeId type, const json::Va
 Result<Value> read_typed_context(const Schema::Impl& schema, const ActionDef& action,
                                  const json::Value& value) {
     if (!value.is_object())
-        return invalid("", fmt::format("while parsing context, expected a record, but got `{}`",
-                                       value.raw().substr(0, 100)));
+        return invalid_at("", fmt::format("while parsing context, expected a record, but got `{}`",
+                                          value.raw().substr(0, 100)));
     auto read = TypedReader(schema).read(action.context, value, "");
     if (!read) {
         Error error = read.error();
@@ -135,7 +132,7 @@ Result<Value> read_typed_context(const Schema::Impl& schema, const ActionDef& ac
 Result<EntityData> read_typed_entity(const Schema::Impl& schema, const json::Value& value) {
     const auto uid_value = value.is_object() ? value.find("uid") : std::nullopt;
     const auto uid = uid_value ? read_uid(*uid_value, "uid field of <unknown entity>")
-                               : Result<EntityUid>(invalid("", ""));
+                               : Result<EntityUid>(invalid_at("", ""));
     const EntityTypeDef* def = uid ? schema.entity_type(uid->type) : nullptr;
     // What the untyped reader refuses is refused in its words, and actions have no attributes.
     if (def == nullptr || def->is_action) return read_entity(value);
@@ -147,9 +144,10 @@ Result<EntityData> read_typed_entity(const Schema::Impl& schema, const json::Val
         for (const json::Member& member : attributes->members()) {
             const TypeField* field = schema.types.field(def->shape, member.key);
             if (field == nullptr)
-                return invalid("", fmt::format("attribute `{}` on {} should not exist according to "
-                                               "the schema",
-                                               member.key, shown));
+                return invalid_at("",
+                                  fmt::format("attribute `{}` on {} should not exist according to "
+                                              "the schema",
+                                              member.key, shown));
             auto read = reader.read(field->type, member.value,
                                     fmt::format("attribute `{}` on {}", member.key, shown));
             if (!read) return fail(read.error());

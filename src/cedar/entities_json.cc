@@ -18,27 +18,23 @@
 namespace writ::cedar {
 namespace {
 
-tl::unexpected<Error> invalid(std::string_view path, std::string message) {
-    if (path.empty()) return fail(ErrorCode::kInvalid, std::move(message));
-    return fail(ErrorCode::kInvalid, fmt::format("in {}, {}", path, message));
-}
-
 class ValueReader {
   public:
     Result<Value> read(const json::Value& value, const std::string& path, std::size_t depth) {
         if (depth > kValueDepthMax)
-            return invalid(path, fmt::format("values may nest at most {} deep", kValueDepthMax));
+            return invalid_at(path, fmt::format("values may nest at most {} deep", kValueDepthMax));
         switch (value.kind()) {
             case json::Kind::kNull:
-                return invalid(path, "found a `null`; JSON `null`s are not allowed in Cedar");
+                return invalid_at(path, "found a `null`; JSON `null`s are not allowed in Cedar");
             case json::Kind::kBool:
                 return Value::boolean(*value.as_bool());
             case json::Kind::kNumber:
                 if (const auto number = value.as_i64()) return Value::integer(*number);
-                return invalid(path, fmt::format("`{}` is not a 64-bit integer; there is no other "
-                                                 "number in Cedar (but decimals as extension "
-                                                 "values)",
-                                                 value.raw()));
+                return invalid_at(path,
+                                  fmt::format("`{}` is not a 64-bit integer; there is no other "
+                                              "number in Cedar (but decimals as extension "
+                                              "values)",
+                                              value.raw()));
             case json::Kind::kString:
                 return Value::string(*value.as_string());
             case json::Kind::kArray:
@@ -70,12 +66,12 @@ class ValueReader {
         const auto several = call.find("args");
         const bool one_way = single.has_value() != several.has_value() && call.size() == 2;
         if (!name || !one_way || (several && !several->is_array()))
-            return invalid(path, "an `__extn` escape has a `fn` and an `arg` or `args`");
+            return invalid_at(path, "an `__extn` escape has a `fn` and an `arg` or `args`");
         const auto function = find_function(*name);
         if (!function || !info(*function).gives_extension)
-            return invalid(path, fmt::format("`{}` is not a function that gives an extension "
-                                             "value",
-                                             *name));
+            return invalid_at(path, fmt::format("`{}` is not a function that gives an extension "
+                                                "value",
+                                                *name));
         std::vector<json::Value> given;
         if (single)
             given.push_back(*single);
@@ -91,7 +87,7 @@ class ValueReader {
         std::transform(arguments.begin(), arguments.end(), std::back_inserter(cells), Cell::of);
         IpNet place;
         const auto result = call_function(*function, cells, place);
-        if (!result) return invalid(path, result.error());
+        if (!result) return invalid_at(path, result.error());
         return result->to_value();
     }
 
@@ -116,7 +112,7 @@ class ValueReader {
             }
             if (const auto call = value.find("__extn")) return extension(*call, path, depth);
             if (value.find("__expr"))
-                return invalid(path, "the `__expr` escape is no longer supported");
+                return invalid_at(path, "the `__expr` escape is no longer supported");
         }
         auto record = members(value, path, depth);
         if (!record) return fail(record.error());
@@ -127,14 +123,19 @@ class ValueReader {
 Result<json::Value> required(const json::Value& object, std::string_view key, json::Kind kind,
                              std::string_view path) {
     const auto value = object.find(key);
-    if (!value) return invalid(path, fmt::format("missing field `{}`", key));
+    if (!value) return invalid_at(path, fmt::format("missing field `{}`", key));
     if (value->kind() != kind)
-        return invalid(path, fmt::format("field `{}` is not an {}", key,
-                                         kind == json::Kind::kArray ? "array" : "object"));
+        return invalid_at(path, fmt::format("field `{}` is not an {}", key,
+                                            kind == json::Kind::kArray ? "array" : "object"));
     return *value;
 }
 
 }  // namespace
+
+tl::unexpected<Error> invalid_at(std::string_view path, std::string message) {
+    if (path.empty()) return fail(ErrorCode::kInvalid, std::move(message));
+    return fail(ErrorCode::kInvalid, fmt::format("in {}, {}", path, message));
+}
 
 Result<EntityUid> read_uid(const json::Value& value, std::string_view path) {
     const auto escaped = value.size() == 1 ? value.find("__entity") : std::nullopt;
@@ -142,22 +143,22 @@ Result<EntityUid> read_uid(const json::Value& value, std::string_view path) {
     const auto type = body.string("type");
     const auto id = body.string("id");
     if (!type || !id)
-        return invalid(path, fmt::format("expected a literal entity reference, but got `{}`: "
-                                         "write {{\"type\": …, \"id\": …}}",
-                                         value.raw().substr(0, 100)));
+        return invalid_at(path, fmt::format("expected a literal entity reference, but got `{}`: "
+                                            "write {{\"type\": …, \"id\": …}}",
+                                            value.raw().substr(0, 100)));
     if (!is_normalized_name(*type))
-        return invalid(path, fmt::format("`{}` is no normalized name of an entity type: "
-                                         "identifiers joined by `::`, without spaces",
-                                         *type));
+        return invalid_at(path, fmt::format("`{}` is no normalized name of an entity type: "
+                                            "identifiers joined by `::`, without spaces",
+                                            *type));
     return EntityUid{std::string(*type), std::string(*id)};
 }
 
 Result<EntityData> read_entity(const json::Value& value) {
     if (!value.is_object())
-        return invalid("",
-                       fmt::format("expected an entity, but got `{}`", value.raw().substr(0, 100)));
+        return invalid_at(
+            "", fmt::format("expected an entity, but got `{}`", value.raw().substr(0, 100)));
     const auto uid_value = value.find("uid");
-    if (!uid_value) return invalid("an entity", "missing field `uid`");
+    if (!uid_value) return invalid_at("an entity", "missing field `uid`");
     auto uid = read_uid(*uid_value, "uid field of <unknown entity>");
     if (!uid) return fail(uid.error());
     EntityData out;

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "cedar/cedar.h"
+#include "json/node.h"
 #include "json/value.h"
 
 namespace writ::cedar {
@@ -14,6 +15,11 @@ namespace writ::cedar {
 inline constexpr std::size_t kEntitiesBytesMax = 256 << 20;  // a store is the operator's, and large
 inline constexpr std::size_t kValueDepthMax = 256;
 
+// kInvalid, with the path where it is known.
+tl::unexpected<Error> invalid_at(std::string_view path, std::string message);
+
+// {"type", "id"}.
+json::Node uid_node(const EntityUid& uid);
 // {"type", "id"}, or that in {"__entity": …}. Errors, here and below: kInvalid with the path.
 Result<EntityUid> read_uid(const json::Value& value, std::string_view path);
 

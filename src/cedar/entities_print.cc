@@ -6,18 +6,12 @@
 
 #include "cedar/decimal.h"
 #include "cedar/entities.h"
+#include "cedar/entities_json.h"
 #include "cedar/value.h"
 #include "json/node.h"
 
 namespace writ::cedar {
 namespace {
-
-json::Node uid_node(const EntityUid& uid) {
-    json::Node out = json::Node::object();
-    out["type"] = uid.type;
-    out["id"] = uid.id;
-    return out;
-}
 
 json::Node call(std::string_view function, std::string argument) {
     json::Node out = json::Node::object();
@@ -129,6 +123,13 @@ Result<json::Node> entity_node(const Entity& entity) {
 }
 
 }  // namespace
+
+json::Node uid_node(const EntityUid& uid) {
+    json::Node out = json::Node::object();
+    out["type"] = uid.type;
+    out["id"] = uid.id;
+    return out;
+}
 
 Result<std::string> Value::to_json() const {
     const auto node = value_node(Cell::of(*this));

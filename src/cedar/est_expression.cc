@@ -21,7 +21,7 @@ enum Level { kIfLevel, kOrLevel, kAndLevel, kRelation, kSum, kProduct, kUnary, k
 
 enum class Form { kArgument, kInfix, kMethod };
 
-struct Operator {
+struct EstOperator {
     std::string_view name;
     Form form;
     Level level;
@@ -29,7 +29,7 @@ struct Operator {
     Level left;
 };
 
-constexpr std::array<Operator, 20> kOperators = {{
+constexpr std::array<EstOperator, 20> kEstOperators = {{
     {"!", Form::kArgument, kUnary, kMember, kMember},
     {"neg", Form::kArgument, kUnary, kMember, kMember},
     {"isEmpty", Form::kArgument, kMember, kIfLevel, kMember},
@@ -52,15 +52,15 @@ constexpr std::array<Operator, 20> kOperators = {{
     {"hasTag", Form::kMethod, kMember, kIfLevel, kMember},
 }};
 
-const Operator* find_operator(std::string_view name) {
-    for (const Operator& op : kOperators)
+const EstOperator* find_operator(std::string_view name) {
+    for (const EstOperator& op : kEstOperators)
         if (op.name == name) return &op;
     return nullptr;
 }
 
 // What an expression of this key gives. A number below zero is a sign and a number.
 Level level_of(std::string_view key, const json::Value& body) {
-    if (const Operator* op = find_operator(key)) return op->level;
+    if (const EstOperator* op = find_operator(key)) return op->level;
     if (key == "has" || key == "like" || key == "is") return kRelation;
     if (key == "if-then-else") return kIfLevel;
     if (key == "Value" && body.is_number() && body.raw().starts_with('-')) return kUnary;
@@ -113,7 +113,7 @@ class Expressions {
         if (key == "Var") return variable(value);
         if (key == "Slot")
             return reading_.wrong("slots stand in the scope only, not in a condition");
-        if (const Operator* op = find_operator(key)) return operation(*op, value);
+        if (const EstOperator* op = find_operator(key)) return operation(*op, value);
         if (key == ".") return attribute(value);
         if (key == "has") return has(value);
         if (key == "like") return like(value);
@@ -147,7 +147,7 @@ class Expressions {
         return expression(*value.find(key), loosest);
     }
 
-    bool operation(const Operator& op, const json::Value& value) {
+    bool operation(const EstOperator& op, const json::Value& value) {
         constexpr std::array<std::string_view, 1> kOne = {"arg"};
         constexpr std::array<std::string_view, 2> kTwo = {"left", "right"};
         if (op.form == Form::kArgument) {
@@ -169,7 +169,7 @@ class Expressions {
     }
 
     // A minus before a literal would make another literal.
-    bool sign(const Operator& op, const json::Value& value) {
+    bool sign(const EstOperator& op, const json::Value& value) {
         const bool minus = op.name == "neg";
         const json::Value arg = *value.find("arg");
         const bool number = arg.is_object() && arg.size() == 1 && arg.find("Value");
@@ -181,7 +181,7 @@ class Expressions {
     }
 
     // `a && b && c` nests to the left as deep as it is long: not by recursion.
-    bool chain(const Operator& op, const json::Value& value) {
+    bool chain(const EstOperator& op, const json::Value& value) {
         constexpr std::array<std::string_view, 2> kTwo = {"left", "right"};
         std::vector<json::Value> bodies = {value};
         const std::size_t size = reading_.place().size();

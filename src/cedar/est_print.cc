@@ -20,9 +20,9 @@ std::string_view operator_name(Op op) {
     return info == nullptr ? std::string_view() : info->text;
 }
 
-class Printer {
+class EstPrinter {
   public:
-    explicit Printer(const Policy& policy) : policy_(policy), ast_(policy.ast) {}
+    explicit EstPrinter(const Policy& policy) : policy_(policy), ast_(policy.ast) {}
 
     Result<std::string> print() {
         out_ += policy_.effect == Effect::kPermit ? R"({"effect":"permit","principal":)"
@@ -320,7 +320,7 @@ class Printer {
 }  // namespace
 
 Result<std::string> policy_to_json(const Policy& policy) {
-    return Printer(policy).print();
+    return EstPrinter(policy).print();
 }
 
 }  // namespace writ::cedar

@@ -32,16 +32,16 @@ std::string with_body(std::string_view body) {
 }
 
 // The text of the policy, or the error.
-std::string read(std::string_view json) {
+std::string text_from(std::string_view json) {
     PolicySet policies;
     const auto status = policies.add_json("p", json, {.file = "p.json"});
     if (!status) return status.error().message();
     return policies.info("p")->text;
 }
 
-std::string read_body(std::string_view body) {
+std::string body_from(std::string_view body) {
     constexpr std::string_view kBefore = "permit(principal, action, resource)\nwhen { ";
-    const std::string text = read(with_body(body));
+    const std::string text = text_from(with_body(body));
     return text.starts_with(kBefore) ? text.substr(kBefore.size(), text.size() - kBefore.size() - 3)
                                      : text;
 }
@@ -80,54 +80,55 @@ TEST(Est, ExpressionsKeepTheirOperators) {
 }
 
 TEST(Est, IsReadWithParenthesesWhereTheyAreNeeded) {
-    EXPECT_EQ(read_body(R"({"has":{"left":{"Var":"context"},"attr":["a","b"]}})"),
+    EXPECT_EQ(body_from(R"({"has":{"left":{"Var":"context"},"attr":["a","b"]}})"),
               "context has a.b");
-    EXPECT_EQ(read_body(R"({".":{"left":{"Value":-1},"attr":"if"}})"), R"((-1)["if"])");
-    EXPECT_EQ(read_body(R"({"neg":{"arg":{"Value":1}}})"), "-(1)");
-    EXPECT_EQ(read_body(R"({"-":{"left":{"Value":1},"right":{"-":{"left":{"Value":2},)"
+    EXPECT_EQ(body_from(R"({".":{"left":{"Value":-1},"attr":"if"}})"), R"((-1)["if"])");
+    EXPECT_EQ(body_from(R"({"neg":{"arg":{"Value":1}}})"), "-(1)");
+    EXPECT_EQ(body_from(R"({"-":{"left":{"Value":1},"right":{"-":{"left":{"Value":2},)"
                         R"("right":{"Value":3}}}}})"),
               "1 - (2 - 3)");
-    EXPECT_EQ(read_body(R"({"&&":{"left":{"&&":{"left":{"Value":true},"right":{"Value":true}}},)"
+    EXPECT_EQ(body_from(R"({"&&":{"left":{"&&":{"left":{"Value":true},"right":{"Value":true}}},)"
                         R"("right":{"||":{"left":{"Value":true},"right":{"Value":true}}}}})"),
               "true && true && (true || true)");
-    EXPECT_EQ(read_body(R"({"isInRange":[{"ip":[{"Value":"::1"}]},{"Var":"context"}]})"),
+    EXPECT_EQ(body_from(R"({"isInRange":[{"ip":[{"Value":"::1"}]},{"Var":"context"}]})"),
               R"(ip("::1").isInRange(context))");
-    EXPECT_EQ(read_body(R"({"like":{"left":{"Value":"a"},"pattern":[{"Literal":"*\n"},)"
+    EXPECT_EQ(body_from(R"({"like":{"left":{"Value":"a"},"pattern":[{"Literal":"*\n"},)"
                         R"("Wildcard"]}})"),
               R"("a" like "\*\n*")");
-    EXPECT_EQ(read_body(R"({"Value":{"a":[1,{"__entity":{"type":"U","id":"x"}}],)"
+    EXPECT_EQ(body_from(R"({"Value":{"a":[1,{"__entity":{"type":"U","id":"x"}}],)"
                         R"("b":{"__extn":{"fn":"offset","args":[1,2]}}}})"),
               R"({a: [1, U::"x"], b: (1).offset(2)})");
 }
 
 TEST(Est, RefusesWithThePlace) {
     const std::string at = "p.json: at `/conditions/0/body";
-    EXPECT_EQ(read_body(R"({"Var":"me"})"),
+    EXPECT_EQ(body_from(R"({"Var":"me"})"),
               at + "/Var`: expected `principal`, `action`, `resource` or `context`, but got "
                    "`\"me\"`");
-    EXPECT_EQ(read_body(R"({"&&":{"left":{"Value":true}}})"), at + "/&&`: missing member `right`");
-    EXPECT_EQ(read_body(R"({"Set":[{"Value":1},{"Value":1.5}]})"),
+    EXPECT_EQ(body_from(R"({"&&":{"left":{"Value":true}}})"), at + "/&&`: missing member `right`");
+    EXPECT_EQ(body_from(R"({"Set":[{"Value":1},{"Value":1.5}]})"),
               at + "/Set/1/Value`: expected a 64-bit integer, but got `1.5`");
-    EXPECT_EQ(read_body(R"({"Value":null})"), at + "/Value`: there is no `null` in Cedar");
-    EXPECT_EQ(read_body(R"({"Record":{"a/~":{"Unknown":1}}})"),
+    EXPECT_EQ(body_from(R"({"Value":null})"), at + "/Value`: there is no `null` in Cedar");
+    EXPECT_EQ(body_from(R"({"Record":{"a/~":{"Unknown":1}}})"),
               at + "/Record/a~1~0/Unknown`: `Unknown` is no operator and no extension function");
-    EXPECT_EQ(read_body(R"({"==":{"left":{"Value":1},"rihgt":{"Value":1}}})"),
+    EXPECT_EQ(body_from(R"({"==":{"left":{"Value":1},"rihgt":{"Value":1}}})"),
               at + "/==`: unknown member `rihgt`, did you mean `right`?");
-    EXPECT_EQ(read_body(R"({"Slot":"?principal"})"),
+    EXPECT_EQ(body_from(R"({"Slot":"?principal"})"),
               at + "/Slot`: slots stand in the scope only, not in a condition");
-    EXPECT_EQ(read_body("{}"), at + "`: expected an expression, an object with one member such as "
+    EXPECT_EQ(body_from("{}"), at + "`: expected an expression, an object with one member such as "
                                     "`Value`, `Var` or an operator, but got `{}`");
-    EXPECT_NE(read(R"({"effect":"permit"})").find("missing member `principal`"), std::string::npos);
-    EXPECT_NE(read("[]").find("at `/`: expected a policy, an object"), std::string::npos);
-    EXPECT_NE(read("{").find("policies as JSON"), std::string::npos);
+    EXPECT_NE(text_from(R"({"effect":"permit"})").find("missing member `principal`"),
+              std::string::npos);
+    EXPECT_NE(text_from("[]").find("at `/`: expected a policy, an object"), std::string::npos);
+    EXPECT_NE(text_from("{").find("policies as JSON"), std::string::npos);
 }
 
 // A member that the reference would not look at changes what the writer thinks is permitted.
 TEST(Est, RefusesWhatWouldBeIgnored) {
     const auto scope = [](std::string_view principal, std::string_view action = R"({"op":"All"})") {
-        return read(R"({"effect":"permit","principal":)" + std::string(principal) +
-                    R"(,"action":)" + std::string(action) +
-                    R"(,"resource":{"op":"All"},"conditions":[]})");
+        return text_from(R"({"effect":"permit","principal":)" + std::string(principal) +
+                         R"(,"action":)" + std::string(action) +
+                         R"(,"resource":{"op":"All"},"conditions":[]})");
     };
     EXPECT_NE(scope(R"({"op":"All","entity":{"type":"U","id":"x"}})").find("unknown member"),
               std::string::npos);
@@ -151,9 +152,9 @@ TEST(Est, DeepAndLongExpressionsMeetTheSameLimitsAsText) {
         out.append(2 * n, '}');
         return out;
     };
-    EXPECT_TRUE(read_body(nested(200)).starts_with("!(!("));
-    EXPECT_NE(read_body(nested(300)).find("nest at most 256 deep"), std::string::npos);
-    EXPECT_NE(read_body(nested(100'000)).find("nesting deeper than"), std::string::npos);
+    EXPECT_TRUE(body_from(nested(200)).starts_with("!(!("));
+    EXPECT_NE(body_from(nested(300)).find("nest at most 256 deep"), std::string::npos);
+    EXPECT_NE(body_from(nested(100'000)).find("nesting deeper than"), std::string::npos);
     // A limit of the parser points into the JSON.
     PolicySet policies;
     const auto status =
@@ -165,7 +166,7 @@ TEST(Est, DeepAndLongExpressionsMeetTheSameLimitsAsText) {
     // A chain is as long as it likes in both.
     std::string chain = "true";
     for (int i = 0; i < 5'000; ++i) chain += " && true";
-    EXPECT_EQ(read_body(body_of(chain)), chain);
+    EXPECT_EQ(body_from(body_of(chain)), chain);
 }
 
 // `has a.b.c` repeats its receiver: nested in each other their JSON would double each time.

@@ -9,7 +9,6 @@
 namespace writ::cedar {
 namespace {
 
-constexpr std::string_view kAnyEntity = "(entity of type `any_entity_type`)";
 constexpr std::string_view kRecordOrEntity = "one of [record, (entity of type `any_entity_type`)]";
 
 std::string no_entity(const UidRef& uid) {

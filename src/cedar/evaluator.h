@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cedar/arena.h"
@@ -13,6 +14,9 @@
 #include "cedar/entities.h"
 
 namespace writ::cedar {
+
+// What an error says is expected where any entity will do.
+inline constexpr std::string_view kAnyEntity = "(entity of type `any_entity_type`)";
 
 // A request with what is asked of it again and again. Borrows the request and the store.
 class RequestView {

@@ -7,8 +7,8 @@
 namespace writ::cedar {
 namespace {
 
-constexpr std::size_t kPathsMax = 16;        // values shown
-constexpr std::size_t kValueShownMax = 200;  // bytes of each
+constexpr std::size_t kPathsMax = 16;       // values shown
+constexpr std::size_t kFactShownMax = 200;  // bytes of each
 constexpr std::size_t kSourceShownMax = 1'000;
 
 std::string cut(std::string text, std::size_t bytes_max) {
@@ -63,7 +63,7 @@ class Explainer {
         if (node.op == Op::kVariable && node.variable == Variable::kContext) return;
         const auto value = evaluator_.value(policy_.ast, id);
         if (!value) return;
-        add(fmt::format("{} is {}", source(id), cut(value->to_value().text(), kValueShownMax)));
+        add(fmt::format("{} is {}", source(id), cut(value->to_value().text(), kFactShownMax)));
     }
 
     void add_has(NodeId id) {

@@ -1,6 +1,7 @@
 // Templates and their links, and policy sets as JSON.
 #include <fmt/format.h>
 
+#include "cedar/entities_json.h"
 #include "cedar/est.h"
 #include "cedar/est_reading.h"
 #include "cedar/policy_set.h"
@@ -95,13 +96,6 @@ Status check_shape(const json::Value& root, const ParseOptions& options) {
     Error error = reading.error();
     error.at.file = options.file;
     return fail(std::move(error));
-}
-
-json::Node uid_node(const EntityUid& uid) {
-    json::Node out = json::Node::object();
-    out["type"] = uid.type;
-    out["id"] = uid.id;
-    return out;
 }
 
 json::Node link_node(const PolicySet::Impl::Entry& entry) {

@@ -11,7 +11,7 @@
 namespace writ::cedar {
 namespace {
 
-using Answer = PartialEvaluator::Answer;
+using Match = PartialEvaluator::Answer;
 
 // The request with nothing where it is not known.
 Request filled(const PartialRequest& request) {
@@ -39,7 +39,7 @@ class PolicyRun {
             if (!add(policy, condition, out)) break;
         if (out.outcome == PartialOutcome::kError) return out;
         const bool scope_open =
-            std::find(scope_.begin(), scope_.end(), Answer::kUnknown) != scope_.end();
+            std::find(scope_.begin(), scope_.end(), Match::kUnknown) != scope_.end();
         if (never_) {
             out.outcome = PartialOutcome::kNotSatisfied;
             out.satisfiable = false;
@@ -57,12 +57,12 @@ class PolicyRun {
     bool scope(const Policy& policy) {
         kept_ = 0;
         never_ = false;
-        scope_ = {evaluator_.matches(policy.action), Answer::kNo, Answer::kNo};
-        if (scope_[0] == Answer::kNo) return false;
+        scope_ = {evaluator_.matches(policy.action), Match::kNo, Match::kNo};
+        if (scope_[0] == Match::kNo) return false;
         scope_[1] = evaluator_.matches(policy.principal, request_.principal, view_.principal);
-        if (scope_[1] == Answer::kNo) return false;
+        if (scope_[1] == Match::kNo) return false;
         scope_[2] = evaluator_.matches(policy.resource, request_.resource, view_.resource);
-        return scope_[2] != Answer::kNo;
+        return scope_[2] != Match::kNo;
     }
 
     // False if what follows is never evaluated.
@@ -112,14 +112,14 @@ class PolicyRun {
 
     std::shared_ptr<const Policy> take(const Policy& policy) {
         Policy& out = rest(policy);
-        if (scope_[0] == Answer::kUnknown) out.action = policy.action;
-        if (scope_[1] == Answer::kUnknown) out.principal = policy.principal;
-        if (scope_[2] == Answer::kUnknown) out.resource = policy.resource;
+        if (scope_[0] == Match::kUnknown) out.action = policy.action;
+        if (scope_[1] == Match::kUnknown) out.principal = policy.principal;
+        if (scope_[2] == Match::kUnknown) out.resource = policy.resource;
         return std::move(rest_);
     }
 
-    using Scope = std::array<Answer, 3>;  // action, principal, resource
-    static constexpr Scope kMatched = {Answer::kYes, Answer::kYes, Answer::kYes};
+    using Scope = std::array<Match, 3>;  // action, principal, resource
+    static constexpr Scope kMatched = {Match::kYes, Match::kYes, Match::kYes};
 
     const PartialRequest& request_;
     const RequestView& view_;

@@ -7,7 +7,6 @@
 namespace writ::cedar {
 namespace {
 
-constexpr std::string_view kAnyEntity = "(entity of type `any_entity_type`)";
 constexpr Kinds kFewest = 0;
 
 constexpr Kinds error_if(bool may) {

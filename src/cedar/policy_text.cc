@@ -16,9 +16,9 @@ std::string_view variable_name(Variable variable) {
 }
 
 // Recursion: bounded by the depth of the tree.
-class Printer {
+class TextPrinter {
   public:
-    explicit Printer(const Ast& ast) : ast_(ast) {}
+    explicit TextPrinter(const Ast& ast) : ast_(ast) {}
 
     void print(NodeId id) {
         const Node& node = ast_.nodes[id];
@@ -210,7 +210,7 @@ void print_scope(const ActionScope& scope, std::string& out) {
 }  // namespace
 
 std::string expression_text(const Ast& ast, NodeId id) {
-    Printer printer(ast);
+    TextPrinter printer(ast);
     printer.print(id);
     return printer.take();
 }

@@ -8,23 +8,21 @@
 namespace writ::cedar {
 namespace {
 
-using json::Node;
-
-Node annotations_node(const Annotations& of) {
-    Node out = Node::object();
+json::Node annotations_node(const Annotations& of) {
+    json::Node out = json::Node::object();
     for (const auto& [key, value] : of) out[key] = value;
     return out;
 }
 
-Node names_node(const std::vector<TypeRef>& names) {
-    Node out = Node::array();
+json::Node names_node(const std::vector<TypeRef>& names) {
+    json::Node out = json::Node::array();
     for (const TypeRef& name : names) out.push_back(name.name);
     return out;
 }
 
 // As deep as the type, which its parser bounds.
-Node type_node(const TypeExpr& of) {
-    Node out = Node::object();
+json::Node type_node(const TypeExpr& of) {
+    json::Node out = json::Node::object();
     switch (of.kind) {
         case TypeExpr::Kind::kName:
             out["type"] = "EntityOrCommon";
@@ -58,9 +56,9 @@ Node type_node(const TypeExpr& of) {
             break;
     }
     out["type"] = "Record";
-    Node attributes = Node::object();
+    json::Node attributes = json::Node::object();
     for (const AttributeDecl& attribute : of.attributes) {
-        Node type = type_node(attribute.type);
+        json::Node type = type_node(attribute.type);
         if (!attribute.required) type["required"] = false;
         if (!attribute.annotations.empty())
             type["annotations"] = annotations_node(attribute.annotations);
@@ -70,10 +68,10 @@ Node type_node(const TypeExpr& of) {
     return out;
 }
 
-Node entity_node(const EntityBody& body) {
-    Node out = Node::object();
+json::Node entity_node(const EntityBody& body) {
+    json::Node out = json::Node::object();
     if (body.enumerated) {
-        Node ids = Node::array();
+        json::Node ids = json::Node::array();
         for (const std::string& id : body.ids) ids.push_back(id);
         out["enum"] = std::move(ids);
     } else {
@@ -85,17 +83,17 @@ Node entity_node(const EntityBody& body) {
     return out;
 }
 
-Node action_node(const ActionBody& body) {
-    Node out = Node::object();
-    Node applies = Node::object();
+json::Node action_node(const ActionBody& body) {
+    json::Node out = json::Node::object();
+    json::Node applies = json::Node::object();
     applies["principalTypes"] = names_node(body.principals);
     applies["resourceTypes"] = names_node(body.resources);
     if (!body.context.is_empty_record()) applies["context"] = type_node(body.context);
     out["appliesTo"] = std::move(applies);
     if (!body.parents.empty()) {
-        Node parents = Node::array();
+        json::Node parents = json::Node::array();
         for (const ActionRef& parent : body.parents) {
-            Node ref = Node::object();
+            json::Node ref = json::Node::object();
             ref["id"] = parent.id;
             if (!parent.type.empty()) ref["type"] = parent.type;
             parents.push_back(std::move(ref));
@@ -106,8 +104,8 @@ Node action_node(const ActionBody& body) {
     return out;
 }
 
-Node common_node(const CommonBody& body) {
-    Node out = type_node(body.type);
+json::Node common_node(const CommonBody& body) {
+    json::Node out = type_node(body.type);
     if (!body.annotations.empty()) out["annotations"] = annotations_node(body.annotations);
     return out;
 }
@@ -118,19 +116,19 @@ class JsonPrinter {
     explicit JsonPrinter(std::size_t bytes_max) : bytes_max_(bytes_max) {}
 
     Result<std::string> print(const std::vector<SchemaTree>& trees) {
-        Node root = Node::object();
+        json::Node root = json::Node::object();
         for (const SchemaTree& tree : trees)
             for (const auto& [name, space] : tree.namespaces) {
                 const bool empty =
                     space.common.empty() && space.entities.empty() && space.actions.empty();
                 if (name.empty() && empty) continue;
-                Node& out = root[name];
-                Node& entities = made(out, "entityTypes");
-                Node& actions = made(out, "actions");
+                json::Node& out = root[name];
+                json::Node& entities = made(out, "entityTypes");
+                json::Node& actions = made(out, "actions");
                 for (const auto& [id, it] : space.entities) put(entities, id, it, entity_node);
                 for (const auto& [id, it] : space.actions) put(actions, id, it, action_node);
                 if (!space.common.empty()) {
-                    Node& common = made(out, "commonTypes");
+                    json::Node& common = made(out, "commonTypes");
                     for (const auto& [id, it] : space.common) put(common, id, it, common_node);
                 }
                 for (const auto& [key, value] : space.annotations) out["annotations"][key] = value;
@@ -143,20 +141,20 @@ class JsonPrinter {
     }
 
   private:
-    static Node& made(Node& owner, std::string_view key) {
-        Node& out = owner[key];
-        if (out.is_null()) out = Node::object();
+    static json::Node& made(json::Node& owner, std::string_view key) {
+        json::Node& out = owner[key];
+        if (out.is_null()) out = json::Node::object();
         return out;
     }
 
     template <class Body>
-    void put(Node& into, const std::string& id, const Declaration<Body>& declaration,
-             Node (*node)(const Body&)) {
+    void put(json::Node& into, const std::string& id, const Declaration<Body>& declaration,
+             json::Node (*node)(const Body&)) {
         if (bytes_ > bytes_max_) return;
         std::string& text = texts_[declaration.body.get()];
         if (text.empty()) text = node(*declaration.body).dump();
         bytes_ += text.size() + id.size();
-        into[id] = Node::raw(text);
+        into[id] = json::Node::raw(text);
     }
 
     std::size_t bytes_max_, bytes_ = 0;

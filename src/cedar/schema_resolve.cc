@@ -16,7 +16,7 @@ namespace {
 
 // Types may nest this deep once common types are followed: whoever walks a type recurses.
 constexpr std::size_t kResolvedDepthMax = 256;
-constexpr std::size_t kSuggestionsMax = 10;
+constexpr std::size_t kTypeSuggestionsMax = 10;
 
 // Where something stands.
 struct Place {
@@ -187,7 +187,7 @@ class Resolver {
     }
 
     void unresolved(const Place& place, std::uint32_t at, std::string_view name, Wanted wanted) {
-        const bool suggest = ++unresolved_ <= kSuggestionsMax;  // each compares all names
+        const bool suggest = ++unresolved_ <= kTypeSuggestionsMax;  // each compares all names
         error(place, at, names_.unresolved(place.space, name, wanted, suggest));
     }
 

@@ -9,7 +9,7 @@
 namespace writ::cedar {
 namespace {
 
-constexpr std::size_t kErrorsMax = 100;
+constexpr std::size_t kSchemaErrorsMax = 100;
 
 std::string passed(std::size_t count, std::size_t max, std::string_view what) {
     if (count <= max) return {};
@@ -25,7 +25,7 @@ void SchemaErrors::add(const SchemaTree& tree, std::uint32_t at, std::string mes
 }
 
 bool SchemaErrors::full() const {
-    return errors_.size() >= kErrorsMax;
+    return errors_.size() >= kSchemaErrorsMax;
 }
 
 Error SchemaErrors::join() const {

@@ -12,7 +12,7 @@ namespace {
 
 using test::from_json;
 
-Result<Value> read(std::string_view text) {
+Result<Value> value_from(std::string_view text) {
     const auto document = json::parse(text, {.depth_max = 1'000});
     if (!document) return fail(document.error());
     return Value::from_json(document->root());
@@ -89,11 +89,11 @@ TEST(ValueJson, RefusesWhatCedarHasNot) {
           R"({"__extn": {"fn": "toDays", "args": [{"__extn": {"fn": "duration", "arg": "1d"}}]}})",
           R"({"__extn": {"fn": "ip"}})", R"({"__extn": {"fn": "ip", "arg": "::", "args": []}})",
           R"({"__extn": {"fn": "ip", "args": "::"}})", R"({"__extn": "ip"})"})
-        EXPECT_FALSE(read(text)) << text;
+        EXPECT_FALSE(value_from(text)) << text;
 }
 
 TEST(ValueJson, ErrorsNameThePath) {
-    const auto value = read(R"({"input": {"rows": [1, {"cost": 2.5}]}})");
+    const auto value = value_from(R"({"input": {"rows": [1, {"cost": 2.5}]}})");
     ASSERT_FALSE(value);
     EXPECT_EQ(value.error().code, ErrorCode::kInvalid);
     EXPECT_NE(value.error().detail.find("input.rows[1].cost"), std::string::npos)
@@ -104,8 +104,8 @@ TEST(ValueJson, NestingIsBounded) {
     const auto nested = [](std::size_t depth) {
         return std::string(depth, '[') + std::string(depth, ']');
     };
-    EXPECT_TRUE(read(nested(200)));
-    EXPECT_FALSE(read(nested(300)));
+    EXPECT_TRUE(value_from(nested(200)));
+    EXPECT_FALSE(value_from(nested(300)));
 }
 
 TEST(Uid, HashesTellTypeAndIdApart) {

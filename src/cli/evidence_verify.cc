@@ -17,12 +17,6 @@ struct Options {
     std::size_t quorum = 0;
 };
 
-json::Node list_of(const std::vector<std::string>& texts) {
-    json::Node out = json::Node::array();
-    for (const auto& text : texts) out.push_back(text);
-    return out;
-}
-
 int verify_log(const Context& context, const Options& options) {
     const auto opened = open_log(context, options.where, Need::kLog);
     if (!opened) {
@@ -106,9 +100,9 @@ int verify_bundle(const Context& context, const Options& options) {
         out["size"] = found.size;
         out["events"] = found.events;
         out["cosignatures"] = found.cosignatures;
-        out["whole"] = list_of(found.whole);
-        out["parts"] = list_of(found.parts);
-        out["findings"] = list_of(found.findings);
+        out["whole"] = json::Node::array_of(found.whole);
+        out["parts"] = json::Node::array_of(found.parts);
+        out["findings"] = json::Node::array_of(found.findings);
         out["ok"] = found.findings.empty();
         print_json(context, versioned("evidence.verify-bundle", std::move(out)));
     } else {
@@ -129,7 +123,7 @@ int verify_receipt(const Context& context, const Options& options) {
         json::Node out = json::Node::object();
         out["index"] = claim->index;
         out["leaf"] = claim->leaf;
-        out["findings"] = list_of(findings);
+        out["findings"] = json::Node::array_of(findings);
         out["ok"] = findings.empty();
         print_json(context, versioned("evidence.verify-receipt", std::move(out)));
     } else {

@@ -18,7 +18,7 @@ namespace writ::crypto {
 
 namespace {
 
-constexpr std::size_t kBlockBytes = SHA256_CBLOCK;
+static_assert(kShaBlockBytes == SHA256_CBLOCK);
 constexpr std::size_t kHkdfBlocksMax = 255;  // RFC 5869 section 2.3
 
 // SHA-256 after the first block of either hash of HMAC (RFC 2104): the key ^ ipad, and ^ opad.
@@ -33,8 +33,8 @@ void wipe(void* at, std::size_t size) {
 }
 
 HmacStates absorb(ByteView key) {
-    std::array<std::uint8_t, kBlockBytes> pad{};
-    if (key.size() > kBlockBytes) {
+    std::array<std::uint8_t, kShaBlockBytes> pad{};
+    if (key.size() > kShaBlockBytes) {
         Sha256 short_key = sha256(key);
         std::copy(short_key.begin(), short_key.end(), pad.begin());
         wipe(short_key.data(), short_key.size());
@@ -175,7 +175,7 @@ void mac_each(std::span<const Mac> macs, std::span<Sha256> out) {
         const ByteView kept = macs[i].key->states_.view();
         WRIT_CHECK(kept.size() == kStatesBytes);
         const ByteView words = kept.subspan(which + offsetof(SHA256_CTX, h), sizeof SHA256_CTX::h);
-        return ShaLane(words, kBlockBytes, data);
+        return ShaLane(words, kShaBlockBytes, data);
     };
     run_each(
         macs.size(),

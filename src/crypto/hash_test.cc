@@ -6,12 +6,11 @@
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 
+#include "crypto/testing.h"
+
 namespace writ::crypto {
 namespace {
 
-Bytes hex(std::string_view text) {
-    return from_hex(text).value();
-}
 Bytes repeat(std::uint8_t byte, std::size_t n) {
     return Bytes(n, byte);
 }

@@ -2,12 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include "crypto/testing.h"
+
 namespace writ::crypto {
 namespace {
 
-Bytes hex(std::string_view text) {
-    return from_hex(text).value();
-}
 const Bytes kKey = hex("808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f");
 const Bytes kNonce = hex("404142434445464748494a4b4c4d4e4f5051525354555657");
 const Bytes kAssociated = hex("50515253c0c1c2c3c4c5c6c7");

@@ -10,12 +10,10 @@
 #include <atomic>
 #include <thread>
 
+#include "crypto/testing.h"
+
 namespace writ::crypto {
 namespace {
-
-Bytes hex(std::string_view text) {
-    return from_hex(text).value();
-}
 
 template <std::size_t n>
 std::array<std::uint8_t, n> array_of(std::string_view text) {

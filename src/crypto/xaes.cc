@@ -15,12 +15,12 @@ namespace writ::crypto {
 
 namespace {
 
-constexpr std::size_t kBlockBytes = 16;
+constexpr std::size_t kAesBlockBytes = 16;
 constexpr std::size_t kDerivingBytes = 12;  // of the nonce; the other 12 are GCM's nonce
 static_assert(kXaesNonceBytes == 2 * kDerivingBytes && kDerivingBytes == kGcmNonceBytes);
 constexpr std::size_t kMaxBytes = std::size_t{1} << 31;  // of a message
 
-using Block = std::array<std::uint8_t, kBlockBytes>;
+using Block = std::array<std::uint8_t, kAesBlockBytes>;
 using DerivedKey = std::array<std::uint8_t, kXaesKeyBytes>;
 
 }  // namespace
@@ -34,13 +34,13 @@ struct XaesKey::State {
         static const EVP_CIPHER* const cipher = fetched("AES-256-ECB");
         WRIT_CHECK(EVP_EncryptInit_ex2(aes.get(), cipher, key.data(), nullptr, nullptr) == 1);
         // L = AES-256_K(0^128); K1 = L << 1, with 0x87 subtracted where a bit falls out.
-        WRIT_CHECK(EVP_Cipher(aes.get(), k1.data(), k1.data(), kBlockBytes) > 0);
+        WRIT_CHECK(EVP_Cipher(aes.get(), k1.data(), k1.data(), kAesBlockBytes) > 0);
         const auto fallen = static_cast<std::uint8_t>(-(k1[0] >> 7) & 0x87);
         for (std::size_t i = 0; i < k1.size(); ++i) {
             const int next = i + 1 < k1.size() ? k1[i + 1] >> 7 : 0;
             k1[i] = static_cast<std::uint8_t>(k1[i] << 1 | next);
         }
-        k1[kBlockBytes - 1] ^= fallen;
+        k1[kAesBlockBytes - 1] ^= fallen;
     }
     ~State() { OPENSSL_cleanse(k1.data(), k1.size()); }
     State(const State&) = delete;
@@ -50,11 +50,11 @@ struct XaesKey::State {
     DerivedKey derive(ByteView nonce) {
         DerivedKey out;
         for (std::size_t i = 0; i < 2; ++i) {
-            std::uint8_t* const m = out.data() + i * kBlockBytes;
+            std::uint8_t* const m = out.data() + i * kAesBlockBytes;
             const std::uint8_t head[] = {0x00, static_cast<std::uint8_t>(i + 1), 'X', 0x00};
             std::memcpy(m, head, sizeof head);
             std::memcpy(m + sizeof head, nonce.data(), kDerivingBytes);
-            for (std::size_t b = 0; b < kBlockBytes; ++b) m[b] ^= k1[b];
+            for (std::size_t b = 0; b < kAesBlockBytes; ++b) m[b] ^= k1[b];
         }
         const std::lock_guard lock(mutex);
         WRIT_CHECK(EVP_Cipher(aes.get(), out.data(), out.data(), kXaesKeyBytes) > 0);

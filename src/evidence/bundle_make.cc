@@ -95,9 +95,9 @@ Result<std::vector<BundleChain>> count_chains(const LeafSource& source,
 }
 
 // Counts what passes: a bundle has a size that readers take.
-class Writer {
+class BundleWriter {
   public:
-    explicit Writer(const Sink& sink)
+    explicit BundleWriter(const Sink& sink)
         : counted_([this, &sink](std::string_view piece) -> Status {
               bytes_ += piece.size();
               if (bytes_ <= kMaxBundleBytes) return sink(piece);
@@ -178,7 +178,7 @@ Result<BundleReport> make_bundle(const ledger::LogReader& log, std::string_view 
     const auto chains = count_chains(source_of(log), indexes);
     if (!chains) return fail(chains.error());
     BundleCheck check(*head, vkey, {}, 0);
-    Writer writer(sink);
+    BundleWriter writer(sink);
     json::Node what = json::Node::object();
     what["id"] = about.id;
     what["kind"] = about.kind;

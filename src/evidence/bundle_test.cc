@@ -11,19 +11,9 @@
 namespace writ::evidence {
 namespace {
 
+using testing::joined;
 using testing::LogRig;
-
-void replace(std::string& text, std::string_view from, std::string_view to) {
-    const auto at = text.find(from);
-    ASSERT_NE(at, std::string::npos) << from;
-    text.replace(at, from.size(), to);
-}
-
-std::string joined(const std::vector<std::string>& findings) {
-    std::string out;
-    for (const auto& finding : findings) out += finding + "\n";
-    return out;
-}
+using testing::replace;
 
 // Empty where none is made.
 std::string bundle_of(const ledger::LogReader& log, std::string_view vkey,

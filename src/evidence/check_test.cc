@@ -11,6 +11,8 @@
 namespace writ::evidence {
 namespace {
 
+using testing::joined;
+using testing::replace;
 using testing::Rig;
 using testing::Story;
 using Leaves = std::vector<std::string>;
@@ -22,10 +24,8 @@ CheckReport check_leaves(const Leaves& leaves) {
     return checker.finish([&](std::uint64_t index) { return leaves[index]; });
 }
 
-std::string joined(const CheckReport& report) {
-    std::string out;
-    for (const auto& finding : report.findings) out += finding + "\n";
-    return out;
+std::string findings_in(const Leaves& leaves) {
+    return joined(check_leaves(leaves).findings);
 }
 
 std::size_t find(const Leaves& leaves, std::string_view needle) {
@@ -36,22 +36,16 @@ std::size_t find(const Leaves& leaves, std::string_view needle) {
     return 0;
 }
 
-void replace(std::string& text, std::string_view from, std::string_view to) {
-    const auto at = text.find(from);
-    ASSERT_NE(at, std::string::npos) << from;
-    text.replace(at, from.size(), to);
-}
-
 class CheckTest : public ::testing::Test {
   protected:
     void SetUp() override {
         testing::record_everything(rig);
         leaves = rig.ledger.entries;
-        ASSERT_EQ(joined(check_leaves(leaves)), "");
+        ASSERT_EQ(findings_in(leaves), "");
     }
     // The attack in `leaves` is found, with `words` in a finding.
     void expect_found(std::string_view words) {
-        const auto report = joined(check_leaves(leaves));
+        const auto report = findings_in(leaves);
         EXPECT_NE(report.find(words), std::string::npos) << report;
     }
     Rig rig;
@@ -180,7 +174,7 @@ TEST_F(CheckTest, ASecondPermitOrEndOfOneAttemptIsFound) {
     retry.attempt = 2;
     ASSERT_TRUE(rig.record(std::move(retry)));
     leaves = rig.ledger.entries;
-    EXPECT_EQ(joined(check_leaves(leaves)), "") << "a retry is decided anew";
+    EXPECT_EQ(findings_in(leaves), "") << "a retry is decided anew";
     ASSERT_TRUE(rig.record(story.decided(call, "permit")));
     ASSERT_TRUE(rig.record(story.ended(call, decision->event)));
     leaves = rig.ledger.entries;
@@ -195,7 +189,7 @@ TEST_F(CheckTest, AHoleInAnEmittersNumbersIsFound) {
     for (int i = 0; i < 3; ++i) ASSERT_TRUE(other.record(story.of_writ("tool.pinned")));
     Leaves holed = other.ledger.entries;
     replace(holed[2], R"("seq":2},"id")", R"("seq":5},"id")");
-    EXPECT_NE(joined(check_leaves(holed)).find("2 to 4 are missing"), std::string::npos);
+    EXPECT_NE(findings_in(holed).find("2 to 4 are missing"), std::string::npos);
 }
 
 TEST_F(CheckTest, ALeafThatIsNotCanonicalIsFound) {
@@ -285,7 +279,7 @@ TEST_F(CheckTest, AnUnknownTypeATenantAndRubbishAreFound) {
     leaves = whole;
     leaves.push_back("\x1b[2J not json");
     expect_found("not JSON");
-    EXPECT_EQ(joined(check_leaves(leaves)).find('\x1b'), std::string::npos) << "shown inert";
+    EXPECT_EQ(findings_in(leaves).find('\x1b'), std::string::npos) << "shown inert";
     leaves.back() = "{}";
     expect_found("`v`");
 }

@@ -16,8 +16,6 @@ namespace writ::evidence {
 
 namespace {
 
-constexpr std::size_t kKeyBytes = 32;
-constexpr std::size_t kMagicBytes = 8;
 constexpr std::size_t kMaxPassphraseBytes = 1024;
 constexpr std::string_view kWrapLabel = "writ vault 1 passphrase";
 
@@ -39,10 +37,10 @@ class FileCustody final : public Custody {
         return out;
     }
     Result<SecretBytes> unwrap(ByteView file) const override {
-        if (file.size() != kMagicBytes + kKeyBytes) {
+        if (file.size() != kKeyMagicBytes + kVaultKeyBytes) {
             return fail(ErrorCode::kCorrupt, "not a vault key");
         }
-        return SecretBytes(file.subspan(kMagicBytes));
+        return SecretBytes(file.subspan(kKeyMagicBytes));
     }
 };
 
@@ -67,14 +65,14 @@ class PassphraseCustody final : public Custody {
     }
 
     Result<SecretBytes> unwrap(ByteView file) const override {
-        constexpr std::size_t kHead = kMagicBytes + 8 + crypto::kPasswordSaltBytes;
+        constexpr std::size_t kHead = kKeyMagicBytes + 8 + crypto::kPasswordSaltBytes;
         if (file.size() <= kHead) return fail(ErrorCode::kCorrupt, "not a vault key");
         const auto kek = crypto::password_key(
-            passphrase_.view(), file.subspan(kMagicBytes + 8, crypto::kPasswordSaltBytes),
-            get_u32(file.subspan(kMagicBytes, 4)), get_u32(file.subspan(kMagicBytes + 4, 4)));
+            passphrase_.view(), file.subspan(kKeyMagicBytes + 8, crypto::kPasswordSaltBytes),
+            get_u32(file.subspan(kKeyMagicBytes, 4)), get_u32(file.subspan(kKeyMagicBytes + 4, 4)));
         if (!kek) return fail(kek.error());
         auto key = crypto::open(kek->view(), file.subspan(kHead), as_bytes(kWrapLabel));
-        if (!key || key->size() != kKeyBytes) {
+        if (!key || key->size() != kVaultKeyBytes) {
             return fail(ErrorCode::kUnauthenticated,
                         "the vault's passphrase is wrong, or its key file was changed");
         }

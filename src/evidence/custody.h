@@ -12,6 +12,9 @@
 
 namespace writ::evidence {
 
+inline constexpr std::size_t kVaultKeyBytes = 32;
+inline constexpr std::size_t kKeyMagicBytes = 8;  // at the head of a key file
+
 class Custody {
   public:
     virtual ~Custody() = default;

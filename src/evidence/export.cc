@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <fstream>
 
 #include "base/clock.h"
+#include "base/decimal.h"
 #include "evidence/encode.h"
 #include "evidence/files.h"
 #include "evidence/summary.h"
@@ -197,11 +197,9 @@ Result<ExportCursor> ExportCursor::load(const std::filesystem::path& file,
         return fail(ErrorCode::kCorrupt,
                     fmt::format("`{}` is not an export's cursor", file.string()));
     }
-    const auto* end = next.data() + next.size();
-    const auto [stop, error] = std::from_chars(next.data(), end, out.next);
-    if (error != std::errc() || stop != end) {
-        return fail(ErrorCode::kCorrupt, fmt::format("`{}` is damaged", file.string()));
-    }
+    const auto index = from_decimal<std::uint64_t>(next);
+    if (!index) return fail(ErrorCode::kCorrupt, fmt::format("`{}` is damaged", file.string()));
+    out.next = *index;
     return out;
 }
 

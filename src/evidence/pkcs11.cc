@@ -19,7 +19,6 @@ namespace {
 constexpr std::string_view kMagic = "WRITKEY3";
 constexpr std::size_t kIvBytes = 12;
 constexpr std::size_t kTagBytes = 16;
-constexpr std::size_t kKeyBytes = 32;
 constexpr std::size_t kMaxSlots = 64;
 constexpr std::string_view kLabel = "writ vault 1 pkcs11";
 
@@ -93,7 +92,7 @@ class TokenCustody final : public Custody {
     }
 
     Result<SecretBytes> unwrap(ByteView file) const override {
-        if (file.size() != kMagic.size() + kIvBytes + kKeyBytes + kTagBytes) {
+        if (file.size() != kMagic.size() + kIvBytes + kVaultKeyBytes + kTagBytes) {
             return fail(ErrorCode::kCorrupt, "not a vault key");
         }
         const auto iv_view = file.subspan(kMagic.size(), kIvBytes);
@@ -101,7 +100,7 @@ class TokenCustody final : public Custody {
         Bytes iv(iv_view.begin(), iv_view.end());
         Bytes sealed(sealed_view.begin(), sealed_view.end());
         // Room for a module that answers with more at first.
-        SecretBytes plain(kKeyBytes + kTagBytes);
+        SecretBytes plain(kVaultKeyBytes + kTagBytes);
         CK_ULONG size = plain.size();
         CK_GCM_PARAMS gcm = params(iv);
         CK_MECHANISM mechanism{CKM_AES_GCM, &gcm, sizeof gcm};
@@ -111,12 +110,12 @@ class TokenCustody final : public Custody {
         }
         const CK_RV code =
             p11_->C_Decrypt(session_, sealed.data(), sealed.size(), plain.span().data(), &size);
-        if (code != CKR_OK || size != kKeyBytes) {
+        if (code != CKR_OK || size != kVaultKeyBytes) {
             return fail(ErrorCode::kForbidden,
                         "the token does not open the vault's key: another token or key, or a "
                         "changed file");
         }
-        return SecretBytes(plain.view().first(kKeyBytes));
+        return SecretBytes(plain.view().first(kVaultKeyBytes));
     }
 
   private:
@@ -179,7 +178,7 @@ class TokenCustody final : public Custody {
         p11_->C_FindObjectsFinal(session_);
         if (code != CKR_OK) return fail(token_error("C_FindObjects", code));
         if (found == 1) return {};
-        CK_ULONG size = kKeyBytes;
+        CK_ULONG size = kVaultKeyBytes;
         std::array<CK_ATTRIBUTE, 9> made = {CK_ATTRIBUTE{CKA_CLASS, &type, sizeof type},
                                             {CKA_KEY_TYPE, &aes, sizeof aes},
                                             {CKA_LABEL, label.data(), label.size()},

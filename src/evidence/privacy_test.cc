@@ -16,8 +16,8 @@ namespace writ::evidence {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::kNovember;
 
-constexpr std::int64_t kNovember = 1'795'460'000'000'000;
 constexpr std::int64_t kOctober = kNovember - 40LL * 86'400 * 1'000'000;
 
 std::string rendered(LogIndex& index, const CallId& call, PayloadReader& payloads) {

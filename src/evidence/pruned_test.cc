@@ -12,14 +12,9 @@
 namespace writ::evidence {
 namespace {
 
+using testing::joined;
 using testing::LogRig;
 using testing::Story;
-
-std::string joined(const std::vector<std::string>& findings) {
-    std::string out;
-    for (const auto& finding : findings) out += finding + "\n";
-    return out;
-}
 
 class PrunedLog : public ::testing::Test {
   protected:

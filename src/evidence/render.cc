@@ -14,7 +14,7 @@ namespace writ::evidence {
 
 namespace {
 
-constexpr std::size_t kShownBytes = 160;    // of one text
+constexpr std::size_t kLabelBytes = 160;    // of a type or a role
 constexpr std::size_t kPayloadBytes = 120;  // of a payload in a terminal
 
 std::string payload_text(const PayloadView& view) {
@@ -33,7 +33,7 @@ class Renderer {
         const std::string time = rfc3339(node.event.t_us);
         auto& out = out_.text();
         out.append(time).append("  ").append(lead).append(branch);
-        out.append(inert(node.event.type, kShownBytes)).append("  ").append(node.event.summary);
+        out.append(inert(node.event.type, kLabelBytes)).append("  ").append(node.event.summary);
         out.append(other_causes(node.event)).append("\n");
         out_.pause();
         if (payloads_ != nullptr) payloads(node.event, below, time.size(), !node.effects.empty());
@@ -62,7 +62,7 @@ class Renderer {
         if (!leaf) return;
         for (const auto& view : payloads_->read(*leaf)) {
             out_.text() += fmt::format("{:{}}  {}{}  {}: {}\n", "", indent, lead, more ? "│" : " ",
-                                       inert(view.role, kShownBytes), payload_text(view));
+                                       inert(view.role, kLabelBytes), payload_text(view));
         }
     }
 

@@ -17,7 +17,7 @@ struct FreeDatabase {
 struct FreeScratch {
     void operator()(hs_scratch_t* scratch) const { hs_free_scratch(scratch); }
 };
-using Database = std::unique_ptr<hs_database_t, FreeDatabase>;
+using PatternDatabase = std::unique_ptr<hs_database_t, FreeDatabase>;
 using Scratch = std::unique_ptr<hs_scratch_t, FreeScratch>;
 
 // hs_alloc_scratch() lets scratch grow for every database it is used with. Null: no memory.
@@ -50,7 +50,7 @@ int stop_at_first(unsigned, unsigned long long, unsigned long long, unsigned, vo
 
 class VectorScanner final : public Scanner {
   public:
-    explicit VectorScanner(Database database) : database_(std::move(database)) {}
+    explicit VectorScanner(PatternDatabase database) : database_(std::move(database)) {}
 
     bool finds(std::string_view text) const override {
         hs_scratch_t* const scratch = scratch_for(database_.get());
@@ -63,7 +63,7 @@ class VectorScanner final : public Scanner {
     }
 
   private:
-    Database database_;
+    PatternDatabase database_;
 };
 
 }  // namespace
@@ -80,7 +80,7 @@ std::unique_ptr<const Scanner> Scanner::make(const std::vector<std::string>& pat
                          HS_MODE_BLOCK, nullptr, &raw, &error);
     if (error != nullptr) hs_free_compile_error(error);
     if (made != HS_SUCCESS) return nullptr;
-    return std::make_unique<VectorScanner>(Database(raw));
+    return std::make_unique<VectorScanner>(PatternDatabase(raw));
 }
 
 bool Scanner::takes(std::string_view text) {

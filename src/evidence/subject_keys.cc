@@ -22,10 +22,9 @@ namespace fs = std::filesystem;
 
 // Of the files of `k2-` keys and of `k3-` keys; what is made now is a `k3-`.
 constexpr std::string_view kMagic1 = "WRITDEK1", kMagic2 = "WRITDEK2";
-constexpr std::size_t kMagicBytes = kMagic1.size();
-constexpr std::size_t kKeyBytes = 32;
+static_assert(kMagic1.size() == kKeyMagicBytes && kMagic2.size() == kKeyMagicBytes);
 constexpr std::size_t kTenantKidBytes = 19;  // `k1-` and 16 digits
-constexpr std::size_t kFileBytes = kMagicBytes + kTenantKidBytes + 24 + kKeyBytes + 16;
+constexpr std::size_t kFileBytes = kKeyMagicBytes + kTenantKidBytes + 24 + kVaultKeyBytes + 16;
 constexpr std::size_t kTagText = 16;
 constexpr std::size_t kMonthText = 7;
 // Subjects whose key is held; beyond it all are forgotten and made anew.
@@ -100,7 +99,7 @@ std::shared_ptr<const VaultKeys> SubjectKeys::current(const PayloadOwner& owner)
     const auto held = current_.find(owner.subject);
     if (held != current_.end() && held->second.month == month) return held->second.keys;
     if (current_.size() >= kMaxSubjectsHeld) current_.clear();
-    const SecretBytes dek = SecretBytes::random(kKeyBytes);
+    const SecretBytes dek = SecretBytes::random(kVaultKeyBytes);
     auto keys = std::make_shared<VaultKeys>(
         derive_subject_keys(dek.view(), tenant_, SubjectCipher::kXaes256Gcm));
     const VaultKeys& tenant = ring_.current();
@@ -195,16 +194,16 @@ Result<SubjectKeys::Loaded> SubjectKeys::load(const fs::path& file, std::string_
     const ByteView view(content);
     const auto cipher = subject_cipher(kid);
     const auto magic = cipher == SubjectCipher::kXaes256Gcm ? kMagic2 : kMagic1;
-    if (!*read || !cipher || as_text(view.first(kMagicBytes)) != magic) {
+    if (!*read || !cipher || as_text(view.first(kKeyMagicBytes)) != magic) {
         return fail(ErrorCode::kCorrupt, "`" + file.string() + "` is not a subject's key");
     }
-    std::string tenant_kid(as_text(view.subspan(kMagicBytes, kTenantKidBytes)));
+    std::string tenant_kid(as_text(view.subspan(kKeyMagicBytes, kTenantKidBytes)));
     const auto tenant = ring_.find(tenant_kid);
     if (!tenant) return fail(tenant.error());
     const std::string month = file.parent_path().filename().string();
     const std::string label = file.filename().string().substr(0, kTagText);
     const auto dek =
-        crypto::open((*tenant)->wrap.view(), view.subspan(kMagicBytes + kTenantKidBytes),
+        crypto::open((*tenant)->wrap.view(), view.subspan(kKeyMagicBytes + kTenantKidBytes),
                      as_bytes(bound_to(tenant_, month, label, kid)));
     if (!dek) {
         return fail(ErrorCode::kCorrupt, "`" + file.string() + "` was changed or moved here");

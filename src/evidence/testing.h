@@ -8,11 +8,14 @@
 #include <string>
 #include <vector>
 
+#include "base/check.h"
 #include "base/temp_dir.h"
 #include "evidence/encode.h"
 #include "evidence/recorder.h"
 
 namespace writ::evidence::testing {
+
+inline constexpr std::int64_t kNovember = 1'795'460'000'000'000;  // of 2026
 
 // Not thread-safe but for answers handed out on another thread while nothing is appended.
 class MemoryLedger final : public ledger::Ledger {
@@ -124,5 +127,19 @@ struct Rig {
     std::unique_ptr<Vault> vault;
     std::unique_ptr<Recorder> recorder;
 };
+
+// The first `from` in `text` becomes `to`.
+inline void replace(std::string& text, std::string_view from, std::string_view to) {
+    const auto at = text.find(from);
+    WRIT_CHECK(at != std::string::npos);
+    text.replace(at, from.size(), to);
+}
+
+// A line each.
+inline std::string joined(const std::vector<std::string>& findings) {
+    std::string out;
+    for (const auto& finding : findings) out += finding + "\n";
+    return out;
+}
 
 }  // namespace writ::evidence::testing

@@ -18,9 +18,7 @@ namespace writ::evidence {
 namespace {
 
 constexpr std::string_view kPlainMagic = "WRITKEY1";
-constexpr std::size_t kMagicBytes = 8;
 constexpr std::size_t kMaxKeyFileBytes = 4096;
-constexpr std::size_t kKeyBytes = 32;
 constexpr std::string_view kKidPrefix = "k1-";
 constexpr std::size_t kKidBytes = 8;
 constexpr std::size_t kKidText = kKidPrefix.size() + 2 * kKidBytes;
@@ -57,9 +55,9 @@ struct Derivation {
         for (const auto text : {tenant, std::string_view(keys.kid)}) {
             keys.bound.append(1, '\0').append(text);
         }
-        keys.sealing = part("seal", kKeyBytes);
-        keys.nonce = crypto::HmacKey(part("nonce", kKeyBytes).view());
-        keys.commit = crypto::HmacKey(part("commit", kKeyBytes).view());
+        keys.sealing = part("seal", kVaultKeyBytes);
+        keys.nonce = crypto::HmacKey(part("nonce", kVaultKeyBytes).view());
+        keys.commit = crypto::HmacKey(part("commit", kVaultKeyBytes).view());
         return keys;
     }
 };
@@ -75,9 +73,9 @@ std::optional<SubjectCipher> subject_cipher(std::string_view kid) {
 VaultKeys derive_keys(ByteView tenant_key, std::string_view tenant) {
     const Derivation derived{tenant_key, tenant, kLabels1};
     VaultKeys keys = derived.common(kKidPrefix);
-    keys.pseudonym = derived.part("pseudonym", kKeyBytes);
-    keys.wrap = derived.part("wrap", kKeyBytes);
-    keys.tag = derived.part("tag", kKeyBytes);
+    keys.pseudonym = derived.part("pseudonym", kVaultKeyBytes);
+    keys.wrap = derived.part("wrap", kVaultKeyBytes);
+    keys.tag = derived.part("tag", kVaultKeyBytes);
     return keys;
 }
 
@@ -149,7 +147,7 @@ Status KeyRing::choose_current() {
 }
 
 Status KeyRing::make_key() {
-    const SecretBytes key = SecretBytes::random(kKeyBytes);
+    const SecretBytes key = SecretBytes::random(kVaultKeyBytes);
     auto keys = std::make_shared<VaultKeys>(derive_keys(key.view(), tenant_));
     auto content = custody_->wrap(key.view());
     if (!content) return fail(content.error());
@@ -176,13 +174,13 @@ Result<std::shared_ptr<const VaultKeys>> KeyRing::load(std::string_view kid) con
                     "key file `" + name.string() + "` is open to others: chmod 600 it");
     }
     const auto size = static_cast<std::size_t>(std::max<off_t>(st.st_size, 0));
-    if (size < kMagicBytes || size > kMaxKeyFileBytes) {
+    if (size < kKeyMagicBytes || size > kMaxKeyFileBytes) {
         return fail(ErrorCode::kCorrupt, "`" + name.string() + "` is not a vault key");
     }
     SecretBytes content(size);
     const auto read = read_at(fd.get(), content.span(), 0);
     if (!read) return fail(read.error());
-    const auto magic = as_text(content.view().first(kMagicBytes));
+    const auto magic = as_text(content.view().first(kKeyMagicBytes));
     const bool plain = magic == kPlainMagic;
     if (!plain && magic != custody_->magic()) {
         const bool passphrase = magic == "WRITKEY2", token = magic == "WRITKEY3";

@@ -9,6 +9,7 @@
 #include "crypto/hash.h"
 #include "evidence/files.h"
 #include "evidence/subject_keys.h"
+#include "evidence/testing.h"
 #include "evidence/vault.h"
 #include "evidence/vault_keys.h"
 
@@ -16,8 +17,8 @@ namespace writ::evidence {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::kNovember;
 
-constexpr std::int64_t kNovember = 1'795'460'000'000'000;
 constexpr std::string_view kSubject = "ps:6a003337541f5c1c";
 constexpr std::string_view kTenantKid = "k1-f8d99f31c178d5dd";
 constexpr std::string_view kOldKid = "k2-21db4a850b79b3ae";

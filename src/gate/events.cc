@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
 #include "json/writer.h"
 
 namespace writ::gate::events {
@@ -9,8 +10,6 @@ namespace writ::gate::events {
 namespace {
 
 using json::Writer;
-
-constexpr std::int64_t kMicros = 1'000'000;
 
 evidence::Cause cause(std::string rel, const EventId& id) {
     return {std::move(rel), id, evidence::Basis::kObserved};
@@ -182,8 +181,8 @@ evidence::Actor actor_of(const identity::Session& session, evidence::Behalf subj
     actor.on_behalf_of.push_back(std::move(subject));
     actor.credential = evidence::CredentialRef{.kind = unix_peer ? "unix-peer" : "writ",
                                                .uid = session.writ.text(),
-                                               .iat = session.issued_us / kMicros,
-                                               .exp = session.expires_us.load() / kMicros,
+                                               .iat = session.issued_us / kSecond_us,
+                                               .exp = session.expires_us.load() / kSecond_us,
                                                .cnf = clip(session.bound_to, kMaxNameBytes)};
     return actor;
 }
@@ -212,7 +211,7 @@ evidence::Draft task_started(const identity::Task& task, evidence::ActorRef by,
     json::Node budget = json::Node::object();
     budget["calls"] = task.spec.budget.calls;
     data["budget"] = std::move(budget);
-    data["deadline_s"] = (task.deadline_us - task.started_us) / kMicros;
+    data["deadline_s"] = (task.deadline_us - task.started_us) / kSecond_us;
     data["depth"] = task.depth;
     data["subject"] = std::move(subject);
     data["root"] = task.root.text();
@@ -253,7 +252,7 @@ evidence::Draft identity_issued(const identity::Session& session, evidence::Acto
     const bool unix_peer = session.binding == identity::Binding::kUnixPeer;
     draft.data["kind"] = "writ";
     draft.data["jti"] = session.writ.text();
-    draft.data["exp"] = session.expires_us.load() / kMicros;
+    draft.data["exp"] = session.expires_us.load() / kSecond_us;
     draft.data["binding"] = unix_peer ? "unix-peer" : "bearer";
     return draft;
 }

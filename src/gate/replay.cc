@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/clock.h"
 #include "evidence/encode.h"
 #include "evidence/leaf.h"
 #include "gate/standing.h"
@@ -11,8 +12,6 @@
 namespace writ::gate {
 
 namespace {
-
-constexpr std::int64_t kMicros = 1'000'000;
 
 template <class I>
 std::optional<I> id_in(const evidence::Leaf& leaf, std::string_view member) {
@@ -75,7 +74,7 @@ void Replay::take(std::string_view bytes) {
     }
     if (leaf.type == "identity.issued" || leaf.type == "identity.renewed") {
         if (const auto jti = id_in<WritId>(leaf, "jti")) session.writ = *jti;
-        session.expires_us = leaf.number("exp") * kMicros;
+        session.expires_us = leaf.number("exp") * kSecond_us;
     } else if (leaf.type == "call.decided" && call) {
         const std::string_view kind = leaf.text("kind");
         ++session.end.calls;

@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/inert.h"
 #include "base/limits.h"
 #include "identity/limits.h"
@@ -18,7 +19,7 @@
 
 namespace writ::identity {
 namespace {
-constexpr std::int64_t kMicros = 1'000'000;
+constexpr std::int64_t kWritLifetime_us = kWritLifetime_s * kSecond_us;
 // What the text of a writ adds to its claims: header, signature, dots.
 constexpr std::size_t kWritOverheadBytes = 256;
 // When room is needed, this part of the dead tasks gives way at once, so that a full directory is
@@ -171,14 +172,14 @@ void Directory::Impl::kill(const TaskId& id, TaskState how, Expired& died) {
 // How long the task will live, counted on the boot clock.
 Result<std::int64_t> Directory::Impl::lifetime_us(const TaskSpec& spec, const Task* parent) const {
     const bool named = spec.deadline_s != 0;
-    const std::int64_t wanted = (named ? spec.deadline_s : kDefaultTaskLifetime_s) * kMicros;
+    const std::int64_t wanted = (named ? spec.deadline_s : kDefaultTaskLifetime_s) * kSecond_us;
     if (parent == nullptr) return wanted;
     const std::int64_t left = parent->deadline_boot_us - clock.boot_us();
     if (wanted <= left) return wanted;
     if (!named) return left;
     return fail(ErrorCode::kForbidden,
                 fmt::format("wider than its parent at depth {}: `deadline_s` may be at most {}",
-                            parent->depth, left / kMicros));
+                            parent->depth, left / kSecond_us));
 }
 
 Directory::Directory(DirectoryOptions options, crypto::Es256Key key, std::vector<Agent> agents,
@@ -228,7 +229,7 @@ Result<TaskPtr> Directory::start(TaskSpec spec, EventId started_event, TaskPtr p
     if (!agent(spec.agent)) return no_agent(spec);
     if (parent && spec.subject.empty()) spec.subject = parent->spec.subject;
     const std::int64_t now_us = in.now_us();
-    if (auto ok = check_spec(spec, now_us / kMicros); !ok) return fail(ok.error());
+    if (auto ok = check_spec(spec, now_us / kSecond_us); !ok) return fail(ok.error());
     if (!parent && spec.subject.starts_with("agent:") && spec.subject != "agent:" + spec.agent)
         return fail(ErrorCode::kInvalid,
                     fmt::format("`subject` of an autonomous task is its own agent, write "
@@ -313,8 +314,7 @@ Result<SessionPtr> Directory::open(TaskPtr task, Binding binding, std::string bo
     const std::int64_t boot_us = in.clock.boot_us(), now_us = in.now_us();
     if (entry == in.tasks.end() || !of->live(boot_us))
         return unauthenticated("the task is not alive");
-    const std::int64_t life_us =
-        std::min(kWritLifetime_s * kMicros, of->deadline_boot_us - boot_us);
+    const std::int64_t life_us = std::min(kWritLifetime_us, of->deadline_boot_us - boot_us);
     session->issued_us = now_us;
     session->expires_us.store(std::min(now_us + life_us, of->deadline_us));
     session->expires_boot_us.store(boot_us + life_us);
@@ -340,7 +340,7 @@ Status Directory::renew(const SessionPtr& session) {
     const std::int64_t boot_us = in.clock.boot_us();
     if (!session || !session->live(boot_us)) return unauthenticated("the session is not alive");
     const Task& of = *session->task;
-    const std::int64_t life_us = std::min(kWritLifetime_s * kMicros, of.deadline_boot_us - boot_us);
+    const std::int64_t life_us = std::min(kWritLifetime_us, of.deadline_boot_us - boot_us);
     session->expires_us.store(std::min(in.now_us() + life_us, of.deadline_us));
     session->expires_boot_us.store(boot_us + life_us);
     return {};
@@ -427,8 +427,8 @@ Result<TaskPtr> Directory::restore(TaskId id, TaskSpec spec, EventId started_eve
     if (!agent) return no_agent(spec);
     if (state == TaskState::kLive) {
         // A stored copy is believed no more than a launcher.
-        if (auto ok = check_spec(spec, started_us / kMicros); !ok) return fail(ok.error());
-        if (deadline_us - started_us > kMaxTaskLifetime_s * kMicros)
+        if (auto ok = check_spec(spec, started_us / kSecond_us); !ok) return fail(ok.error());
+        if (deadline_us - started_us > kMaxTaskLifetime_s * kSecond_us)
             return fail(ErrorCode::kInvalid, "the stored deadline is later than a task may live");
     }
     const std::unique_lock lock(in.mutex);
@@ -482,9 +482,9 @@ Result<SessionPtr> Directory::restore_session(TaskPtr task, StoredSession stored
     const std::int64_t boot_us = in.clock.boot_us(), now_us = in.now_us();
     if (entry == in.tasks.end() || !of->live(boot_us))
         return unauthenticated("the task is not alive");
-    std::int64_t life_us = kWritLifetime_s * kMicros;
+    std::int64_t life_us = kWritLifetime_us;
     if (stored.binding == Binding::kBearer)
-        life_us = std::min(stored.expires_us - now_us, kMaxWritLifetime_s * kMicros);
+        life_us = std::min(stored.expires_us - now_us, kMaxWritLifetime_s * kSecond_us);
     life_us = std::min(life_us, of->deadline_boot_us - boot_us);
     if (life_us <= 0) return unauthenticated("the writ has expired");
     if (in.sessions.contains(stored.id))

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "identity/limits.h"
 
@@ -16,9 +17,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr std::int64_t kSecond_us = 1'000'000;
-
-TaskSpec spec_of(std::vector<std::string> tools, std::vector<std::string> domains = {}) {
+TaskSpec spec_with(std::vector<std::string> tools, std::vector<std::string> domains = {}) {
     TaskSpec spec;
     spec.agent = "coder";
     spec.subject = "person:alice";
@@ -54,38 +53,38 @@ TEST(ToolPattern, SyntaxIsServerSlashToolOrStar) {
 }
 
 TEST(Narrowing, ToolsMustBeNamedByOneGrantOfTheParent) {
-    const auto parent = parent_of(spec_of({"fs/read", "git/*"}));
-    EXPECT_EQ(verdict(spec_of({"fs/read"}), *parent), "within");
-    EXPECT_EQ(verdict(spec_of({"git/log", "git/*"}), *parent), "within");
-    EXPECT_THAT(verdict(spec_of({"fs/*"}), *parent), HasSubstr("`grants[0]`: tool `fs/*`"));
-    EXPECT_THAT(verdict(spec_of({"gi/log"}), *parent), HasSubstr("tool `gi/log`"));
-    EXPECT_THAT(verdict(spec_of({"fs/read", "mail/send"}), *parent), HasSubstr("`mail/send`"));
+    const auto parent = parent_of(spec_with({"fs/read", "git/*"}));
+    EXPECT_EQ(verdict(spec_with({"fs/read"}), *parent), "within");
+    EXPECT_EQ(verdict(spec_with({"git/log", "git/*"}), *parent), "within");
+    EXPECT_THAT(verdict(spec_with({"fs/*"}), *parent), HasSubstr("`grants[0]`: tool `fs/*`"));
+    EXPECT_THAT(verdict(spec_with({"gi/log"}), *parent), HasSubstr("tool `gi/log`"));
+    EXPECT_THAT(verdict(spec_with({"fs/read", "mail/send"}), *parent), HasSubstr("`mail/send`"));
 }
 
 TEST(Narrowing, ToolsOfTwoGrantsAreNotPooled) {
-    auto wide = spec_of({"fs/read"}, {"work"});
+    auto wide = spec_with({"fs/read"}, {"work"});
     wide.grants.push_back({{"fs/write"}, {"scratch"}, "", 0});
     const auto parent = parent_of(wide);
-    EXPECT_THAT(verdict(spec_of({"fs/read", "fs/write"}, {"work"}), *parent),
+    EXPECT_THAT(verdict(spec_with({"fs/read", "fs/write"}, {"work"}), *parent),
                 HasSubstr("wider than its parent at depth 0"));
-    EXPECT_THAT(verdict(spec_of({"fs/write"}, {"work"}), *parent), HasSubstr("domain `work`"));
+    EXPECT_THAT(verdict(spec_with({"fs/write"}, {"work"}), *parent), HasSubstr("domain `work`"));
 }
 
 TEST(Narrowing, NoDomainsMeansAllAndIsWiderThanSome) {
-    const auto some = parent_of(spec_of({"fs/*"}, {"work", "public"}));
-    EXPECT_EQ(verdict(spec_of({"fs/read"}, {"work"}), *some), "within");
-    EXPECT_THAT(verdict(spec_of({"fs/read"}), *some), HasSubstr("it would reach all"));
-    EXPECT_THAT(verdict(spec_of({"fs/read"}, {"work", "hr"}), *some), HasSubstr("domain `hr`"));
-    const auto any = parent_of(spec_of({"fs/*"}));
-    EXPECT_EQ(verdict(spec_of({"fs/read"}, {"hr"}), *any), "within");
-    EXPECT_EQ(verdict(spec_of({"fs/read"}), *any), "within");
+    const auto some = parent_of(spec_with({"fs/*"}, {"work", "public"}));
+    EXPECT_EQ(verdict(spec_with({"fs/read"}, {"work"}), *some), "within");
+    EXPECT_THAT(verdict(spec_with({"fs/read"}), *some), HasSubstr("it would reach all"));
+    EXPECT_THAT(verdict(spec_with({"fs/read"}, {"work", "hr"}), *some), HasSubstr("domain `hr`"));
+    const auto any = parent_of(spec_with({"fs/*"}));
+    EXPECT_EQ(verdict(spec_with({"fs/read"}, {"hr"}), *any), "within");
+    EXPECT_EQ(verdict(spec_with({"fs/read"}), *any), "within");
 }
 
 TEST(Narrowing, AGrantExpiresNoLaterThanItsParentsGrant) {
-    auto wide = spec_of({"fs/*"});
+    auto wide = spec_with({"fs/*"});
     wide.grants[0].expires_s = 50;
     const auto parent = parent_of(wide);
-    auto child = spec_of({"fs/read"});
+    auto child = spec_with({"fs/read"});
     child.grants[0].expires_s = 50;
     EXPECT_EQ(verdict(child, *parent), "within");
     child.grants[0].expires_s = 51;
@@ -96,15 +95,15 @@ TEST(Narrowing, AGrantExpiresNoLaterThanItsParentsGrant) {
 }
 
 TEST(Narrowing, TheTaskEndsNoLaterThanItsParent) {
-    const auto parent = parent_of(spec_of({"fs/*"}));
-    EXPECT_THAT(verdict(spec_of({"fs/*"}), *parent, 101), HasSubstr("`deadline_s` ends after"));
+    const auto parent = parent_of(spec_with({"fs/*"}));
+    EXPECT_THAT(verdict(spec_with({"fs/*"}), *parent, 101), HasSubstr("`deadline_s` ends after"));
 }
 
 TEST(Narrowing, ABoundedBudgetStaysBounded) {
-    auto wide = spec_of({"fs/*"});
+    auto wide = spec_with({"fs/*"});
     wide.budget.calls = 10;
     const auto parent = parent_of(wide);
-    auto child = spec_of({"fs/*"});
+    auto child = spec_with({"fs/*"});
     EXPECT_THAT(verdict(child, *parent), HasSubstr("`budget.calls` must be from 1 to 10"));
     child.budget.calls = 11;
     EXPECT_THAT(verdict(child, *parent), HasSubstr("`budget.calls`"));
@@ -113,8 +112,8 @@ TEST(Narrowing, ABoundedBudgetStaysBounded) {
 }
 
 TEST(Narrowing, DepthNeverGrowsAndEndsAtZero) {
-    const auto parent = parent_of(spec_of({"fs/*"}));
-    auto child = spec_of({"fs/*"});
+    const auto parent = parent_of(spec_with({"fs/*"}));
+    auto child = spec_with({"fs/*"});
     child.depth_max = 2;
     EXPECT_EQ(verdict(child, *parent), "within");
     child.depth_max = 3;
@@ -128,16 +127,16 @@ TEST(Narrowing, DepthNeverGrowsAndEndsAtZero) {
 }
 
 TEST(Narrowing, TheSubjectNeverChanges) {
-    const auto parent = parent_of(spec_of({"fs/*"}));
-    auto child = spec_of({"fs/*"});
+    const auto parent = parent_of(spec_with({"fs/*"}));
+    auto child = spec_with({"fs/*"});
     child.subject = "person:mallory";
     EXPECT_THAT(verdict(child, *parent), HasSubstr("`subject` must stay `person:alice`"));
 }
 
 TEST(Narrowing, ConditionsAreConjoinedNotCompared) {
-    auto wide = spec_of({"fs/*"});
+    auto wide = spec_with({"fs/*"});
     wide.grants[0].when = "context.input.n < 3";
-    auto child = spec_of({"fs/*"});
+    auto child = spec_with({"fs/*"});
     EXPECT_EQ(verdict(child, *parent_of(wide)), "within");
     child.grants[0].when = "context.input.n < 300";
     EXPECT_EQ(verdict(child, *parent_of(wide)), "within");
@@ -145,7 +144,7 @@ TEST(Narrowing, ConditionsAreConjoinedNotCompared) {
 
 TEST(CheckSpec, NamesTheMemberThatIsWrong) {
     const auto refusal = [](auto change) {
-        TaskSpec spec = spec_of({"fs/*"});
+        TaskSpec spec = spec_with({"fs/*"});
         change(spec);
         const auto ok = check_spec(spec, 1'000);
         return ok ? std::string("ok")
@@ -173,7 +172,7 @@ TEST(CheckSpec, NamesTheMemberThatIsWrong) {
 
 TEST(CheckSpec, SizesAreBounded) {
     const auto code = [](auto change) {
-        TaskSpec spec = spec_of({"fs/*"});
+        TaskSpec spec = spec_with({"fs/*"});
         change(spec);
         const auto ok = check_spec(spec, 1'000);
         return ok ? std::string_view("ok") : name(ok.error().code);
@@ -212,7 +211,7 @@ bool permits(const TaskSpec& spec, std::int64_t deadline_s, const std::string& t
 }
 
 TaskSpec random_spec() {
-    TaskSpec spec = spec_of({});
+    TaskSpec spec = spec_with({});
     spec.grants.clear();
     for (int n = *rc::gen::inRange(1, 4); n > 0; --n)
         spec.grants.push_back(

@@ -13,7 +13,6 @@
 namespace writ::identity::testing {
 
 inline constexpr std::int64_t kStart_us = 1'790'000'000'000'000;
-inline constexpr std::int64_t kSecond_us = 1'000'000;
 
 inline TaskSpec spec_of(std::vector<std::string> tools = {"fs/*"},
                         std::vector<std::string> domains = {}) {

@@ -33,12 +33,6 @@ Status read_grant(const json::Value& value, const std::string& path, Grant& gran
          {"expires_s", [&](V v, P p) { return read_integer(v, p, kAnyTime, grant.expires_s); }}});
 }
 
-json::Node texts(const std::vector<std::string>& list) {
-    json::Node out = json::Node::array();
-    for (const std::string& text : list) out.push_back(text);
-    return out;
-}
-
 }  // namespace
 
 bool Person::has(Role role) const {
@@ -99,8 +93,8 @@ json::Node TaskSpec::to_json() const {
     out["grants"] = json::Node::array();
     for (const Grant& grant : grants) {
         json::Node each = json::Node::object();
-        each["tools"] = texts(grant.tools);
-        each["domains"] = texts(grant.domains);
+        each["tools"] = json::Node::array_of(grant.tools);
+        each["domains"] = json::Node::array_of(grant.domains);
         each["when"] = grant.when;
         each["expires_s"] = grant.expires_s;
         out["grants"].push_back(std::move(each));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
 #include "crypto/hash.h"
 #include "identity/limits.h"
 #include "identity/narrowing.h"
@@ -12,16 +13,8 @@ namespace writ::identity {
 
 namespace {
 
-constexpr std::int64_t kMicros = 1'000'000;
-
 tl::unexpected<Error> refused(std::string detail) {
     return fail(ErrorCode::kUnauthenticated, std::move(detail));
-}
-
-json::Node texts(const std::vector<std::string>& list) {
-    json::Node out = json::Node::array();
-    for (const std::string& text : list) out.push_back(text);
-    return out;
 }
 
 const Task& root_of(const Task& task) {
@@ -55,11 +48,11 @@ json::Node authority(const Task& task) {
     for (const Grant& grant : task.spec.grants) {
         json::Node detail = json::Node::object();
         detail["type"] = "writ_task";
-        detail["tools"] = texts(grant.tools);
-        if (!grant.domains.empty()) detail["domains"] = texts(grant.domains);
+        detail["tools"] = json::Node::array_of(grant.tools);
+        if (!grant.domains.empty()) detail["domains"] = json::Node::array_of(grant.domains);
         if (task.spec.budget.calls != 0) detail["max_calls"] = task.spec.budget.calls;
         detail["not_after"] =
-            std::min(until(grant, task.deadline_us).expires_s, task.deadline_us / kMicros);
+            std::min(until(grant, task.deadline_us).expires_s, task.deadline_us / kSecond_us);
         if (!grant.when.empty()) detail["when_hash"] = digest_text(crypto::sha256(grant.when));
         out.push_back(std::move(detail));
     }
@@ -78,9 +71,9 @@ std::string writ_claims(const Session& session, const WritScope& scope, std::int
     json::Node claims = json::Node::object();
     claims["iss"] = scope.issuer;
     claims["aud"] = scope.audience;
-    claims["iat"] = now_us / kMicros;
-    claims["nbf"] = now_us / kMicros;
-    claims["exp"] = session.expires_us.load() / kMicros;
+    claims["iat"] = now_us / kSecond_us;
+    claims["nbf"] = now_us / kSecond_us;
+    claims["exp"] = session.expires_us.load() / kSecond_us;
     claims["jti"] = session.writ.text();
     claims["sub"] = subject_of(task);
     claims["client_id"] = task.agent->spiffe_id;
@@ -111,8 +104,8 @@ Result<Presented> check_writ_claims(std::string_view payload, const WritScope& s
     if (claims.string("aud") != scope.audience) return refused("`aud` is another audience");
     const auto exp = claims.i64("exp"), nbf = claims.i64("nbf");
     if (!exp || !nbf) return refused("`exp` or `nbf` is missing");
-    if (now_us / kMicros >= *exp) return refused("the writ has expired");
-    if (now_us / kMicros + kWritSkew_s < *nbf) return refused("the writ is not valid yet");
+    if (now_us / kSecond_us >= *exp) return refused("the writ has expired");
+    if (now_us / kSecond_us + kWritSkew_s < *nbf) return refused("the writ is not valid yet");
     const auto about = claims.find(kTaskClaim);
     const auto task =
         about && about->is_object() ? id_in<TaskId>(about->string("id")) : std::nullopt;

@@ -15,7 +15,6 @@ namespace {
 
 using testing::child_of;
 using ::testing::HasSubstr;
-using testing::kSecond_us;
 using testing::kStart_us;
 using ::testing::Not;
 using testing::spec_of;

@@ -5,12 +5,11 @@
 #include <algorithm>
 
 #include "base/inert.h"
+#include "base/limits.h"
 
 namespace writ::json {
 
 namespace {
-
-constexpr std::size_t kShownNameBytes = 64;  // of a foreign member name in an error
 
 tl::unexpected<Error> not_a(const std::string& path, std::string_view wanted) {
     const std::string where = path.empty() ? "the text" : "`" + path + "`";

@@ -54,6 +54,12 @@ Node Node::object() {
     return Object{};
 }
 
+Node Node::array_of(const std::vector<std::string>& texts) {
+    Node out = array();
+    for (const std::string& text : texts) out.push_back(text);
+    return out;
+}
+
 Node Node::raw(std::string text) {
     Node node;
     node.v_ = Raw{std::move(text)};

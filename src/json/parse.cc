@@ -12,6 +12,7 @@
 #include <bit>
 
 #include "base/inert.h"
+#include "base/limits.h"
 #include "json/duplicates.h"
 #include "json/tape.h"
 #include "json/utf8.h"
@@ -21,7 +22,6 @@ namespace writ::json {
 namespace {
 
 constexpr std::size_t kMaxTextBytes = 0xffff'fff0;  // offsets are 32 bits
-constexpr std::size_t kShownNameBytes = 64;         // of a foreign name in an error
 
 bool is_digit(char c) {
     return c >= '0' && c <= '9';

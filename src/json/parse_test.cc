@@ -1,11 +1,11 @@
 // What the parser accepts and, more important, what it refuses. Names follow the habit of JSON test
 // suites: what must be accepted, what must be refused.
 #include <gtest/gtest.h>
-#include <simdjson.h>
 
 #include <chrono>
 #include <string>
 
+#include "json/testing.h"
 #include "json/value.h"
 
 namespace writ::json {
@@ -173,11 +173,6 @@ const std::string kRefused[] = {
     "\"\xe2\x28\xa1\"",
     "\"\xfe\"",
 };
-
-bool simdjson_accepts(const std::string& text) {
-    simdjson::dom::parser parser;
-    return parser.parse(text).error() == simdjson::SUCCESS;
-}
 
 std::string refusal(std::string_view text, const ParseLimits& limits = {}) {
     Result<Document> doc = parse(text, limits);

@@ -2,7 +2,6 @@
 // parsers agree.
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
-#include <simdjson.h>
 
 #include <bit>
 #include <cmath>
@@ -10,6 +9,7 @@
 #include <string>
 
 #include "json/node.h"
+#include "json/testing.h"
 #include "json/utf8.h"
 
 namespace writ::json {
@@ -55,11 +55,6 @@ Node make_node(int depth) {
             return out;
         }
     }
-}
-
-bool simdjson_accepts(const std::string& text) {
-    simdjson::dom::parser parser;
-    return parser.parse(text).error() == simdjson::SUCCESS;
 }
 
 TEST(JsonProperty, WhatIsWrittenReadsBack) {

@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <thread>
 
+#include "base/decimal.h"
 #include "base/inert.h"
 #include "crypto/hash.h"
 
@@ -16,12 +16,8 @@ std::string url_of(const TrustPolicy::Witness& witness, std::string_view path) {
     return witness.url + (slash ? "" : "/") + std::string(path);
 }
 
-std::optional<std::uint64_t> size_from(std::string_view text) {
-    if (text.ends_with('\n')) text.remove_suffix(1);
-    std::uint64_t out = 0;
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), out);
-    if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) return std::nullopt;
-    return out;
+std::string_view without_newline(std::string_view text) {
+    return text.ends_with('\n') ? text.substr(0, text.size() - 1) : text;
 }
 
 }  // namespace
@@ -85,7 +81,7 @@ Cosigner::Told Cosigner::submit(std::size_t i, const SignedCheckpoint& checkpoin
     }
     auto reply = post(i, old_size, checkpoint);
     if (reply && reply->status == 409) {
-        const auto size = size_from(reply->body);
+        const auto size = from_decimal<std::uint64_t>(without_newline(reply->body));
         if (size && *size <= checkpoint.size) {
             old_size = *size;
             reply = post(i, old_size, checkpoint);

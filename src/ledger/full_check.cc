@@ -12,8 +12,7 @@
 namespace writ::ledger {
 namespace {
 
-constexpr std::size_t kMaxBundleBytes = kTileWidth * (2 + kMaxEntryBytes);
-constexpr std::size_t kNamed_max = 16;
+constexpr std::size_t kNamedTiles_max = 16;
 constexpr std::uint64_t kLookEvery = 256;  // entries between two looks at the stop flag
 
 }  // namespace
@@ -32,7 +31,7 @@ struct FullCheck::Pass {
         const auto file = job.log_dir / path;
         const auto there = read_file(file, bytes_max);
         if (there && *there == bytes) return;
-        if (differ.size() < kNamed_max) differ.push_back(path);
+        if (differ.size() < kNamedTiles_max) differ.push_back(path);
         ++differences;
         if (!repair || !failed) return;
         if (auto made = make_dirs(job.disk, file.parent_path()); !made) failed = made;
@@ -108,8 +107,8 @@ Result<std::vector<std::string>> FullCheck::run() const {
     Pass second;
     second.repair = true;
     if (auto done = pass(second); !done) return fail(done.error());
-    if (first.differences > kNamed_max)
-        first.differ.back() = fmt::format("and {} more", first.differences - kNamed_max + 1);
+    if (first.differences > kNamedTiles_max)
+        first.differ.back() = fmt::format("and {} more", first.differences - kNamedTiles_max + 1);
     return std::move(first.differ);
 }
 

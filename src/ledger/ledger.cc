@@ -28,7 +28,7 @@ namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 
 // After tiles could not be written, as on a full disk, the next attempt comes this much later.
-constexpr milliseconds kRetryEvery{1'000};
+constexpr milliseconds kTilesRetryEvery{1'000};
 // The publisher does not wait for the next checkpoint with this much: entries are still in the
 // processor's cache then, and their memory, used again, as well.
 constexpr std::size_t kTakeBytes = 32 << 10;
@@ -212,7 +212,8 @@ void DiskLedger::publish_loop() {
             };
             const auto now = std::chrono::steady_clock::now();
             durable_.wait_until(lock, (last + cadence > now ? last : now) + cadence, wanted);
-            const auto pause = publish_trouble_.empty() ? cadence : std::max(cadence, kRetryEvery);
+            const auto pause =
+                publish_trouble_.empty() ? cadence : std::max(cadence, kTilesRetryEvery);
             const bool due = std::chrono::steady_clock::now() >= last + pause;
             const bool dirty = published_size_ < durable_size_;
             const bool idle = clock_.boot_us() - last_us >= heartbeat_us;

@@ -1,16 +1,14 @@
 #include "ledger/note.h"
 
 #include <algorithm>
-#include <charconv>
 
+#include "base/decimal.h"
 #include "crypto/hash.h"
 
 namespace writ::ledger {
 namespace {
 
 constexpr std::string_view kDash = "\xe2\x80\x94 ";  // U+2014 and a space
-// A note of ours is a few hundred bytes; sixteen witnesses with large signatures stay below this.
-constexpr std::size_t kMaxNoteBytes = 128 << 10;
 
 Bytes typed_key(const crypto::Ed25519Key::Public& key, KeyRole role) {
     Bytes out = {static_cast<std::uint8_t>(role)};
@@ -24,10 +22,6 @@ std::array<std::uint8_t, 4> key_id(std::string_view name, ByteView typed) {
     input.insert(input.end(), typed.begin(), typed.end());
     const Sha256 digest = crypto::sha256(input);
     return {digest[0], digest[1], digest[2], digest[3]};
-}
-
-Error bad(std::string detail) {
-    return {ErrorCode::kCorrupt, std::move(detail), {}};
 }
 
 // The next line of `text`, which must end in a newline; removes it.
@@ -138,16 +132,17 @@ std::string sign_note(std::string_view text, std::string_view name, const crypto
 Result<std::vector<NoteSignature>> parse_signatures(std::string_view lines) {
     std::vector<NoteSignature> out;
     while (!lines.empty()) {
-        if (out.size() == kMaxSignatures) return fail(bad("the note has too many signatures"));
+        if (out.size() == kMaxSignatures) return fail(corrupt("the note has too many signatures"));
         const auto line = take_line(lines);
-        if (!line || !line->starts_with(kDash)) return fail(bad("a signature line is malformed"));
+        if (!line || !line->starts_with(kDash))
+            return fail(corrupt("a signature line is malformed"));
         const auto rest = line->substr(kDash.size());
         const auto space = rest.find(' ');
         const auto blob =
             space == std::string_view::npos ? std::nullopt : from_base64(rest.substr(space + 1));
         if (!blob || blob->size() < 5 || space == 0 ||
             rest.substr(0, space).find('+') != std::string_view::npos)
-            return fail(bad("a signature line is malformed"));
+            return fail(corrupt("a signature line is malformed"));
         NoteSignature signature;
         signature.name = rest.substr(0, space);
         std::copy_n(blob->begin(), 4, signature.id.begin());
@@ -161,25 +156,26 @@ Result<std::vector<NoteSignature>> parse_signatures(std::string_view lines) {
 Result<Note> Note::parse(std::string_view note) {
     if (note.size() > kMaxNoteBytes) return fail(ErrorCode::kTooLarge, "the note is too large");
     const auto split = note.rfind("\n\n");
-    if (split == std::string_view::npos) return fail(bad("the note has no signatures"));
-    if (!is_note_text(note)) return fail(bad("the note holds control characters or is not UTF-8"));
+    if (split == std::string_view::npos) return fail(corrupt("the note has no signatures"));
+    if (!is_note_text(note))
+        return fail(corrupt("the note holds control characters or is not UTF-8"));
     auto signatures = parse_signatures(note.substr(split + 2));
     if (!signatures) return fail(signatures.error());
-    if (signatures->empty()) return fail(bad("the note has no signatures"));
+    if (signatures->empty()) return fail(corrupt("the note has no signatures"));
     return Note{std::string(note.substr(0, split + 1)), std::move(*signatures)};
 }
 
 Result<std::string> open_note(std::string_view note, const NoteVerifier& verifier) {
     auto parsed = Note::parse(note);
-    if (!parsed) return fail(bad(parsed.error().detail));
+    if (!parsed) return fail(corrupt(parsed.error().detail));
     bool signed_by_log = false;
     for (const NoteSignature& signature : parsed->signatures) {
         if (!is_by(signature, verifier)) continue;
         if (!crypto::ed25519_verify(verifier.key, as_bytes(parsed->text), signature.bytes))
-            return fail(bad("the log's signature does not verify"));
+            return fail(corrupt("the log's signature does not verify"));
         signed_by_log = true;
     }
-    if (!signed_by_log) return fail(bad("the note is not signed by the log's key"));
+    if (!signed_by_log) return fail(corrupt("the note is not signed by the log's key"));
     return std::move(parsed->text);
 }
 
@@ -203,7 +199,7 @@ Result<std::optional<std::int64_t>> cosigned_at(std::string_view text,
     for (const NoteSignature& signature : signatures) {
         if (!is_by(signature, witness)) continue;
         const auto wrong = [&] {
-            return fail(bad("the cosignature of `" + witness.name + "` does not verify"));
+            return fail(corrupt("the cosignature of `" + witness.name + "` does not verify"));
         };
         if (signature.bytes.size() != kTimeBytes + 64) return wrong();
         std::uint64_t seconds = 0;
@@ -227,14 +223,13 @@ Result<CheckpointBody> parse_checkpoint(std::string_view text) {
     const auto size = take_line(text);
     const auto root = take_line(text);
     if (!origin || origin->empty() || !size || !root)
-        return fail(bad("the checkpoint is not three lines"));
+        return fail(corrupt("the checkpoint is not three lines"));
     out.origin = *origin;
-    const auto parsed = std::from_chars(size->data(), size->data() + size->size(), out.size);
-    if (parsed.ec != std::errc() || parsed.ptr != size->data() + size->size() ||
-        std::to_string(out.size) != *size)
-        return fail(bad("the checkpoint's size is not a number"));
+    const auto entries = from_decimal<std::uint64_t>(*size);
+    if (!entries) return fail(corrupt("the checkpoint's size is not a number"));
+    out.size = *entries;
     const auto hash = from_base64(*root);
-    if (!hash || hash->size() != 32) return fail(bad("the checkpoint's root is not a hash"));
+    if (!hash || hash->size() != 32) return fail(corrupt("the checkpoint's root is not a hash"));
     std::copy(hash->begin(), hash->end(), out.root.begin());
     return out;
 }

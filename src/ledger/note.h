@@ -58,6 +58,9 @@ struct Note {
 // The signature lines of a witness's answer. Errors: kCorrupt.
 Result<std::vector<NoteSignature>> parse_signatures(std::string_view lines);
 
+// A note of ours is a few hundred bytes; sixteen witnesses with large signatures stay below this.
+inline constexpr std::size_t kMaxNoteBytes = 128 << 10;
+
 // `text` (ending in a newline) with a blank line and the signature line of `name`.
 std::string sign_note(std::string_view text, std::string_view name, const crypto::Ed25519Key& key);
 

@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
+
+#include "base/decimal.h"
 
 namespace writ::ledger {
 namespace {
@@ -105,10 +106,8 @@ class TrustPolicy::Parser {
         if (words[2] == "all") {
             item.threshold = n;
         } else if (words[2] != "any") {
-            const char* end = words[2].data() + words[2].size();
-            const auto parsed = std::from_chars(words[2].data(), end, item.threshold);
-            if (parsed.ec != std::errc() || parsed.ptr != end || item.threshold < 1 ||
-                item.threshold > n)
+            item.threshold = from_decimal<std::size_t>(words[2]).value_or(0);
+            if (item.threshold < 1 || item.threshold > n)
                 return wrong(
                     fmt::format("`{}` is not all, any or a number from 1 to {}", words[2], n));
         }

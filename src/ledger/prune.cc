@@ -1,7 +1,6 @@
 #include "ledger/prune.h"
 
-#include <charconv>
-
+#include "base/decimal.h"
 #include "ledger/segment.h"
 #include "ledger/tile.h"
 
@@ -13,12 +12,12 @@ Result<std::uint64_t> minimum_index(const fs::path& log_dir) {
     const auto text = read_file(log_dir / "minimum-index", kMaxBytes);
     if (!text && text.error().code == ErrorCode::kNotFound) return 0;
     if (!text) return fail(text.error());
-    std::uint64_t out = 0;
-    const auto parsed = std::from_chars(text->data(), text->data() + text->size(), out);
-    if (parsed.ec != std::errc() || std::to_string(out) + "\n" != *text || out % kTileWidth != 0)
+    const bool line = text->ends_with('\n');
+    const auto out = from_decimal<std::uint64_t>({text->data(), text->size() - (line ? 1 : 0)});
+    if (!line || !out || *out % kTileWidth != 0)
         return fail(ErrorCode::kCorrupt,
                     "`" + (log_dir / "minimum-index").string() + "` is not a minimum index");
-    return out;
+    return *out;
 }
 
 Status prune_below(const fs::path& wal_dir, const fs::path& log_dir, std::uint64_t index,

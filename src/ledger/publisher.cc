@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 
+#include "base/decimal.h"
 #include "base/log.h"
 #include "ledger/file.h"
 #include "ledger/note.h"
@@ -21,9 +21,8 @@ namespace {
 namespace fs = std::filesystem;
 constexpr std::string_view kStateHead = "writ-ledger-signed/1";
 constexpr std::size_t kMaxStateBytes = 8 << 10;
-constexpr std::size_t kMaxNoteBytes = 128 << 10;
 // Beyond this many files one sync of the file system is cheaper than one each.
-constexpr std::size_t kSyncEach_max = 16;
+constexpr std::size_t kSyncEachTile_max = 16;
 // Files from this size on are written past the system's cache.
 constexpr std::size_t kDirectBytes = 64 << 10;
 
@@ -102,9 +101,7 @@ Status Publisher::load(std::string_view state) {
     if (lines.size() < 4 || lines[0] != kStateHead)
         return damaged("the signed state is unreadable");
     if (lines[1] != options_.origin) return damaged("the signed state is another log's");
-    std::uint64_t size = 0;
-    const char* end = lines[2].data() + lines[2].size();
-    const auto parsed = std::from_chars(lines[2].data(), end, size);
+    const auto size = from_decimal<std::uint64_t>(lines[2]);
     const auto root = hash_from(lines[3]);
     std::vector<Sha256> peaks;
     for (std::size_t i = 4; i < lines.size(); ++i) {
@@ -112,12 +109,11 @@ Status Publisher::load(std::string_view state) {
         if (!peak) return damaged("a peak is unreadable");
         peaks.push_back(*peak);
     }
-    if (parsed.ec != std::errc() || parsed.ptr != end || !root ||
-        peaks.size() != static_cast<std::size_t>(std::popcount(size)))
+    if (!size || !root || peaks.size() != static_cast<std::size_t>(std::popcount(*size)))
         return damaged("the signed state is unreadable");
-    const CompactTree tree(size, std::move(peaks));
+    const CompactTree tree(*size, std::move(peaks));
     if (tree.root() != *root) return damaged("the peaks do not give the signed root");
-    signed_.push_back({size, *root});
+    signed_.push_back({*size, *root});
     if (load_rows(tree)) return {};
     log::warn("ledger", "tiles of `{}` are missing or altered: all are made again",
               options_.log_dir.string());
@@ -206,7 +202,7 @@ Status Publisher::write_file(const std::string& path, std::string_view bytes) {
     if (auto done = write_bytes(file->fd(), bytes); !done) return done;
     if (::rename(temp.c_str(), target.c_str()) != 0)
         return fail(disk_error("cannot name `" + target.string() + "`", errno));
-    sync_all_ = sync_all_ || unsynced_.size() >= kSyncEach_max;
+    sync_all_ = sync_all_ || unsynced_.size() >= kSyncEachTile_max;
     if (sync_all_) {
         unsynced_.clear();
         unsynced_dirs_.clear();

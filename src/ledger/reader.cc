@@ -21,15 +21,8 @@ namespace writ::ledger {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::size_t kMaxBundleBytes = kTileWidth * (2 + kMaxEntryBytes);
-constexpr std::size_t kMaxNoteBytes = 128 << 10;
 // A wholly damaged log is told apart from a flawed one long before this many.
 constexpr std::size_t kFindings_max = 100;
-
-unsigned width_at(std::uint64_t count, std::uint64_t n) {
-    const std::uint64_t rest = count - n * kTileWidth;
-    return static_cast<unsigned>(std::min(rest, kTileWidth));
-}
 
 // Reads a tile or bundle by its path; a partial one may have been replaced by the full one
 // (tlog-tiles allows that).

@@ -16,18 +16,8 @@ namespace writ::ledger {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::size_t kMaxNoteBytes = 128 << 10;
 // Beyond this many files one sync of the file system is cheaper than one each.
-constexpr std::size_t kSyncEach_max = 64;
-constexpr std::size_t kMaxBundleBytes = kTileWidth * (2 + kMaxEntryBytes);
-
-Error bad(std::string what) {
-    return {ErrorCode::kCorrupt, std::move(what), {}};
-}
-
-unsigned width_at(std::uint64_t size, std::uint64_t n) {
-    return static_cast<unsigned>(std::min(size - n * kTileWidth, kTileWidth));
-}
+constexpr std::size_t kSyncEachFile_max = 64;
 
 }  // namespace
 
@@ -70,8 +60,8 @@ Status Replica::load() {
         64);
     const auto root = prover.root(body->size);
     if (!root || *root != body->root)
-        return fail(bad(fmt::format("the copy in `{}` does not verify: remove it and begin anew",
-                                    dir_.string())));
+        return fail(corrupt(fmt::format(
+            "the copy in `{}` does not verify: remove it and begin anew", dir_.string())));
     size_ = body->size;
     root_ = body->root;
     const std::uint64_t base = size_ / kTileWidth * kTileWidth;
@@ -110,7 +100,7 @@ Status Replica::write_file(const std::string& path, std::string_view bytes) {
     if (auto done = write_at(*disk_, file->fd(), bytes, 0); !done) return done;
     if (::rename(temp.c_str(), target.c_str()) != 0)
         return fail(disk_error("cannot name `" + target.string() + "`", errno));
-    sync_all_ = sync_all_ || unsynced_.size() >= kSyncEach_max;
+    sync_all_ = sync_all_ || unsynced_.size() >= kSyncEachFile_max;
     if (sync_all_) return {};
     unsynced_.push_back(std::move(*file));
     unsynced_dirs_.insert(target.parent_path());
@@ -138,9 +128,9 @@ Status Replica::add(const Sha256& leaf) {
     // What was confirmed before must still be there.
     if (failed_ && tree_.size() == size_ && tree_.root() != root_)
         return fail(
-            bad(fmt::format("the source's first {} entries are not those that it signed "
-                            "before: they were rewritten",
-                            size_)));
+            corrupt(fmt::format("the source's first {} entries are not those that it signed "
+                                "before: they were rewritten",
+                                size_)));
     return failed_;
 }
 
@@ -161,7 +151,8 @@ Status Replica::take_bundle(LogSource& source, std::uint64_t n, unsigned width) 
 Status Replica::take_pruned(LogSource& source, std::uint64_t n) {
     const auto bytes = source.get(tile_path(0, n, kTileWidth), kTileWidth * 32);
     if (!bytes) return fail(bytes.error());
-    if (bytes->size() != kTileWidth * 32) return fail(bad(tile_path(0, n, kTileWidth) + " is cut"));
+    if (bytes->size() != kTileWidth * 32)
+        return fail(corrupt(tile_path(0, n, kTileWidth) + " is cut"));
     for (std::size_t i = 0; i < kTileWidth; ++i) {
         Sha256 leaf;
         std::copy_n(as_bytes(*bytes).begin() + static_cast<std::ptrdiff_t>(i * 32), 32,
@@ -213,14 +204,14 @@ Status Replica::update(LogSource& source, const Progress& progress) {
     const auto text = open_note(*note, key_);
     const auto body = text ? parse_checkpoint(*text) : fail(text.error());
     if (!body) return fail(body.error().in("the source's checkpoint"));
-    if (body->origin != key_.name) return fail(bad("the source's checkpoint is another log's"));
+    if (body->origin != key_.name) return fail(corrupt("the source's checkpoint is another log's"));
     if (body->size < size_)
         return fail(
-            bad(fmt::format("the source went back from {} to {} entries", size_, body->size)));
+            corrupt(fmt::format("the source went back from {} to {} entries", size_, body->size)));
     if (body->size == size_ && size_ > 0) {
         if (body->root != root_)
-            return fail(
-                bad(fmt::format("the source has two roots for {} entries: it is forked", size_)));
+            return fail(corrupt(
+                fmt::format("the source has two roots for {} entries: it is forked", size_)));
         // The same tree, perhaps with more cosignatures or newer ones.
         const auto mine = read_file(dir_ / "checkpoint", kMaxNoteBytes);
         if (mine && *mine == *note) return {};
@@ -253,7 +244,7 @@ Status Replica::update(LogSource& source, const Progress& progress) {
         if (!done) return back(done.error());
     }
     if (tree_.root() != body->root)
-        return back(bad("the source's entries do not give the root that it signed"));
+        return back(corrupt("the source's entries do not give the root that it signed"));
     if (auto done = write_edge(); !done) return back(done.error());
     if (gone > 0)
         if (auto done = write_file("minimum-index", std::to_string(gone) + "\n"); !done)

@@ -13,7 +13,7 @@
 namespace writ::ledger {
 namespace {
 
-constexpr std::chrono::seconds kRetryEvery{1};
+constexpr std::chrono::seconds kSpareRetryEvery{1};
 constexpr std::size_t kPieceBytes = 1 << 20;
 // Zeros are synced this often, so that no commit waits behind a whole segment of them.
 constexpr std::size_t kSyncEveryBytes = 4 << 20;
@@ -69,7 +69,7 @@ void Spare::make_one(std::unique_lock<std::mutex>& lock) {
     made_ = std::move(made);
     if (!made_) {
         changed_.notify_all();
-        changed_.wait_for(lock, kRetryEvery, [&] { return stopping_; });
+        changed_.wait_for(lock, kSpareRetryEvery, [&] { return stopping_; });
     } else if (reserve) {
         reserve_ready_ = true;
     } else {

@@ -6,6 +6,7 @@
 //   x001/x234/067
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -20,6 +21,12 @@ namespace writ::ledger {
 
 inline constexpr std::uint64_t kTileWidth = 256;
 inline constexpr std::size_t kMaxEntryBytes = 65'535;
+inline constexpr std::size_t kMaxBundleBytes = kTileWidth * (2 + kMaxEntryBytes);
+
+// How many of `size` entries tile or bundle `n` of their row holds, of which it has some.
+inline unsigned width_at(std::uint64_t size, std::uint64_t n) {
+    return static_cast<unsigned>(std::min(size - n * kTileWidth, kTileWidth));
+}
 
 // What a path below a log's folder names.
 struct TilePath {

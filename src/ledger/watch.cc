@@ -13,7 +13,7 @@ namespace writ::ledger {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::size_t kNamed_max = 16;
+constexpr std::size_t kNamedSegments_max = 16;
 // Renames begun and not yet seen to end; two threads rename at most.
 constexpr std::size_t kRenamings_max = 64;
 constexpr std::uint32_t kEvents = IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MODIFY | IN_CREATE |
@@ -90,7 +90,8 @@ std::vector<std::string> TileWatch::look() {
                 continue;  // a file of that name is a stranger's, and harmless until read
             }
             if ((event->mask & (IN_IGNORED | IN_Q_OVERFLOW)) != 0) continue;
-            if (out.size() < kNamed_max) out.push_back(fs::relative(path, log_dir_).string());
+            if (out.size() < kNamedSegments_max)
+                out.push_back(fs::relative(path, log_dir_).string());
         }
     }
     return out;

@@ -5,8 +5,8 @@
 #include <sys/file.h>
 
 #include <algorithm>
-#include <charconv>
 
+#include "base/decimal.h"
 #include "crypto/hash.h"
 #include "ledger/tree.h"
 
@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr std::size_t kMaxProof = 63;  // lines
-constexpr std::size_t kMaxStateBytes = 128 << 10;
+constexpr std::size_t kMaxSeenBytes = 128 << 10;
 
 WitnessAnswer answer(int status, std::string body) {
     return {status, "text/plain; charset=utf-8", std::move(body) + "\n"};
@@ -23,13 +23,6 @@ WitnessAnswer answer(int status, std::string body) {
 
 std::string hash_name(std::string_view origin) {
     return to_hex(crypto::sha256(origin));
-}
-
-std::optional<std::uint64_t> size_from(std::string_view text) {
-    std::uint64_t out = 0;
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), out);
-    if (parsed.ec != std::errc() || std::to_string(out) != text) return std::nullopt;
-    return out;
 }
 
 }  // namespace
@@ -46,7 +39,7 @@ struct Witness::Submission {
         auto end = text.find('\n');
         if (end == std::string_view::npos || !text.starts_with("old "))
             return bad("the first line is not `old SIZE`");
-        const auto old_size = size_from(text.substr(4, end - 4));
+        const auto old_size = from_decimal<std::uint64_t>(text.substr(4, end - 4));
         if (!old_size) return bad("the old size is not a decimal number");
         out.old_size = *old_size;
         text.remove_prefix(end + 1);
@@ -112,7 +105,7 @@ fs::path Witness::file_of(std::string_view origin) const {
 // The kept checkpoint must carry our own cosignature: only that shows that we wrote it.
 Result<std::optional<Witness::State>> Witness::load(const std::string& origin) const {
     const fs::path path = file_of(origin);
-    auto text = read_file(path, kMaxStateBytes);
+    auto text = read_file(path, kMaxSeenBytes);
     if (!text && text.error().code == ErrorCode::kNotFound) return std::nullopt;
     if (!text) return fail(text.error());
     const auto wrong = [&](std::string_view why) {

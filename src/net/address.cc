@@ -4,8 +4,9 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <charconv>
 #include <cstring>
+
+#include "base/decimal.h"
 
 namespace writ::net {
 namespace {
@@ -14,7 +15,7 @@ constexpr std::string_view kAllowed =
     "allowed are `127.0.0.1:PORT`, `[::1]:PORT`, `localhost:PORT` and the absolute path of a unix "
     "socket";
 
-Result<Endpoint> bad(std::string_view text, std::string_view why) {
+Result<Endpoint> bad_endpoint(std::string_view text, std::string_view why) {
     return fail(ErrorCode::kInvalid, fmt::format("endpoint `{}` {}: {}", text, why, kAllowed));
 }
 
@@ -22,26 +23,25 @@ Result<Endpoint> bad(std::string_view text, std::string_view why) {
 
 Result<Endpoint> Endpoint::parse(std::string_view text) {
     Endpoint out;
-    if (text.find('\0') != std::string_view::npos) return bad("", "contains a zero byte");
+    if (text.find('\0') != std::string_view::npos) return bad_endpoint("", "contains a zero byte");
     if (text.starts_with("/")) {
         if (text.size() >= sizeof sockaddr_un{}.sun_path)
-            return bad(text, "is longer than 107 bytes");
+            return bad_endpoint(text, "is longer than 107 bytes");
         out.unix_path = text;
         return out;
     }
     const auto colon = text.rfind(':');
-    if (colon == std::string_view::npos) return bad(text, "has no port");
+    if (colon == std::string_view::npos) return bad_endpoint(text, "has no port");
     const std::string_view host = text.substr(0, colon);
-    const std::string_view port = text.substr(colon + 1);
-    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), out.port);
-    if (error != std::errc() || end != port.data() + port.size())
-        return bad(text, "has a port that is not a number up to 65535");
+    const auto port = from_decimal<std::uint16_t>(text.substr(colon + 1));
+    if (!port) return bad_endpoint(text, "has a port that is not a number up to 65535");
+    out.port = *port;
     if (host == "127.0.0.1" || host == "localhost")
         out.host = "127.0.0.1";
     else if (host == "[::1]")
         out.host = "::1";
     else
-        return bad(text, "is not on the loopback interface");
+        return bad_endpoint(text, "is not on the loopback interface");
     return out;
 }
 

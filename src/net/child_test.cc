@@ -19,7 +19,6 @@
 namespace writ::net {
 namespace {
 
-constexpr Millis kSoon{10'000};
 constexpr std::size_t kLine = 64 << 10;
 
 ChildSpec shell(const std::string& script) {
@@ -385,7 +384,7 @@ TEST(Child, DiesWithItsParent) {
     }
     in = Fd();
     pid_t pid = 0;
-    ASSERT_EQ(read(out.get(), &pid, sizeof pid), static_cast<ssize_t>(sizeof pid));
+    ASSERT_EQ(::read(out.get(), &pid, sizeof pid), static_cast<ssize_t>(sizeof pid));
     const Fd child = pidfd_of(pid);
     ASSERT_TRUE(child.valid());
     ::kill(parent, SIGKILL);

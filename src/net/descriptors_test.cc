@@ -18,7 +18,6 @@
 namespace writ::net {
 namespace {
 
-constexpr Millis kSoon{10'000};
 // Of an instance's start: four pipes and a pidfd.
 constexpr std::size_t kOfStart = 9;
 

@@ -12,8 +12,6 @@
 namespace writ::net {
 namespace {
 
-constexpr Millis kSoon{5'000};
-
 HttpRequest get(std::string target = "/") {
     HttpRequest request;
     request.method = "GET";

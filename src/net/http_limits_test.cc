@@ -13,50 +13,16 @@
 
 #include "net/descriptors.h"
 #include "net/http.h"
-#include "net/testing.h"
+#include "net/served.h"
 
 namespace writ::net {
 namespace {
 
-Task<void> echo(HttpRequest request, Responder& responder) {
+Task<void> echo_size(HttpRequest request, Responder& responder) {
     HttpResponse response;
     response.body = request.method + " " + std::to_string(request.body.size());
     (void)co_await responder.send(std::move(response));
 }
-
-class Served {
-  public:
-    explicit Served(HttpHandler handler, HttpServerOptions options = {},
-                    const std::string& at = "127.0.0.1:0") {
-        auto listener = Listener::bind(*Endpoint::parse(at));
-        WRIT_CHECK(listener.has_value());
-        endpoint_ = listener->endpoint();
-        server_ = std::make_unique<HttpServer>(reactor_, std::move(*listener), std::move(handler),
-                                               options);
-        thread_ = std::thread([this] { reactor_.run(); });
-        pthread_getcpuclockid(thread_.native_handle(), &cpu_);
-    }
-    ~Served() {
-        reactor_.stop();
-        thread_.join();
-        server_.reset();
-    }
-    const Endpoint& endpoint() const { return endpoint_; }
-    std::size_t connections() const { return server_->connections(); }
-    Reactor& reactor() { return reactor_; }
-    double cpu_s() const {
-        timespec now{};
-        clock_gettime(cpu_, &now);
-        return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
-    }
-
-  private:
-    Reactor reactor_;
-    Endpoint endpoint_;
-    std::unique_ptr<HttpServer> server_;
-    std::thread thread_;
-    clockid_t cpu_{};
-};
 
 const std::string kGet = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -72,7 +38,7 @@ bool eventually(F condition) {
 TEST(HttpLimits, ANewConnectionTakesThePlaceOfTheLongestIdleOne) {
     HttpServerOptions options;
     options.connections_max = 3;
-    Served served(echo, options);
+    Served served(echo_size, options);
     std::vector<std::unique_ptr<RawClient>> clients;
     for (int i = 0; i < 3; ++i) {
         clients.push_back(std::make_unique<RawClient>(served.endpoint()));
@@ -96,7 +62,7 @@ TEST(HttpLimits, BodiesOfAllConnectionsTogetherAreBounded) {
     HttpServerOptions options;
     options.body_bytes_max = 300'000;
     options.bodies_bytes_max = 500'000;
-    Served served(echo, options);
+    Served served(echo_size, options);
     const std::string head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n";
     RawClient slow(served.endpoint());
     RawClient second(served.endpoint());
@@ -154,7 +120,8 @@ TEST(HttpLimits, AnswersOfAllSlowReadersTogetherAreBounded) {
             slow.push_back(std::make_unique<RawClient>(served.endpoint()));
             ask(*slow.back(), target);
         }
-        EXPECT_TRUE(eventually([&] { return asked == 4 && served.connections() == 2; })) << target;
+        EXPECT_TRUE(eventually([&] { return asked == 4 && served.server().connections() == 2; }))
+            << target;
         int whole = 0;
         for (const auto& client : slow) whole += client->hear_all().size() > kAnswer ? 1 : 0;
         EXPECT_EQ(whole, 2) << target;
@@ -199,7 +166,7 @@ TEST(HttpLimits, AnAnswerIsCutOffWhenItMayNotBeToldAnyMore) {
     allowed = false;
     ASSERT_EQ(sent.wait_for(std::chrono::seconds(10)), std::future_status::ready);
     EXPECT_EQ(sent.get().error().code, ErrorCode::kCancelled);
-    ASSERT_TRUE(eventually([&] { return served.connections() == 0; }));
+    ASSERT_TRUE(eventually([&] { return served.server().connections() == 0; }));
     std::string rest = client.hear_all();
     EXPECT_LT(rest.size(), 32u << 20);
     char byte = 0;
@@ -219,7 +186,7 @@ TEST(HttpLimits, AHandlerThatWaitsLearnsThatItsPeerHasGone) {
     client.reset();
     EXPECT_EQ(streamer.left.get_future().wait_for(std::chrono::seconds(5)),
               std::future_status::ready);
-    EXPECT_TRUE(eventually([&] { return served.connections() == 0; }));
+    EXPECT_TRUE(eventually([&] { return served.server().connections() == 0; }));
 }
 
 // Out of descriptors: what is idle gives way, the loop does not spin, and it serves again.
@@ -227,7 +194,7 @@ TEST(HttpLimits, ExhaustedDescriptorsDoNotSpinAndPass) {
 #if __has_feature(undefined_behavior_sanitizer)
     GTEST_SKIP() << "the vptr check opens a pipe and takes its absence for damage";
 #endif
-    Served served(echo);
+    Served served(echo_size);
     rlimit before{};
     ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
     std::vector<Fd> clients;
@@ -258,8 +225,8 @@ TEST(HttpLimits, ExhaustedDescriptorsDoNotSpinAndPass) {
 // However many connections strangers hold, the last descriptors are for whom they are kept.
 TEST(HttpLimits, TheLastDescriptorsAreKept) {
     const TempDir dir;
-    Served agents(echo);
-    Served people(echo, {}, dir.file("people.sock"));
+    Served agents(echo_size);
+    Served people(*Endpoint::parse(dir.file("people.sock")), echo_size);
     auto idle = std::make_unique<RawClient>(agents.endpoint());
     idle->say(kGet);
     idle->hear_until("GET 0");

@@ -41,7 +41,7 @@ Task<Got> ask(HttpPool* pool, std::string body, std::size_t max, int ms,
     co_return out;
 }
 
-Got ask_once(const std::string& answer, std::size_t max = 1'000, int ms = 5'000) {
+Got ask_pool(const std::string& answer, std::size_t max = 1'000, int ms = 5'000) {
     Reactor reactor;
     const Scripted upstream({{answer}});
     HttpPool pool(reactor, upstream.endpoint());
@@ -122,28 +122,28 @@ TEST(HttpPool, NothingIsSentWhenDepartRefuses) {
 TEST(HttpPool, LiesAboutTheLengthAreNoAnswer) {
     const std::string head = "HTTP/1.1 200 OK\r\n";
     const std::string chunked = head + "Transfer-Encoding: chunked\r\n\r\n";
-    EXPECT_EQ(ask_once(head + "Content-Length: 9\r\n\r\nab").body.error().code,
+    EXPECT_EQ(ask_pool(head + "Content-Length: 9\r\n\r\nab").body.error().code,
               ErrorCode::kUnavailable);
-    EXPECT_EQ(ask_once(chunked + "5\r\nab").body.error().code, ErrorCode::kUnavailable);
-    EXPECT_EQ(ask_once(chunked + "2\r\nabcd\r\n0\r\n\r\n").body.error().code, ErrorCode::kInvalid);
-    EXPECT_EQ(ask_once(chunked + "-2\r\nab").body.error().code, ErrorCode::kInvalid);
-    EXPECT_EQ(ask_once(chunked + "2;ext=1\r\nab\r\n0\r\n\r\n").body.error().code,
+    EXPECT_EQ(ask_pool(chunked + "5\r\nab").body.error().code, ErrorCode::kUnavailable);
+    EXPECT_EQ(ask_pool(chunked + "2\r\nabcd\r\n0\r\n\r\n").body.error().code, ErrorCode::kInvalid);
+    EXPECT_EQ(ask_pool(chunked + "-2\r\nab").body.error().code, ErrorCode::kInvalid);
+    EXPECT_EQ(ask_pool(chunked + "2;ext=1\r\nab\r\n0\r\n\r\n").body.error().code,
               ErrorCode::kInvalid);
-    EXPECT_EQ(ask_once(chunked + "0\r\nTrailer: x\r\n\r\n").body.error().code, ErrorCode::kInvalid);
-    EXPECT_EQ(ask_once(chunked + "ffffffff\r\nab").body.error().code, ErrorCode::kTooLarge);
-    EXPECT_EQ(ask_once(chunked + "fffffffffffffffff\r\n").body.error().code, ErrorCode::kInvalid);
-    EXPECT_EQ(ask_once(head + "Content-Length: 1001\r\n\r\n").body.error().code,
+    EXPECT_EQ(ask_pool(chunked + "0\r\nTrailer: x\r\n\r\n").body.error().code, ErrorCode::kInvalid);
+    EXPECT_EQ(ask_pool(chunked + "ffffffff\r\nab").body.error().code, ErrorCode::kTooLarge);
+    EXPECT_EQ(ask_pool(chunked + "fffffffffffffffff\r\n").body.error().code, ErrorCode::kInvalid);
+    EXPECT_EQ(ask_pool(head + "Content-Length: 1001\r\n\r\n").body.error().code,
               ErrorCode::kTooLarge);
-    EXPECT_EQ(ask_once(chunked + "3e9\r\n" + std::string(1'001, 'x') + "\r\n").body.error().code,
+    EXPECT_EQ(ask_pool(chunked + "3e9\r\n" + std::string(1'001, 'x') + "\r\n").body.error().code,
               ErrorCode::kTooLarge);
     std::string fields;
     for (int i = 0; i < 100; ++i) fields += "A: b\r\n";
-    EXPECT_EQ(ask_once(head + fields + "\r\n").begun.error().code, ErrorCode::kInvalid);
+    EXPECT_EQ(ask_pool(head + fields + "\r\n").begun.error().code, ErrorCode::kInvalid);
 }
 
 TEST(HttpPool, AnAnswerThatStopsIsATimeout) {
     EXPECT_EQ(
-        ask_once("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab", 10, 5'000).body.error().code,
+        ask_pool("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab", 10, 5'000).body.error().code,
         ErrorCode::kUnavailable);  // it closes
     Reactor reactor;
     auto listener = Listener::bind(*Endpoint::parse("127.0.0.1:0"));  // nobody accepts

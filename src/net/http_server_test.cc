@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "net/http.h"
-#include "net/testing.h"
+#include "net/served.h"
 
 namespace writ::net {
 namespace {
@@ -20,44 +20,6 @@ Task<void> echo(HttpRequest request, Responder& responder) {
     response.body = request.method + " " + request.target + " " + request.body;
     co_await responder.send(std::move(response));
 }
-
-class Served {
-  public:
-    explicit Served(HttpHandler handler, HttpServerOptions options = {},
-                    std::function<bool(const Peer&)> filter = {})
-        : Served(*Endpoint::parse("127.0.0.1:0"), std::move(handler), options, std::move(filter)) {}
-    Served(const Endpoint& at, HttpHandler handler, HttpServerOptions options = {},
-           std::function<bool(const Peer&)> filter = {}) {
-        auto listener = Listener::bind(at);
-        WRIT_CHECK(listener.has_value());
-        endpoint_ = listener->endpoint();
-        server_ = std::make_unique<HttpServer>(reactor_, std::move(*listener), std::move(handler),
-                                               options);
-        if (filter) server_->on_accept(std::move(filter));
-        thread_ = std::thread([this] { reactor_.run(); });
-    }
-    ~Served() {
-        reactor_.stop();
-        thread_.join();
-        server_.reset();
-    }
-    Reactor& reactor() { return reactor_; }
-    HttpServer& server() { return *server_; }
-    const Endpoint& endpoint() const { return endpoint_; }
-    RawClient connect() { return RawClient(endpoint_); }
-    // Says `bytes`, hears everything until the server closes.
-    std::string ask(std::string_view bytes) {
-        RawClient client = connect();
-        client.say(bytes);
-        return client.hear_all();
-    }
-
-  private:
-    Reactor reactor_;
-    Endpoint endpoint_;
-    std::unique_ptr<HttpServer> server_;
-    std::thread thread_;
-};
 
 std::string post(const std::string& fields, const std::string& body) {
     return "POST /x HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n" + body;

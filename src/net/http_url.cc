@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
+#include "base/decimal.h"
 #include "net/http_head.h"
 
 namespace writ::net {
@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kMaxHostBytes = 253;
 
-Result<Url> bad(std::string_view text, std::string_view why) {
+Result<Url> bad_url(std::string_view text, std::string_view why) {
     return fail(ErrorCode::kInvalid,
                 fmt::format("url `{}` {}: write `http://127.0.0.1:PORT/PATH` or "
                             "`https://HOST/PATH`",
@@ -45,23 +45,21 @@ Result<Url> Url::parse(std::string_view text) {
     if (rest.starts_with("https://"))
         out.tls = true;
     else if (!rest.starts_with("http://"))
-        return bad(text, "is neither http nor https");
+        return bad_url(text, "is neither http nor https");
     rest.remove_prefix(out.tls ? 8 : 7);
     const auto slash = std::min(rest.find_first_of("/?#"), rest.size());
     std::string_view authority = rest.substr(0, slash);
     if (slash < rest.size()) out.target = rest.substr(slash);
-    if (out.target.find('#') != std::string::npos) return bad(text, "has a fragment");
-    if (!is_origin_form(out.target)) return bad(text, "has a path that cannot be sent");
+    if (out.target.find('#') != std::string::npos) return bad_url(text, "has a fragment");
+    if (!is_origin_form(out.target)) return bad_url(text, "has a path that cannot be sent");
     if (authority.find('@') != std::string_view::npos)
-        return bad(text, "names a user; secrets come from the environment");
+        return bad_url(text, "names a user; secrets come from the environment");
     out.port = out.tls ? 443 : 80;
     const auto bracket = authority.rfind(']');
     const auto colon = authority.rfind(':');
     if (colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket)) {
-        const std::string_view port = authority.substr(colon + 1);
-        const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), out.port);
-        if (error != std::errc() || end != port.data() + port.size() || out.port == 0)
-            return bad(text, "has a port that is not a number from 1 to 65535");
+        out.port = from_decimal<std::uint16_t>(authority.substr(colon + 1)).value_or(0);
+        if (out.port == 0) return bad_url(text, "has a port that is not a number from 1 to 65535");
         authority = authority.substr(0, colon);
     }
     const bool v6 = authority.starts_with('[') && authority.ends_with(']');
@@ -69,8 +67,9 @@ Result<Url> Url::parse(std::string_view text) {
     std::transform(out.host.begin(), out.host.end(), out.host.begin(),
                    [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
     if (v6 ? !is_address(out.host, AF_INET6) : !is_host_name(out.host))
-        return bad(text, "has no valid host");
-    if (!out.tls && !out.is_loopback()) return bad(text, "would cross the network in the clear");
+        return bad_url(text, "has no valid host");
+    if (!out.tls && !out.is_loopback())
+        return bad_url(text, "would cross the network in the clear");
     return out;
 }
 

@@ -22,8 +22,6 @@
 namespace writ::net {
 namespace {
 
-constexpr Millis kSoon{5'000};
-
 Endpoint unix_endpoint(const TempDir& dir, const char* name = "/s") {
     Endpoint out;
     out.unix_path = dir.path().string() + name;
@@ -119,12 +117,12 @@ TEST(Listener, AdoptsOnlyListeningLoopbackSockets) {
 }
 
 // One accepted and one connected end.
-struct Pair {
+struct StreamPair {
     std::unique_ptr<Stream> server;
     std::unique_ptr<Stream> client;
 };
 
-Task<Pair> connect_pair(Reactor* reactor, Endpoint at) {
+Task<StreamPair> connect_pair(Reactor* reactor, Endpoint at) {
     Promise<std::shared_ptr<std::unique_ptr<Stream>>> accepted(*reactor);
     auto listener = Listener::bind(at);
     WRIT_CHECK(listener.has_value());
@@ -136,14 +134,14 @@ Task<Pair> connect_pair(Reactor* reactor, Endpoint at) {
     auto client = co_await Stream::connect(*reactor, bound, kSoon);
     WRIT_CHECK(client.has_value());
     auto server = co_await accepted.wait();
-    co_return Pair{std::move(*server), std::move(*client)};
+    co_return StreamPair{std::move(*server), std::move(*client)};
 }
 
 TEST(Stream, CarriesBytesBothWaysAndEnds) {
     Reactor reactor;
     struct Run {
         static Task<bool> go(Reactor* r, Endpoint at) {
-            Pair pair = co_await connect_pair(r, at);
+            StreamPair pair = co_await connect_pair(r, at);
             std::string big(3 << 20, 'x');
             struct Send {
                 static Task<void> go(Stream* s, std::string bytes) {
@@ -177,7 +175,7 @@ TEST(Stream, WaitsNoLongerThanToldAndCloseCancels) {
             s->close();
         }
         static Task<void> go(Reactor* r) {
-            Pair pair = co_await connect_pair(r, *Endpoint::parse("127.0.0.1:0"));
+            StreamPair pair = co_await connect_pair(r, *Endpoint::parse("127.0.0.1:0"));
             auto late = co_await pair.server->read_some(10, Millis(5));
             EXPECT_EQ(late.error().code, ErrorCode::kTimeout);
             std::string flood(64 << 20, 'x');
@@ -213,7 +211,7 @@ TEST(Stream, NobodyThereIsUnavailableAndNamed) {
 TEST(Peer, OfAUnixSocketIsTheKernelsWord) {
     Reactor reactor;
     const TempDir dir;
-    const Pair pair = reactor.run_until(connect_pair(&reactor, unix_endpoint(dir)));
+    const StreamPair pair = reactor.run_until(connect_pair(&reactor, unix_endpoint(dir)));
     const Peer& peer = pair.server->peer();
     EXPECT_TRUE(peer.is_unix);
     EXPECT_EQ(peer.uid, getuid());
@@ -227,7 +225,7 @@ TEST(Peer, OfAUnixSocketIsTheKernelsWord) {
 TEST(Peer, OfALoopbackConnectionHasOurUid) {
     Reactor reactor;
     for (const char* at : {"127.0.0.1:0", "[::1]:0"}) {
-        const Pair pair = reactor.run_until(connect_pair(&reactor, *Endpoint::parse(at)));
+        const StreamPair pair = reactor.run_until(connect_pair(&reactor, *Endpoint::parse(at)));
         EXPECT_FALSE(pair.server->peer().is_unix);
         EXPECT_EQ(pair.server->peer().uid, getuid());
         EXPECT_EQ(pair.server->peer().pid, std::nullopt);

@@ -11,16 +11,16 @@
 namespace writ::net {
 namespace {
 
-struct Read {
+struct Seen {
     std::vector<SseEvent> events;
     std::string last_id;
     std::optional<std::uint64_t> retry_ms;
-    bool operator==(const Read&) const = default;
+    bool operator==(const Seen&) const = default;
 };
 
-Read read(std::string_view text, std::size_t piece = std::string_view::npos) {
+Seen see(std::string_view text, std::size_t piece = std::string_view::npos) {
     SseParser parser;
-    Read out;
+    Seen out;
     for (std::size_t at = 0; at < text.size(); at += std::min(piece, text.size())) {
         EXPECT_TRUE(parser.put(text.substr(at, piece)));
         while (auto event = parser.next()) out.events.push_back(std::move(*event));
@@ -32,7 +32,7 @@ Read read(std::string_view text, std::size_t piece = std::string_view::npos) {
 
 std::vector<std::string> data(std::string_view text) {
     std::vector<std::string> out;
-    for (const auto& event : read(text).events) out.push_back(event.data);
+    for (const auto& event : see(text).events) out.push_back(event.data);
     return out;
 }
 
@@ -40,9 +40,9 @@ using Texts = std::vector<std::string>;
 
 TEST(Sse, TheExamplesOfTheStandard) {
     EXPECT_EQ(data("data: YHOO\ndata: +2\ndata: 10\n\n"), Texts{"YHOO\n+2\n10"});
-    const auto ids = read(
-        ": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\n"
-        "data:  third event\n");
+    const auto ids =
+        see(": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\n"
+            "data:  third event\n");
     ASSERT_EQ(ids.events.size(), 2u);  // the third has no empty line
     EXPECT_EQ(ids.events[1].data, "second event");
     EXPECT_EQ(ids.last_id, "");
@@ -61,28 +61,28 @@ TEST(Sse, EveryLineEndAndTheByteOrderMark) {
 }
 
 TEST(Sse, TypesIdsAndRetry) {
-    const auto got = read(
-        "event: endpoint\ndata: /x\nid: 7\nretry: 250\n\nretry: 1s\nretry: -1\n"
-        "data: y\n\n");
+    const auto got =
+        see("event: endpoint\ndata: /x\nid: 7\nretry: 250\n\nretry: 1s\nretry: -1\n"
+            "data: y\n\n");
     ASSERT_EQ(got.events.size(), 2u);
     EXPECT_EQ(got.events[0].type, "endpoint");
     EXPECT_EQ(got.events[1].type, "message");
     EXPECT_EQ(got.retry_ms, 250u);
-    EXPECT_EQ(read("retry: 99999999999999999999999\n").retry_ms, kMaxSseRetry_ms);
+    EXPECT_EQ(see("retry: 99999999999999999999999\n").retry_ms, kMaxSseRetry_ms);
     const auto nul = std::string("id: 1\ndata: x\n\nid: a\0b\ndata: y\n\n", 31);
-    EXPECT_EQ(read(nul).last_id, "1");
-    EXPECT_EQ(read("id: " + std::string(kMaxSseIdBytes + 1, 'x') + "\ndata: x\n\n").last_id, "");
+    EXPECT_EQ(see(nul).last_id, "1");
+    EXPECT_EQ(see("id: " + std::string(kMaxSseIdBytes + 1, 'x') + "\ndata: x\n\n").last_id, "");
 }
 
 // The priming event of MCP 2025-11-25: an id and an empty data line.
 TEST(Sse, ThePrimingEventCountsAndAnIdAloneIsNoEvent) {
-    const auto priming = read("id: stream-0\ndata:\n\n");
+    const auto priming = see("id: stream-0\ndata:\n\n");
     ASSERT_EQ(priming.events.size(), 1u);
     EXPECT_EQ(priming.events[0].data, "");
     EXPECT_EQ(priming.last_id, "stream-0");
-    EXPECT_EQ(read("id: 4\n\n").events.size(), 0u);
-    EXPECT_EQ(read("id: 4\n\n").last_id, "4");
-    EXPECT_EQ(read("id: 4\n").last_id, "");  // not dispatched
+    EXPECT_EQ(see("id: 4\n\n").events.size(), 0u);
+    EXPECT_EQ(see("id: 4\n\n").last_id, "4");
+    EXPECT_EQ(see("id: 4\n").last_id, "");  // not dispatched
 }
 
 TEST(Sse, OneEndlessEventOrLineIsRefused) {
@@ -112,8 +112,8 @@ TEST(Sse, AnyChunkingGivesTheSameEvents) {
                 "x\xC3\xA4", "\xEF\xBB\xBF", std::string(1, '\0')));
         std::string text;
         for (const auto& part : parts) text += part;
-        const auto whole = read(text);
-        for (const std::size_t piece : {1UL, 2UL, 3UL, 7UL}) RC_ASSERT(read(text, piece) == whole);
+        const auto whole = see(text);
+        for (const std::size_t piece : {1UL, 2UL, 3UL, 7UL}) RC_ASSERT(see(text, piece) == whole);
     });
     EXPECT_TRUE(held);
 }

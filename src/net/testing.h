@@ -23,6 +23,9 @@
 
 namespace writ::net {
 
+// Of what is there long before.
+inline constexpr Millis kSoon{10'000};
+
 // sendmsg() of one byte with as many descriptors as asked, without our limit.
 inline ssize_t send_raw_fds(int socket, const std::vector<int>& fds) {
     char byte = 'x';

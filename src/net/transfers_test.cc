@@ -20,12 +20,12 @@ namespace {
 
 constexpr std::size_t kMany = 70;  // more than are made together
 
-struct Pair {
+struct PollPair {
     std::shared_ptr<Poll> poll;
     Fd peer;
 };
 
-Pair pair_on(Reactor& reactor) {
+PollPair pair_on(Reactor& reactor) {
     int ends[2] = {-1, -1};
     EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     auto poll = Poll::open(reactor, Fd(ends[0]));
@@ -33,11 +33,11 @@ Pair pair_on(Reactor& reactor) {
     return {*poll, Fd(ends[1])};
 }
 
-void say(const Pair& pair, std::string_view text) {
+void say(const PollPair& pair, std::string_view text) {
     ASSERT_EQ(write(pair.peer.get(), text.data(), text.size()), std::ssize(text));
 }
 
-std::string hear(const Pair& pair) {
+std::string hear(const PollPair& pair) {
     std::string out(4096, '\0');
     const ssize_t got = recv(pair.peer.get(), out.data(), out.size(), MSG_DONTWAIT);
     out.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
@@ -46,8 +46,8 @@ std::string hear(const Pair& pair) {
 
 class TransfersOf : public testing::TestWithParam<bool> {
   protected:
-    std::vector<Pair> pairs(std::size_t n) {
-        std::vector<Pair> out;
+    std::vector<PollPair> pairs(std::size_t n) {
+        std::vector<PollPair> out;
         for (std::size_t i = 0; i < n; ++i) out.push_back(pair_on(reactor_));
         return out;
     }

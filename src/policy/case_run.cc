@@ -35,16 +35,6 @@ void compare(CaseResult& result, std::string_view what,
         result.differences.push_back({std::string(what), joined(*expected), joined(got)});
 }
 
-json::Node list(const std::vector<std::string>& words) {
-    json::Node out = json::Node::array();
-    for (const auto& word : words) out.push_back(word);
-    return out;
-}
-
-std::string place(const SourceRef& at) {
-    return fmt::format("{}:{}:{}", at.file, at.line, at.column);
-}
-
 }  // namespace
 
 struct CaseRunner::Covered {
@@ -155,15 +145,15 @@ json::Node to_node(const Verdict& verdict) {
         entry["value"] = obligation.value;
         out["obligations"].push_back(std::move(entry));
     }
-    out["holds"] = list(verdict.holds);
-    out["errors"] = list(verdict.errors);
+    out["holds"] = json::Node::array_of(verdict.holds);
+    out["errors"] = json::Node::array_of(verdict.errors);
     return out;
 }
 
 json::Node to_node(const CaseResult& result) {
     json::Node out = json::Node::object();
     out["case"] = result.name;
-    out["at"] = place(result.at);
+    out["at"] = result.at.text();
     out["passed"] = result.passed();
     if (!result.error.empty()) {
         out["error"] = result.error;
@@ -190,7 +180,7 @@ json::Node to_node(const Coverage& coverage) {
     for (const auto& policy : coverage.policies) {
         json::Node entry = json::Node::object();
         entry["id"] = policy.id;
-        entry["at"] = place(policy.at);
+        entry["at"] = policy.at.text();
         entry["satisfied"] = policy.satisfied;
         entry["unsatisfied"] = policy.unsatisfied;
         entry["errors"] = policy.errors;
@@ -198,7 +188,7 @@ json::Node to_node(const Coverage& coverage) {
         for (const auto& condition : policy.conditions) {
             json::Node one = json::Node::object();
             one["condition"] = condition.text;
-            one["at"] = place(condition.at);
+            one["at"] = condition.at.text();
             one["true"] = condition.was_true;
             one["false"] = condition.was_false;
             entry["conditions"].push_back(std::move(one));

@@ -12,10 +12,6 @@ namespace {
 // Policies that nearly match, shown at most.
 constexpr std::size_t kMaxNear = 20;
 
-std::string place(const SourceRef& at) {
-    return at.file.empty() ? "" : fmt::format("{}:{}:{}", at.file, at.line, at.column);
-}
-
 json::Node conditions_of(const std::shared_ptr<const cedar::Policy>& policy,
                          const Prepared& prepared) {
     const Anatomy anatomy(policy);
@@ -26,7 +22,7 @@ json::Node conditions_of(const std::shared_ptr<const cedar::Policy>& policy,
         json::Node one = json::Node::object();
         one["condition"] = leaf.text;
         one["in"] = leaf.unless ? "unless" : "when";
-        one["at"] = place(leaf.at);
+        one["at"] = leaf.at.text();
         one["came"] = name(outcomes[i].came);
         if (!outcomes[i].values.empty()) one["values"] = outcomes[i].values;
         out.push_back(std::move(one));
@@ -59,7 +55,7 @@ json::Node policies_of_call(const CedarEngine& engine, const Prepared& prepared)
         entry["outcome"] = name(outcome.outcome);
         entry["detail"] = outcome.detail;
         const auto at = engine.loaded().places.find(outcome.policy);
-        if (at != engine.loaded().places.end()) entry["at"] = place(at->second);
+        if (at != engine.loaded().places.end()) entry["at"] = at->second.text();
         const auto notes = engine.loaded().notes.find(outcome.policy);
         if (notes != engine.loaded().notes.end() && notes->second.hold)
             entry["hold"] = *notes->second.hold;

@@ -33,12 +33,6 @@ Result<cedar::PolicySet> compile(std::string_view when) {
     return parsed;
 }
 
-std::string joined(const std::vector<std::string>& words) {
-    std::string out;
-    for (const auto& word : words) out += (out.empty() ? "" : ", ") + word;
-    return out;
-}
-
 bool covers_domains(const identity::Grant& grant, const catalog::Resource& resource) {
     if (grant.domains.empty()) return true;
     return std::all_of(resource.domains.begin(), resource.domains.end(), [&](const auto& domain) {
@@ -153,8 +147,9 @@ std::vector<std::vector<GrantOutcome>> match_chain(const identity::Task& task,
                 out.detail = "the grant expired " + rfc3339(grant.expires_s * 1'000'000);
             } else if (resource != nullptr && !covers_domains(grant, *resource)) {
                 out.match = Match::kOtherDomain;
-                out.detail = fmt::format("`{}` is in {}; the grant allows {}", resource->uri,
-                                         joined(resource->domains), joined(grant.domains));
+                out.detail =
+                    fmt::format("`{}` is in {}; the grant allows {}", resource->uri,
+                                fmt::join(resource->domains, ", "), fmt::join(grant.domains, ", "));
             } else if (!grant.when.empty() && prepared != nullptr) {
                 match_condition(grant, *prepared, out);
             }

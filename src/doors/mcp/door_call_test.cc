@@ -13,7 +13,7 @@ namespace {
 using gate::RefusalKind;
 using testing_gate::Journal;
 
-const std::string kMeta =
+const std::string kCallMeta =
     R"("_meta":{"dev.writ/call":"01a209c1-6900-7043-aa71-8774c572bd8a","dev.writ/receipt":)"
     R"({"event":"01a209c1-6900-7043-aa71-8774c572bd8a","index":7,"leaf":"sha256:)" +
     std::string(64, '0') + R"(","origin":"test.example/log"}})";
@@ -46,7 +46,7 @@ TEST_F(CallTest, IsAdmittedDepartsIsForwardedRecordedAnsweredInThisOrder) {
     EXPECT_EQ(response.body,
               R"({"jsonrpc":"2.0","id":"c-1","result":{"content":[],"structuredContent":)"
               R"({ "n" : 1.0, "e":1e400 },)" +
-                  kMeta + "}}");
+                  kCallMeta + "}}");
     EXPECT_EQ(gate_.journal, (Journal{"admit", "depart", "chunk", "close ok", "send 200"}));
     ASSERT_EQ(gate_.calls.size(), 1u);
     EXPECT_EQ(gate_.calls[0].door, "mcp");

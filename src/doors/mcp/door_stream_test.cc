@@ -7,20 +7,16 @@
 #include <string>
 
 #include "doors/mcp/test_door.h"
+#include "doors/mcp/test_peer.h"
 
 namespace writ::mcp {
 namespace {
 
 using testing_gate::Journal;
+using testing_peer::count;
 
 const std::string kProgressCall =
     R"({"name":"fs__a","arguments":{},"_meta":{"progressToken":"t\u0041"}})";
-
-std::size_t count(const std::string& text, const std::string& part) {
-    std::size_t n = 0;
-    for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++n;
-    return n;
-}
 
 class StreamTest : public DoorTest {
   protected:

@@ -14,7 +14,7 @@ namespace {
 using testing_peer::count;
 using testing_peer::eventually;
 
-Outbound outbound(std::string arguments = "{}", int timeout_ms = 20'000, Depart depart = {}) {
+Outbound asked(std::string arguments = "{}", int timeout_ms = 20'000, Depart depart = {}) {
     return {"a", std::move(arguments), net::Millis(timeout_ms), std::move(depart), nullptr};
 }
 
@@ -33,7 +33,7 @@ class StdioUpstreamTest : public testing::Test {
     }
     Result<Reply> call(std::string arguments = "{}", int timeout_ms = 20'000, Depart depart = {}) {
         return reactor_.run_until(
-            upstream_->call(outbound(std::move(arguments), timeout_ms, std::move(depart))));
+            upstream_->call(asked(std::move(arguments), timeout_ms, std::move(depart))));
     }
     bool wait(std::function<bool()> ready) {
         return reactor_.run_until(eventually(&reactor_, std::move(ready)));
@@ -95,12 +95,12 @@ net::Task<std::pair<std::string, std::string>> two_calls(net::Reactor* reactor,
     struct Run {
         static net::Task<void> go(std::shared_ptr<StdioUpstream> u,
                                   net::Promise<std::string> done) {
-            auto reply = co_await u->call(outbound());
+            auto reply = co_await u->call(asked());
             done.set(reply ? reply->bytes : reply.error().detail);
         }
     };
     reactor->spawn(Run::go(upstream, second));
-    auto first = co_await upstream->call(outbound());
+    auto first = co_await upstream->call(asked());
     std::string other = co_await second.wait();
     co_return std::pair(first ? first->bytes : first.error().detail, other);
 }
@@ -283,7 +283,7 @@ TEST_F(StdioUpstreamTest, CallsThatAreCancelledBeforeTheyAreSentDoNotPileUp) {
     struct Run {
         static net::Task<void> call(std::shared_ptr<StdioUpstream> u, ConversationPtr c,
                                     std::string arguments, std::size_t* ended) {
-            Outbound out = outbound(std::move(arguments));
+            Outbound out = asked(std::move(arguments));
             out.conversation = std::move(c);
             const auto reply = co_await u->call(std::move(out));
             if (!reply && reply.error().code == ErrorCode::kCancelled) ++*ended;
@@ -330,7 +330,7 @@ TEST_F(StdioUpstreamTest, OnlySoManyCallsAreInFlight) {
     ASSERT_TRUE(start("hang").has_value());
     for (std::size_t i = 0; i < kMaxInFlight; ++i)
         reactor_.spawn([](std::shared_ptr<StdioUpstream> u) -> net::Task<void> {
-            (void)co_await u->call(outbound());
+            (void)co_await u->call(asked());
         }(upstream_));
     EXPECT_TRUE(wait([&] { return upstream_->counters().in_flight == kMaxInFlight; }));
     const auto refused = call();
