@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "events.h"
+#include "note.h"
 #include "verify.h"
 
 namespace writ::verify {
@@ -18,8 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 constexpr std::uint64_t kWidth = 256;
 constexpr std::size_t kHashBytes = 32;
-constexpr std::size_t kMaxBundleBytes = kWidth * (2 + 65'535);
-constexpr std::size_t kMaxNoteBytes = 128 << 10;
+constexpr std::size_t kMaxEntryBundleBytes = kWidth * (2 + 65'535);
 constexpr std::size_t kPadding = 128;  // what the JSON reader may read beyond an entry
 
 std::string number_path(std::uint64_t n, std::uint64_t width) {
@@ -126,7 +126,7 @@ class LogCheck {
     bool bundle(std::uint64_t n, EventCheck* events) {
         const std::uint64_t width = std::min(kWidth, size_ - n * kWidth);
         const std::string name = "tile/entries/" + number_path(n, width);
-        const auto size = read_either("tile/entries/", n, width, bundle_, kMaxBundleBytes);
+        const auto size = read_either("tile/entries/", n, width, bundle_, kMaxEntryBundleBytes);
         if (!size) {
             report_.finding(name + " is missing or cannot be read");
             return false;

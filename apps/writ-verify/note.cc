@@ -9,7 +9,6 @@ namespace writ::verify {
 namespace {
 
 constexpr std::string_view kDash = "\xe2\x80\x94 ";
-constexpr std::size_t kMaxNoteBytes = 128 << 10;
 
 std::optional<std::string_view> take_line(std::string_view& text) {
     const auto end = text.find('\n');

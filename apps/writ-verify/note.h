@@ -2,6 +2,7 @@
 // tlog-cosignature) and whom to believe (c2sp.org/tlog-policy).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,6 +12,8 @@
 #include "tree.h"
 
 namespace writ::verify {
+
+inline constexpr std::size_t kMaxNoteBytes = 128 << 10;
 
 // Decodes RFC 4648 base64 with padding; nothing for any other text.
 std::optional<std::string> from_base64(std::string_view text);
