@@ -229,15 +229,30 @@ TEST_F(LedgerAttack, ATileThatCannotBeWrittenDelaysCheckpointsOnly) {
     EXPECT_TRUE(LogReader::open(log_dir(), vkey())->verify().findings.empty());
 }
 
+// More waits at every sync than one commit takes, so that the queue is never empty; a sync is slow,
+// so that the publisher keeps up: one that falls behind makes every flush longer than the last.
 TEST_F(LedgerAttack, FlushReturnsWhileOthersKeepAppending) {
-    auto ledger = open();
-    std::atomic<bool> stop = false;
-    std::thread busy([&] {
-        while (!stop) (*ledger)->append("busy", [](auto) {});
-    });
-    for (int i = 0; i < 5; ++i) EXPECT_TRUE((*ledger)->flush());
-    stop = true;
-    busy.join();
+    struct Busy final : Disk {
+        int fdatasync(int fd) override {
+            if (Ledger* const to = ledger.load()) {
+                for (int more = 12'000 - waiting; more > 0; --more) {
+                    ++waiting;
+                    to->append("busy", [this](auto) { --waiting; });
+                }
+                usleep(100'000);
+            }
+            return Disk::fdatasync(fd);
+        }
+        std::atomic<Ledger*> ledger = nullptr;
+        std::atomic<int> waiting = 0;
+    } disk;
+    auto ledger = open(disk);
+    disk.ledger = ledger->get();
+    ASSERT_TRUE((*ledger)->append_sync("first"));
+    for (int i = 0; i < 2; ++i) EXPECT_TRUE((*ledger)->flush());
+    EXPECT_GT(disk.waiting, 0);
+    disk.ledger = nullptr;
+    ledger->reset();
 }
 
 // A killed writer leaves frames in the system's memory; a power cut after they were signed would
