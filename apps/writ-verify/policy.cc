@@ -75,7 +75,7 @@ struct Reader {
         } else if (words[2] != "any") {
             const char* end = words[2].data() + words[2].size();
             const auto parsed = std::from_chars(words[2].data(), end, group.threshold);
-            if (parsed.ec != std::errc() || parsed.ptr != end || group.threshold < 1 ||
+            if (parsed.ec != std::errc() || parsed.ptr != end || words[2].front() == '0' ||
                 group.threshold > group.members.size())
                 return "a threshold that is not between 1 and the number of members";
         }

@@ -1,5 +1,5 @@
-// The pieces of Cedar's JSON data format that its readers share (digest section 6). They read what
-// says itself what it is; data_reader.h reads what a schema explains.
+// The pieces of Cedar's JSON data format that its readers and printers share (digest section 6).
+// What says itself what it is is read here; data_reader.h reads what a schema explains.
 #pragma once
 
 #include <cstddef>

@@ -50,6 +50,7 @@ class Node {
     static Node object();
     // Embeds already serialised JSON `text` as it is; the caller answers for its validity.
     static Node raw(std::string text);
+    // An array of strings.
     static Node array_of(const std::vector<std::string>& texts);
     // A deep copy of a parsed value; number lexemes are kept.
     static Node from(const Value& value);

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <future>
+#include <mutex>
 #include <thread>
 
 #include "base/secret.h"
@@ -234,24 +235,31 @@ TEST_F(LedgerAttack, ATileThatCannotBeWrittenDelaysCheckpointsOnly) {
 TEST_F(LedgerAttack, FlushReturnsWhileOthersKeepAppending) {
     struct Busy final : Disk {
         int fdatasync(int fd) override {
-            if (Ledger* const to = ledger.load()) {
-                for (int more = 12'000 - waiting; more > 0; --more) {
-                    ++waiting;
-                    to->append("busy", [this](auto) { --waiting; });
-                }
-                usleep(100'000);
-            }
+            if (fill()) usleep(100'000);
             return Disk::fdatasync(fd);
         }
-        std::atomic<Ledger*> ledger = nullptr;
+        bool fill() {
+            const std::lock_guard lock(mutex);
+            for (int more = 12'000 - waiting; ledger && more > 0; --more) {
+                ++waiting;
+                ledger->append("busy", [this](auto) { --waiting; });
+            }
+            return ledger != nullptr;
+        }
+        void serve(Ledger* whom) {
+            const std::lock_guard lock(mutex);
+            ledger = whom;
+        }
+        std::mutex mutex;
+        Ledger* ledger = nullptr;
         std::atomic<int> waiting = 0;
     } disk;
     auto ledger = open(disk);
-    disk.ledger = ledger->get();
+    disk.serve(ledger->get());
     ASSERT_TRUE((*ledger)->append_sync("first"));
     for (int i = 0; i < 2; ++i) EXPECT_TRUE((*ledger)->flush());
     EXPECT_GT(disk.waiting, 0);
-    disk.ledger = nullptr;
+    disk.serve(nullptr);
     ledger->reset();
 }
 

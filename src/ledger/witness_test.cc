@@ -439,6 +439,8 @@ TEST(TrustPolicies, SayWhereTheyAreWrong) {
              {w + w + "quorum a\n", 2},
              {w + "group g 2 a\nquorum g\n", 2},
              {w + "group g 0 a\nquorum g\n", 2},
+             {w + "group g 01 a\nquorum g\n", 2},
+             {w + "group g +1 a\nquorum g\n", 2},
              {w + "group g some a\nquorum g\n", 2},
              {w + "group g any\nquorum g\n", 2},
              {w + other + "group g any a a\nquorum g\n", 3},

@@ -34,7 +34,7 @@ Result<Endpoint> Endpoint::parse(std::string_view text) {
     if (colon == std::string_view::npos) return bad_endpoint(text, "has no port");
     const std::string_view host = text.substr(0, colon);
     const auto port = from_decimal<std::uint16_t>(text.substr(colon + 1));
-    if (!port) return bad_endpoint(text, "has a port that is not a number up to 65535");
+    if (!port) return bad_endpoint(text, "has a port that is not a plain number up to 65535");
     out.port = *port;
     if (host == "127.0.0.1" || host == "localhost")
         out.host = "127.0.0.1";

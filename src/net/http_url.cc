@@ -59,7 +59,8 @@ Result<Url> Url::parse(std::string_view text) {
     const auto colon = authority.rfind(':');
     if (colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket)) {
         out.port = from_decimal<std::uint16_t>(authority.substr(colon + 1)).value_or(0);
-        if (out.port == 0) return bad_url(text, "has a port that is not a number from 1 to 65535");
+        if (out.port == 0)
+            return bad_url(text, "has a port that is not a plain number from 1 to 65535");
         authority = authority.substr(0, colon);
     }
     const bool v6 = authority.starts_with('[') && authority.ends_with(']');

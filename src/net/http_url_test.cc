@@ -26,12 +26,26 @@ TEST(HttpUrl, ReadsWhatOperatorsWrite) {
 }
 
 TEST(HttpUrl, RefusesTheRestAndSaysWhatToWrite) {
-    for (const char* bad :
-         {"", "127.0.0.1:1", "ftp://127.0.0.1/", "http://tools.example.com/mcp", "http://10.0.0.1/",
-          "https://user:secret@host/", "https://host/#x", "https://host/a b", "https://host:0/",
-          "https://host:99999/", "https:///x", "https://[::g]/", "https://a..b/", "https://-a/",
-          "https://h\xC3\xB6st/", "http://127.0.0.1\\@evil/", "http://127.0.0.1.evil.com/",
-          "https://host/\r\nX: y"}) {
+    for (const char* bad : {"",
+                            "127.0.0.1:1",
+                            "ftp://127.0.0.1/",
+                            "http://tools.example.com/mcp",
+                            "http://10.0.0.1/",
+                            "https://user:secret@host/",
+                            "https://host/#x",
+                            "https://host/a b",
+                            "https://host:0/",
+                            "https://host:99999/",
+                            "https://host:0443/",
+                            "https://host:/",
+                            "https:///x",
+                            "https://[::g]/",
+                            "https://a..b/",
+                            "https://-a/",
+                            "https://h\xC3\xB6st/",
+                            "http://127.0.0.1\\@evil/",
+                            "http://127.0.0.1.evil.com/",
+                            "https://host/\r\nX: y"}) {
         const auto got = Url::parse(bad);
         ASSERT_FALSE(got) << bad;
         EXPECT_EQ(got.error().code, ErrorCode::kInvalid);

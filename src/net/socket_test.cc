@@ -41,8 +41,9 @@ TEST(Endpoint, RefusesEverythingElseAndNamesWhatIsAllowed) {
          {std::string("0.0.0.0:80"), std::string("127.0.0.2:80"), std::string("example.org:80"),
           std::string("::1:80"), std::string("[::]:80"), std::string("127.0.0.1"),
           std::string("127.0.0.1:65536"), std::string("127.0.0.1:+1"), std::string("127.0.0.1:"),
-          std::string("127.0.0.1:80x"), std::string("relative.sock"), std::string(""), long_path,
-          std::string("/a\0b", 4), std::string("2130706433:80"), std::string("0177.0.0.1:80")}) {
+          std::string("127.0.0.1:80x"), std::string("127.0.0.1:080"), std::string("relative.sock"),
+          std::string(""), long_path, std::string("/a\0b", 4), std::string("2130706433:80"),
+          std::string("0177.0.0.1:80")}) {
         const auto endpoint = Endpoint::parse(text);
         ASSERT_FALSE(endpoint) << text;
         EXPECT_EQ(endpoint.error().code, ErrorCode::kInvalid) << text;

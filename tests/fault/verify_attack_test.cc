@@ -1,6 +1,7 @@
 // Attacks on a log at rest and on a bundle, by an outsider and by the operator who holds the key:
 // the separate verifier must find each. docs/spec/ledger.md lists them.
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -270,6 +271,10 @@ TEST_F(VerifyAttack, AStrippedOrForgedCosignature) {
     std::string why;
     const auto policy = verify::parse_policy("witness w " + vkey + "\nquorum w\n", why);
     ASSERT_TRUE(policy) << why;
+    for (const char* k : {"0", "01", "+1", "2"})
+        EXPECT_FALSE(verify::parse_policy(
+            fmt::format("witness w {}\ngroup g {} w\nquorum g\n", vkey, k), why))
+            << k;
     const auto copy = rewritten([](Entries&) {});
     EXPECT_NE(findings(copy, {}, policy).find("quorum"), std::string::npos) << "stripped";
     const std::string note = text_of(log / "checkpoint");
